@@ -1,0 +1,181 @@
+// Package experts is the vocabulary of reading a breast MRI: the study as volumes, the lesions found in it, and what
+// the expert of one modality measured. An expert reads its own modality only; fusion weighs what they say.
+package experts
+
+import (
+	"context"
+
+	"mome/experts/volume"
+)
+
+// Modality is one of the three acquisitions that have an expert.
+type Modality string
+
+// The modalities, in the order in which every table lists them.
+const (
+	DCE Modality = "DCE"
+	T2  Modality = "T2"
+	DWI Modality = "DWI"
+)
+
+// Modalities lists all of them in order.
+var Modalities = [...]Modality{DCE, T2, DWI}
+
+// Role says what a series is to the analysis.
+type Role string
+
+// Roles. Uncertain is the honest answer where evidence is missing or contradicts itself; such a series is not used.
+const (
+	RoleDCE       Role = "DCE"       // a phase of the dynamic series, the pre-contrast one included
+	RoleT2        Role = "T2"        // T2-weighted, with or without fat suppression
+	RoleDWI       Role = "DWI"       // diffusion-weighted, one or more b-values
+	RoleADC       Role = "ADC"       // the vendor's ADC map
+	RoleExcluded  Role = "excluded"  // known, and not for analysis: localizer, subtraction, MIP, ...
+	RoleUncertain Role = "uncertain" // not known
+)
+
+// SeriesUse tells what was made of one series, and why.
+type SeriesUse struct {
+	SeriesUID        string
+	Number           int    // Series Number, 0 if absent
+	Description      string // Series Description as sent; free text of the sender, never logged
+	Modality         string // DICOM Modality
+	Role             Role
+	Used             bool     // whether the analysis read it
+	Detail           string   // such as "phases 1-6", "b 50, 400, 800 s/mm2", "localizer"
+	Reason           string   // one sentence with the attributes that decided
+	Confidence       float64  // 0..1
+	FrameOfReference string   // Frame of Reference UID
+	SOPClassUID      string   // of its instances
+	Instances        []string // SOP Instance UIDs in order of position, of the instances that were used
+}
+
+// Phase is one time point of the dynamic series.
+type Phase struct {
+	TimeS     float64 // s since the pre-contrast phase began; see Study.TimesKnown
+	SeriesUID string
+	Volume    *volume.Volume
+}
+
+// BVolume is the diffusion-weighted signal (trace or mean over directions) at one b-value.
+type BVolume struct {
+	BSPerMM2  float64
+	SeriesUID string
+	Volume    *volume.Volume
+}
+
+// Slice says which frame of which instance a slice of a volume came from.
+type Slice struct {
+	SOPInstanceUID string
+	Frame          int // from 1; 0 for a single-frame instance
+}
+
+// Study is one examination as volumes. Absent modalities are nil. All volumes are as acquired; DCE phases share a grid.
+type Study struct {
+	StudyUID   string
+	DCE        []Phase // pre-contrast first
+	TimesKnown bool    // false: TimeS follows the stated assumption, the order is known
+	DCESlices  []Slice // the source of each slice k of the reference phase, for results that point back
+	Reference  int     // index into DCE of the phase whose series results refer to
+	T2         *volume.Volume
+	DWI        []BVolume      // ascending b
+	ADC        *volume.Volume // the vendor's map in 1e-6 mm2/s, nil where there is none
+	Series     []SeriesUse
+	Notes      []string // assumptions made and defects found, for the report's reader
+}
+
+// Has reports whether the study offers what m's expert reads.
+func (s *Study) Has(m Modality) bool {
+	switch m {
+	case DCE:
+		return len(s.DCE) >= 2
+	case T2:
+		return s.T2 != nil
+	case DWI:
+		return len(s.DWI) >= 2 || s.ADC != nil
+	}
+	return false
+}
+
+// Side is the breast that something lies in.
+type Side string
+
+// Sides, as DICOM's Laterality writes them.
+const (
+	Left  Side = "L"
+	Right Side = "R"
+)
+
+// Breast is one breast's region on the DCE grid.
+type Breast struct {
+	Side           Side
+	Mask           *volume.Mask
+	Fibroglandular *volume.Mask // nil if it could not be told from fat
+}
+
+// Curve is the type of a time-signal curve's delayed phase (BI-RADS).
+type Curve string
+
+// Curve types.
+const (
+	Persistent Curve = "persistent" // type 1
+	Plateau    Curve = "plateau"    // type 2
+	Washout    Curve = "washout"    // type 3
+)
+
+// Quantity is a measured number that can be missing.
+type Quantity struct {
+	Value float64
+	Known bool
+}
+
+// Known returns a quantity that was measured.
+func Known(v float64) Quantity { return Quantity{Value: v, Known: true} }
+
+// Lesion is one candidate and what was measured of it. A quantity is unknown where its modality is absent.
+type Lesion struct {
+	Label    string // "Lesion 1", the most suspicious first
+	Side     Side
+	Mask     *volume.Mask // on the DCE grid
+	CentreMM volume.Vec   // centroid, patient space
+	Quadrant string       // "upper outer", ...; "" if not told
+
+	// Shape.
+	VolumeCM3   float64 // voxel summation
+	LongAxisMM  float64 // largest 3-D diameter
+	ShortAxisMM float64 // largest diameter orthogonal to the long axis
+	Sphericity  float64 // surface of the sphere of equal volume over the surface, 0..1
+
+	// Kinetics, from DCE.
+	TimesS     []float64 // s, of Signal
+	Signal     []float64 // mean signal per phase
+	PEEarly    Quantity  // %, mean, 100 (S_early - S_pre) / S_pre
+	PEPeak     Quantity  // %, maximum of the mean curve
+	SER        Quantity  // ratio, mean, (S_early - S_pre) / (S_late - S_pre)
+	TimeToPeak Quantity  // s
+	FTVCM3     Quantity  // functional tumour volume inside the mask, cm3
+	WorstCurve Curve     // the most suspicious type that a relevant share of voxels shows
+	CurveShare map[Curve]float64
+
+	// Diffusion and T2.
+	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean
+	T2Ratio Quantity // lesion's T2 signal over the reference tissue's
+}
+
+// Opinion is what one expert has to say of a study beside what it wrote into the lesions.
+type Opinion struct {
+	Modality Modality
+	Maps     map[string]*volume.Volume // by name: "PE_early", "SER", "ADC", ...; each on its own grid
+	Notes    []string                  // assumptions and defects, for the report's reader
+	// Channels are the volumes that the expert's network reads, on their own grids: six subtractions for DCE, one
+	// volume each for T2 and DWI.
+	Channels []*volume.Volume
+}
+
+// Expert reads one modality of a study. Read fills in its quantities of each lesion and returns its opinion. It must
+// not keep or change the study's volumes, and returns ctx.Err() soon after ctx is cancelled. Experts are safe for
+// concurrent use on different studies.
+type Expert interface {
+	Modality() Modality
+	Read(ctx context.Context, s *Study, breasts []Breast, lesions []*Lesion) (*Opinion, error)
+}
