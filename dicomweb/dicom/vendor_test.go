@@ -1,0 +1,81 @@
+package dicom_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mome/dicomweb/dicom"
+)
+
+// vendorFiles calls each with every DICOM file of the vendor series that lie beside the repository, and skips the
+// test where they do not.
+func vendorFiles(t *testing.T, each func(t *testing.T, name string, b []byte)) {
+	t.Helper()
+	dir := vendorDir()
+	archives, _ := filepath.Glob(filepath.Join(dir, "*.zip"))
+	if len(archives) == 0 {
+		t.Skip("no vendor series at ../shared/data/vendor-dicom beside the repository")
+	}
+	for _, path := range archives {
+		z, err := zip.OpenReader(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		for _, entry := range z.File {
+			r, err := entry.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b) < 132 || string(b[128:132]) != "DICM" {
+				continue
+			}
+			each(t, filepath.Base(path)+"/"+entry.Name, b)
+		}
+	}
+}
+
+// vendorDir returns ../shared/data/vendor-dicom beside the module.
+func vendorDir() string {
+	dir, _ := os.Getwd()
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "..", "shared", "data", "vendor-dicom")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return ""
+}
+
+func TestScanVendor(t *testing.T) {
+	n := 0
+	vendorFiles(t, func(t *testing.T, name string, b []byte) {
+		n++
+		f, err := dicom.Scan(bytes.NewReader(b), int64(len(b)), dicom.Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		// Three files of this set were edited by hand: the data set has another instance UID than the File Meta.
+		var format *dicom.FormatError
+		_, _, _, _, err = f.Ref()
+		if edited := strings.Contains(name, "dcm_qa_12bit/In/12bit"); edited && errors.As(err, &format) &&
+			format.Reason == dicom.ReasonMismatch {
+			return
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+	t.Logf("%d files scanned", n)
+}
