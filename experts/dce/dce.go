@@ -1,0 +1,184 @@
+// Package dce is the expert of the dynamic contrast-enhanced series: percent enhancement, signal enhancement ratio,
+// time-signal curves and functional tumour volume, voxel by voxel and lesion by lesion. It is semi-quantitative: it fits
+// no pharmacokinetic model, which would need an arterial input and a T1 map that clinical exams do not hold.
+package dce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// Channels is the number of subtractions that the network reads.
+const Channels = 6
+
+// Config has the settings; the zero value means the defaults.
+type Config struct {
+	EarlyS float64 // s after the first post-contrast phase began; 150 if zero (UCSF/I-SPY)
+	LateS  float64 // s, likewise; 450 if zero (UCSF/I-SPY)
+
+	// Functional tumour volume (UCSF/I-SPY; Hylton et al., Radiology 2012;263:663).
+	FTVBackground float64 // least S_pre as a share of its 95th percentile in the lesion; 0.6 if zero
+	FTVMinPE      float64 // least early enhancement, %; 70 if zero
+	FTVNeighbours int     // least number of the 26 neighbours that also belong; 4 if zero, -1 for none
+
+	// Curves.
+	CurveMinPE  float64 // least early enhancement of a voxel whose curve is typed, %; 50 if zero (BI-RADS: slow is below)
+	CurveChange float64 // change from early to late that is no plateau, % of the early signal; 10 if zero (BI-RADS)
+	// WorstShare is the least share of a lesion's typed voxels that makes a curve type count as its worst; 0.1 if zero:
+	// a tenth is 13 voxels in a ball of 5 mm at 0.8 mm, more than noise or the rim's partial volume bring about.
+	WorstShare float64
+
+	// MinSignal is the least S_pre, as a share of its 95th percentile in the breasts, at which the maps hold a ratio; 0.05
+	// if zero: air and noise below it enhance by any percentage.
+	MinSignal float64
+}
+
+// Expert reads the dynamic series.
+type Expert struct{ cfg Config }
+
+// New returns an expert with these settings.
+func New(cfg Config) (*Expert, error) {
+	for _, f := range []struct {
+		name  string
+		value *float64
+		use   float64
+		most  float64
+	}{
+		{"EarlyS", &cfg.EarlyS, experts.EarlyS, math.Inf(1)},
+		{"LateS", &cfg.LateS, experts.LateS, math.Inf(1)},
+		{"FTVBackground", &cfg.FTVBackground, 0.6, 1},
+		{"FTVMinPE", &cfg.FTVMinPE, 70, math.Inf(1)},
+		{"CurveMinPE", &cfg.CurveMinPE, 50, math.Inf(1)},
+		{"CurveChange", &cfg.CurveChange, 10, 100},
+		{"WorstShare", &cfg.WorstShare, 0.1, 1},
+		{"MinSignal", &cfg.MinSignal, 0.05, 1},
+	} {
+		if !(*f.value >= 0 && *f.value <= f.most) {
+			return nil, fmt.Errorf("dce config: %s %g is out of range", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.use
+		}
+	}
+	if cfg.EarlyS >= cfg.LateS {
+		return nil, fmt.Errorf("dce config: EarlyS %g is not before LateS %g", cfg.EarlyS, cfg.LateS)
+	}
+	if cfg.FTVNeighbours > 26 {
+		return nil, fmt.Errorf("dce config: FTVNeighbours %d is more than 26", cfg.FTVNeighbours)
+	}
+	if cfg.FTVNeighbours == 0 {
+		cfg.FTVNeighbours = 4
+	}
+	return &Expert{cfg: cfg}, nil
+}
+
+// Modality returns experts.DCE.
+func (*Expert) Modality() experts.Modality { return experts.DCE }
+
+// ErrNoContrast says that the study holds no dynamic series of at least two phases.
+var ErrNoContrast = errors.New("study has no pre-contrast and post-contrast phase")
+
+// reading is one study on its way through the expert.
+type reading struct {
+	cfg         Config
+	s           *experts.Study
+	early, late int // phases; late is -1 where the study has no delayed phase
+	notes       []string
+}
+
+func (r *reading) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+// Read sets the kinetic quantities of each lesion and returns the maps "PE_early" and "PE_late" (%), "SER" (ratio) and
+// "curve" (1 persistent, 2 plateau, 3 washout, 0 not typed), all on the part of the DCE grid that holds the breasts, and
+// the six subtractions as channels. PE_late, SER and curve are absent where the study has no delayed phase.
+func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
+	if len(s.DCE) < 2 {
+		return nil, ErrNoContrast
+	}
+	grid := &s.DCE[0].Volume.Grid
+	for n, p := range s.DCE {
+		if p.Volume == nil || len(p.Volume.Data) != grid.Len() || !p.Volume.Same(grid) {
+			return nil, fmt.Errorf("dynamic phase %d: its voxels lie elsewhere than those of the pre-contrast phase", n+1)
+		}
+	}
+	r := &reading{cfg: e.cfg, s: s}
+	r.phases()
+	maps, err := r.maps(ctx, breasts, lesions)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lesions {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if l.Mask == nil || !l.Mask.Same(grid) {
+			return nil, fmt.Errorf("%s: its mask is not on the dynamic series' grid", l.Label)
+		}
+		r.kinetics(l)
+	}
+	channels, err := r.channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &experts.Opinion{Modality: experts.DCE, Maps: maps, Notes: r.notes, Channels: channels}, nil
+}
+
+// phases chooses the early and the late phase and says what was chosen on what ground.
+func (r *reading) phases() {
+	s := r.s
+	r.early, r.late = s.EarlyLate(r.cfg.EarlyS, r.cfg.LateS)
+	startS := s.DCE[1].TimeS
+	if !s.TimesKnown {
+		r.note("The times of the dynamic phases are not known; early and late phase follow the assumption of %.0f s from the pre-contrast phase to the first post-contrast one and %.0f s to the last.",
+			startS-s.DCE[0].TimeS, s.DCE[len(s.DCE)-1].TimeS-s.DCE[0].TimeS)
+	}
+	tell := func(name string, k int, targetS float64) {
+		at := s.DCE[k].TimeS - startS
+		if math.Abs(at-targetS) > targetS/2 {
+			r.note("The %s phase is phase %d, %.0f s after the first post-contrast phase began; %.0f s is the definition.", name, k+1, at, targetS)
+		}
+	}
+	tell("early", r.early, r.cfg.EarlyS)
+	if r.late < 0 {
+		r.note("No phase follows the early one by a minute or more: wash-out, curve types and SER are unknown.")
+		return
+	}
+	tell("late", r.late, r.cfg.LateS)
+}
+
+// channels returns exactly six subtractions post_k - pre, in the order of time. Which k, see choose.
+func (r *reading) channels(ctx context.Context) ([]*volume.Volume, error) {
+	pre := r.s.DCE[0].Volume
+	chosen := choose(r.s.DCE[1:], Channels)
+	if n := len(r.s.DCE) - 1; n != Channels {
+		r.note("The network reads six subtractions; of %d post-contrast phases it was given numbers %s.", n, list(chosen))
+	}
+	made := map[int]*volume.Volume{}
+	out := make([]*volume.Volume, 0, Channels)
+	slice := pre.Size[0] * pre.Size[1]
+	for _, n := range chosen {
+		if v, ok := made[n]; ok { // a repeated phase is the same volume, not a copy
+			out = append(out, v)
+			continue
+		}
+		post, v := r.s.DCE[n+1].Volume, volume.New(pre.Grid)
+		err := experts.EachSlice(ctx, pre.Size[2], func(k int) {
+			for at := k * slice; at < (k+1)*slice; at++ {
+				v.Data[at] = post.Data[at] - pre.Data[at]
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		made[n] = v
+		out = append(out, v)
+	}
+	return out, nil
+}

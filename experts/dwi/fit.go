@@ -1,0 +1,102 @@
+package dwi
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// fitted returns the ADC map of the diffusion-weighted images, or nil where fewer than two b-values remain. The fit is
+// S = S0 exp(-b ADC), linear in ln S, over b >= MinBSPerMM2 where at least two such b-values exist.
+func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string, ...any)) (*volume.Volume, error) {
+	used, all := e.choose(s.DWI)
+	if len(used) < 2 {
+		return nil, nil
+	}
+	grid := used[0].Volume.Grid
+	for _, b := range used[1:] {
+		if !b.Volume.Same(&grid) {
+			return nil, fmt.Errorf("b %g s/mm2: its voxels lie elsewhere than those of b %g", b.BSPerMM2, used[0].BSPerMM2)
+		}
+	}
+	if all {
+		note("The ADC includes b %g s/mm2, below the %g from which perfusion no longer adds to it: no two higher b-values exist.",
+			used[0].BSPerMM2, e.cfg.MinBSPerMM2)
+	}
+	sigma := noise(used)
+	if sigma == 0 {
+		note("The noise of the diffusion images could not be measured in air; no noise floor was subtracted from them.")
+	}
+	adc := volume.New(grid)
+	slice := grid.Size[0] * grid.Size[1]
+	err := experts.EachSlice(ctx, grid.Size[2], func(k int) {
+		x, y := make([]float64, 0, len(used)), make([]float64, 0, len(used))
+		for at := k * slice; at < (k+1)*slice; at++ {
+			x, y = x[:0], y[:0]
+			for _, b := range used {
+				v := float64(b.Volume.Data[at])
+				if !(v > e.cfg.NoiseFactor*sigma) || v <= 0 {
+					continue
+				}
+				// E[M^2] = A^2 + 2 sigma^2 of a Rician magnitude M with amplitude A; sigma of one channel.
+				if v = v*v - 2*sigma*sigma; v > 0 {
+					x, y = append(x, b.BSPerMM2), append(y, 0.5*math.Log(v))
+				}
+			}
+			if d := -slope(x, y) * 1e6; d > 0 {
+				adc.Data[at] = float32(min(d, e.cfg.MaxADC))
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return adc, nil
+}
+
+// choose returns the b-values that enter the fit and whether low ones had to be among them.
+func (e *Expert) choose(dwi []experts.BVolume) (used []experts.BVolume, all bool) {
+	distinct := func(from float64) []experts.BVolume {
+		out := slices.DeleteFunc(slices.Clone(dwi), func(b experts.BVolume) bool {
+			return b.Volume == nil || len(b.Volume.Data) == 0 || b.BSPerMM2 < from
+		})
+		slices.SortStableFunc(out, func(a, b experts.BVolume) int {
+			return cmp.Compare(a.BSPerMM2, b.BSPerMM2)
+		})
+		if len(out) > 0 && out[len(out)-1].BSPerMM2 == out[0].BSPerMM2 {
+			return nil // repeats of one b-value hold no decay
+		}
+		return out
+	}
+	if used = distinct(e.cfg.MinBSPerMM2); len(used) >= 2 {
+		return used, false
+	}
+	return distinct(math.Inf(-1)), true
+}
+
+// slope returns the least-squares slope of y over x, 0 where x holds fewer than two different values.
+func slope(x, y []float64) float64 {
+	if len(x) < 2 {
+		return 0
+	}
+	n := float64(len(x))
+	sx, sy := 0.0, 0.0
+	for i := range x {
+		sx, sy = sx+x[i], sy+y[i]
+	}
+	sxx, sxy := 0.0, 0.0
+	for i := range x {
+		d := x[i] - sx/n
+		sxx += d * d
+		sxy += d * (y[i] - sy/n)
+	}
+	if sxx == 0 {
+		return 0
+	}
+	return sxy / sxx
+}

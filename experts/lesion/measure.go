@@ -1,0 +1,167 @@
+package lesion
+
+import (
+	"math"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// box is a range of voxels, both ends included; empty where lo > hi.
+type box struct{ lo, hi [3]int }
+
+func emptyBox() box {
+	return box{lo: [3]int{math.MaxInt, math.MaxInt, math.MaxInt}, hi: [3]int{-1, -1, -1}}
+}
+
+func (b box) empty() bool { return b.lo[0] > b.hi[0] }
+
+func (b *box) add(i, j, k int) {
+	b.lo = [3]int{min(b.lo[0], i), min(b.lo[1], j), min(b.lo[2], k)}
+	b.hi = [3]int{max(b.hi[0], i), max(b.hi[1], j), max(b.hi[2], k)}
+}
+
+func (b *box) join(o box) {
+	if !o.empty() {
+		b.add(o.lo[0], o.lo[1], o.lo[2])
+		b.add(o.hi[0], o.hi[1], o.hi[2])
+	}
+}
+
+// widen grows b by marginMM on all sides, within the grid.
+func (b box) widen(g *volume.Grid, marginMM float64) box {
+	for a := range 3 {
+		n := int(math.Ceil(marginMM / g.SpacingMM[a]))
+		b.lo[a], b.hi[a] = max(b.lo[a]-n, 0), min(b.hi[a]+n, g.Size[a]-1)
+	}
+	return b
+}
+
+// bounds returns the smallest box around m.
+func bounds(m *volume.Mask) box {
+	b := emptyBox()
+	for at, in := range m.Data {
+		if in {
+			b.add(m.Voxel(at))
+		}
+	}
+	return b
+}
+
+// Measure fills in l's place and shape from l.Mask: CentreMM, Side, Quadrant, VolumeCM3 (voxel summation), LongAxisMM
+// (largest 3-D diameter over the surface's face centres, exact), ShortAxisMM (largest diameter orthogonal to it) and
+// Sphericity (Wadell: surface of the ball of equal volume over the surface, at most 1). Side and quadrant need the
+// breasts; with none of them the side is told by the sign of x and the quadrant stays empty. An empty mask leaves l as
+// it is.
+func Measure(l *experts.Lesion, breasts []experts.Breast) {
+	if l.Mask == nil {
+		return
+	}
+	m, b := l.Mask, bounds(l.Mask)
+	if b.empty() {
+		return
+	}
+	var sum [3]float64
+	n := 0
+	for k := b.lo[2]; k <= b.hi[2]; k++ {
+		for j := b.lo[1]; j <= b.hi[1]; j++ {
+			for i := b.lo[0]; i <= b.hi[0]; i++ {
+				if m.Data[m.Index(i, j, k)] {
+					sum[0], sum[1], sum[2] = sum[0]+float64(i), sum[1]+float64(j), sum[2]+float64(k)
+					n++
+				}
+			}
+		}
+	}
+	count := float64(n)
+	l.CentreMM = m.Point(sum[0]/count, sum[1]/count, sum[2]/count)
+	volumeMM3 := count * m.VoxelMM3()
+	l.VolumeCM3 = volumeMM3 / 1000
+	l.LongAxisMM, l.ShortAxisMM = diameters(m, b)
+	if area := areaMM2(m, b); area > 0 {
+		l.Sphericity = min(math.Cbrt(math.Pi*36*volumeMM3*volumeMM3)/area, 1)
+	}
+	l.Side, l.Quadrant = place(l, breasts)
+}
+
+// place returns the breast that holds most of l and the quadrant of its centre.
+func place(l *experts.Lesion, breasts []experts.Breast) (experts.Side, string) {
+	best, most := -1, 0
+	for n, br := range breasts {
+		if br.Mask == nil || !br.Mask.Same(&l.Mask.Grid) {
+			continue
+		}
+		common := 0
+		for at, in := range l.Mask.Data {
+			if in && br.Mask.Data[at] {
+				common++
+			}
+		}
+		if common > most {
+			best, most = n, common
+		}
+	}
+	if best < 0 {
+		if l.CentreMM[0] >= 0 {
+			return experts.Left, ""
+		}
+		return experts.Right, ""
+	}
+	return breasts[best].Side, quadrant(l.CentreMM, breasts[best])
+}
+
+// quadrant tells the quadrant of p as seen from the breast's nipple: upper is +z, outer is away from the midline.
+func quadrant(p volume.Vec, br experts.Breast) string {
+	nipple, ok := Nipple(br)
+	if !ok {
+		return ""
+	}
+	name := "lower "
+	if p[2] >= nipple[2] {
+		name = "upper "
+	}
+	lateral := p[0] - nipple[0]
+	if br.Side == experts.Right {
+		lateral = -lateral
+	}
+	if lateral >= 0 {
+		return name + "outer"
+	}
+	return name + "inner"
+}
+
+// tipMM is the depth of the breast's most anterior part whose centre is taken for the nipple: a nipple stands out about
+// as far, and the mean over it is not moved by a voxel of noise.
+const tipMM = 8.0
+
+// Nipple returns the centre of the most anterior 8 mm of a breast, mm, and false for an empty mask. In a breast that
+// hangs (prone) this is the nipple; in a supine one it is the top of the mound.
+func Nipple(br experts.Breast) (volume.Vec, bool) {
+	m := br.Mask
+	if m == nil {
+		return volume.Vec{}, false
+	}
+	tip := math.Inf(1)
+	y := func(at int) float64 {
+		i, j, k := m.Voxel(at)
+		return m.Point(float64(i), float64(j), float64(k))[1]
+	}
+	for at, in := range m.Data {
+		if in {
+			tip = min(tip, y(at))
+		}
+	}
+	var sum volume.Vec
+	n := 0.0
+	for at, in := range m.Data {
+		if in && y(at) <= tip+tipMM {
+			i, j, k := m.Voxel(at)
+			sum = sum.Add(m.Point(float64(i), float64(j), float64(k)))
+			n++
+		}
+	}
+	if n == 0 {
+		return volume.Vec{}, false
+	}
+	return sum.Scale(1 / n), true
+}
