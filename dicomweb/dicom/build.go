@@ -190,8 +190,13 @@ func appendBinary(out []byte, vr VR, v any) ([]byte, error) {
 	case UL, SL:
 		return le.AppendUint32(out, uint32(int64(f))), nil
 	case UV, SV:
-		if n, ok := v.(uint64); ok {
+		switch n := v.(type) { // a float64 does not hold these exactly
+		case uint64:
 			return le.AppendUint64(out, n), nil
+		case int64:
+			return le.AppendUint64(out, uint64(n)), nil
+		case int:
+			return le.AppendUint64(out, uint64(n)), nil
 		}
 		return le.AppendUint64(out, uint64(int64(f))), nil
 	case FL:

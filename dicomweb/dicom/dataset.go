@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"iter"
 	"slices"
+	"strconv"
+	"strings"
 
 	"mome/dicomweb/dicom/tag"
 )
@@ -63,6 +65,8 @@ type Element struct {
 	// Fragments are the items of encapsulated Pixel Data (PS3.5 annex A.4), the Basic Offset Table first; nil
 	// for a native value.
 	Fragments []Span
+	// BulkDataURI is where the value can be had, of an element that came without it in DICOM JSON.
+	BulkDataURI string
 }
 
 // Deferred reports whether the value was left in the file.
@@ -113,6 +117,28 @@ func (d *Dataset) Private(creator string, group uint16, elem byte) *Element {
 		}
 	}
 	return nil
+}
+
+// Find returns the element that a path names: "00540016/0/00181074" is the tag (0018,1074) in the first item of
+// (0054,0016). It returns nil when there is none. The data set that holds it comes along, for its byte order and
+// character set.
+func (d *Dataset) Find(path string) (in *Dataset, e *Element) {
+	for {
+		name, rest, nested := strings.Cut(path, "/")
+		t, err := strconv.ParseUint(name, 16, 32)
+		if err != nil || len(name) != 8 {
+			return nil, nil
+		}
+		if e = d.Get(tag.Tag(t)); e == nil || !nested {
+			return d, e
+		}
+		number, rest, nested := strings.Cut(rest, "/")
+		i, err := strconv.Atoi(number)
+		if err != nil || !nested || i < 0 || i >= len(e.Items) {
+			return nil, nil
+		}
+		d, path = e.Items[i], rest
+	}
 }
 
 // Put adds e, replacing an element of the same tag.

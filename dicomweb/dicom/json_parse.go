@@ -1,0 +1,462 @@
+package dicom
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mome/dicomweb/dicom/tag"
+)
+
+// ParseJSON reads data sets in the DICOM JSON Model (PS3.18 annex F): an array of objects, or one object. They come
+// back in little endian and UTF-8, with Specific Character Set ISO_IR 192 where they name one or need it. An element
+// whose value is elsewhere has its BulkDataURI. Limits bounds the bytes read (HeaderBytes / 16, since text takes more
+// room once it is parsed), Elements, Items and Depth. The error never holds a value.
+func ParseJSON(r io.Reader, lim Limits) ([]*Dataset, error) {
+	lim = lim.withDefaults()
+	limited := &io.LimitedReader{R: r, N: lim.HeaderBytes/16 + 1}
+	p := &jsonParser{dec: json.NewDecoder(limited), lim: lim}
+	p.dec.UseNumber()
+	all, err := p.all()
+	if limited.N <= 0 {
+		return nil, &FormatError{Offset: p.dec.InputOffset(), Reason: ReasonHeaderBytes}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, p.bad(0, "more behind the end")
+	}
+	for _, d := range all {
+		ascii, err := checkUTF8(d)
+		if err != nil {
+			return nil, err
+		}
+		nameUTF8(d, !ascii)
+	}
+	return all, nil
+}
+
+// nameUTF8 makes Specific Character Set tell what the text is now.
+func nameUTF8(d *Dataset, needed bool) {
+	if needed || d.Has(tag.SpecificCharacterSet) {
+		d.Set(tag.SpecificCharacterSet, "ISO_IR 192")
+	}
+	for e := range d.All() {
+		for _, item := range e.Items {
+			item.charset = []string{"ISO_IR 192"}
+			nameUTF8(item, false)
+		}
+	}
+}
+
+type jsonParser struct {
+	dec             *json.Decoder
+	lim             Limits
+	elements, items int
+}
+
+// bad is the error of JSON that is no DICOM JSON.
+func (p *jsonParser) bad(t tag.Tag, reason string) error {
+	return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: "DICOM JSON: " + reason}
+}
+
+// token returns the next token; syntax errors become a FormatError, without the text that encoding/json quotes.
+func (p *jsonParser) token(t tag.Tag) (json.Token, error) {
+	tok, err := p.dec.Token()
+	if err == nil {
+		return tok, nil
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, p.bad(t, "not well-formed")
+	}
+	return nil, fmt.Errorf("read DICOM JSON: %w", err)
+}
+
+// open consumes the delimiter that must come next.
+func (p *jsonParser) open(t tag.Tag, want json.Delim) error {
+	tok, err := p.token(t)
+	if err == nil && tok != want {
+		err = p.bad(t, "not the structure of PS3.18 annex F")
+	}
+	return err
+}
+
+func (p *jsonParser) all() ([]*Dataset, error) {
+	tok, err := p.token(0)
+	if err != nil {
+		return nil, err
+	}
+	switch tok {
+	case json.Delim('{'):
+		d, err := p.dataset(0, 0)
+		return []*Dataset{d}, err
+	case json.Delim('['):
+	default:
+		return nil, p.bad(0, "neither an array nor an object")
+	}
+	var all []*Dataset
+	for p.dec.More() {
+		if err := p.open(0, '{'); err != nil {
+			return nil, err
+		}
+		d, err := p.dataset(0, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, p.open(0, ']')
+}
+
+// dataset reads attributes up to the closing brace; the opening one was read.
+func (p *jsonParser) dataset(t tag.Tag, depth int) (*Dataset, error) {
+	if depth > p.lim.Depth {
+		return nil, &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonDepth}
+	}
+	d := New()
+	for p.dec.More() {
+		key, err := p.token(t)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.attribute(d, key.(string), depth); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.open(t, '}'); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(d.elements, func(a, b *Element) int { return int(int64(a.Tag) - int64(b.Tag)) })
+	for i := 1; i < len(d.elements); i++ {
+		if e := d.elements[i]; e.Tag == d.elements[i-1].Tag {
+			return nil, p.bad(e.Tag, "the attribute occurs twice")
+		}
+	}
+	return d, nil
+}
+
+// attribute reads one attribute and adds it to d, unsorted.
+func (p *jsonParser) attribute(d *Dataset, key string, depth int) error {
+	n, err := strconv.ParseUint(key, 16, 32)
+	if err != nil || len(key) != 8 {
+		return p.bad(0, "a key that is no tag")
+	}
+	t := tag.Tag(n)
+	if p.elements++; p.elements > p.lim.Elements {
+		return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonElements}
+	}
+	if err := p.open(t, '{'); err != nil {
+		return err
+	}
+	a := jsonAttribute{tag: t}
+	for p.dec.More() {
+		key, err := p.token(t)
+		if err != nil {
+			return err
+		}
+		if err := p.member(&a, key.(string), depth); err != nil {
+			return err
+		}
+	}
+	if err := p.open(t, '}'); err != nil {
+		return err
+	}
+	e, reason := a.element()
+	if reason != "" {
+		return p.bad(t, reason)
+	}
+	d.elements = append(d.elements, e)
+	return nil
+}
+
+// jsonAttribute is what was read of one attribute; its members may come in any order.
+type jsonAttribute struct {
+	tag         tag.Tag
+	vr          VR
+	values      []jsonValue
+	inline, uri string
+	members     int // of Value, InlineBinary and BulkDataURI
+}
+
+// jsonValue is one entry of a Value array.
+type jsonValue struct {
+	kind byte // 'n' null, 's' string, '#' number, 'o' object
+	text string
+	name PersonName
+	item *Dataset
+}
+
+func (p *jsonParser) member(a *jsonAttribute, key string, depth int) (err error) {
+	switch key {
+	case "vr":
+		s, err := p.text(a.tag)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if len(s) == 2 {
+			a.vr, ok = parseVR(s[0], s[1])
+		}
+		if !ok {
+			return p.bad(a.tag, "no such value representation")
+		}
+		return nil
+	case "InlineBinary":
+		a.members++
+		a.inline, err = p.text(a.tag)
+		return err
+	case "BulkDataURI":
+		a.members++
+		a.uri, err = p.text(a.tag)
+		return err
+	case "Value":
+		a.members++
+		return p.values(a, depth)
+	}
+	return p.bad(a.tag, "an unknown member")
+}
+
+func (p *jsonParser) text(t tag.Tag) (string, error) {
+	tok, err := p.token(t)
+	if err != nil {
+		return "", err
+	}
+	s, ok := tok.(string)
+	if !ok {
+		return "", p.bad(t, "not a string")
+	}
+	return s, nil
+}
+
+func (p *jsonParser) values(a *jsonAttribute, depth int) error {
+	if err := p.open(a.tag, '['); err != nil {
+		return err
+	}
+	for p.dec.More() {
+		if p.items++; p.items > 8*p.lim.Items {
+			return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonItems}
+		}
+		tok, err := p.token(a.tag)
+		if err != nil {
+			return err
+		}
+		v := jsonValue{}
+		switch tok := tok.(type) {
+		case nil:
+			v.kind = 'n'
+		case string:
+			v.kind, v.text = 's', tok
+		case json.Number:
+			v.kind, v.text = '#', tok.String()
+		case json.Delim:
+			if tok != '{' {
+				return p.bad(a.tag, "an array inside Value")
+			}
+			v.kind = 'o'
+			if err := p.object(a, &v, depth); err != nil {
+				return err
+			}
+		default:
+			return p.bad(a.tag, "a boolean inside Value")
+		}
+		a.values = append(a.values, v)
+	}
+	return p.open(a.tag, ']')
+}
+
+// object reads an item or a person's name; which it is shows in its first key, since "vr" may come later.
+func (p *jsonParser) object(a *jsonAttribute, v *jsonValue, depth int) (err error) {
+	if a.vr == SQ {
+		v.item, err = p.dataset(a.tag, depth+1)
+		return err
+	}
+	if !p.dec.More() {
+		v.item = New()
+		return p.open(a.tag, '}')
+	}
+	for p.dec.More() {
+		key, err := p.token(a.tag)
+		if err != nil {
+			return err
+		}
+		var group *string
+		switch key {
+		case "Alphabetic":
+			group = &v.name.Alphabetic
+		case "Ideographic":
+			group = &v.name.Ideographic
+		case "Phonetic":
+			group = &v.name.Phonetic
+		default:
+			if v.name != (PersonName{}) {
+				return p.bad(a.tag, "neither an item nor a name")
+			}
+			return p.late(a, v, key.(string), depth)
+		}
+		if *group, err = p.text(a.tag); err != nil {
+			return err
+		}
+		if strings.Contains(*group, "=") {
+			return p.bad(a.tag, "a component group with a delimiter")
+		}
+	}
+	return p.open(a.tag, '}')
+}
+
+// late reads an item whose first key was read already.
+func (p *jsonParser) late(a *jsonAttribute, v *jsonValue, key string, depth int) error {
+	if depth+1 > p.lim.Depth {
+		return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonDepth}
+	}
+	first := New()
+	if err := p.attribute(first, key, depth+1); err != nil {
+		return err
+	}
+	d, err := p.dataset(a.tag, depth+1)
+	if err != nil {
+		return err
+	}
+	if d.Has(first.elements[0].Tag) {
+		return p.bad(first.elements[0].Tag, "the attribute occurs twice")
+	}
+	d.Put(first.elements[0])
+	v.item = d
+	return nil
+}
+
+// element returns the attribute as an Element, or why it is none.
+func (a *jsonAttribute) element() (e *Element, reason string) {
+	if a.members > 1 {
+		return nil, "more than one of Value, InlineBinary and BulkDataURI"
+	}
+	if a.vr == "" {
+		a.vr, _ = implicitVR(a.tag) // PS3.18 before 2013 left it out
+	}
+	e = &Element{Tag: a.tag, VR: a.vr, BulkDataURI: a.uri}
+	switch {
+	case a.vr == SQ:
+		for _, v := range a.values {
+			if v.kind == 'n' {
+				v.item = New()
+			}
+			if v.item == nil {
+				return nil, "a sequence holds something that is no item"
+			}
+			e.Items = append(e.Items, v.item)
+		}
+		if a.inline != "" {
+			return nil, "a sequence with InlineBinary"
+		}
+		return e, ""
+	case a.inline != "":
+		b, err := base64.StdEncoding.DecodeString(a.inline)
+		if err != nil {
+			return nil, "InlineBinary is not base64"
+		}
+		if len(b)%2 == 1 {
+			b = append(b, padding(a.vr))
+		}
+		e.Value = b
+		return e, ""
+	case len(a.values) == 0:
+		return e, ""
+	case a.vr.opaque():
+		return nil, "Value where InlineBinary belongs"
+	}
+	return e, a.encode(e)
+}
+
+// encode gives e the values.
+func (a *jsonAttribute) encode(e *Element) (reason string) {
+	if a.vr.word() > 1 { // AT and the binary numbers
+		for _, v := range a.values {
+			if reason = a.number(e, v); reason != "" {
+				return reason
+			}
+		}
+		return ""
+	}
+	parts := make([]string, len(a.values))
+	for i, v := range a.values {
+		switch {
+		case v.kind == 'n', v.kind == 'o' && v.item != nil && v.item.Len() == 0:
+		case v.kind == 'o' && a.vr == PN && v.item == nil:
+			parts[i] = v.name.String()
+		case v.kind == 's', v.kind == '#' && (a.vr == DS || a.vr == IS):
+			parts[i] = v.text
+		default:
+			return "a value that does not suit its VR"
+		}
+		if len(a.values) > 1 && strings.Contains(parts[i], `\`) {
+			return "a value with the delimiter"
+		}
+	}
+	if s := strings.Join(parts, `\`); s != "" {
+		e.Value = padText(a.vr, s)
+	}
+	return ""
+}
+
+// number appends one value of a binary VR.
+func (a *jsonAttribute) number(e *Element, v jsonValue) (reason string) {
+	const unsuited = "a value that does not suit its VR"
+	var value any
+	switch {
+	case a.vr == AT:
+		n, err := strconv.ParseUint(v.text, 16, 32)
+		if err != nil || v.kind != 's' || len(v.text) != 8 {
+			return unsuited
+		}
+		value = tag.Tag(n)
+	case v.kind != '#' && v.kind != 's':
+		return unsuited
+	case a.vr == FL || a.vr == FD:
+		f, err := strconv.ParseFloat(v.text, 64)
+		if err != nil || a.vr == FL && math.Abs(f) > math.MaxFloat32 && !math.IsInf(f, 0) {
+			return unsuited
+		}
+		value = f
+	default:
+		low, high := integerRange(a.vr)
+		if n, err := strconv.ParseInt(v.text, 10, 64); err == nil && n >= low && (n < 0 || uint64(n) <= high) {
+			value = n
+		} else if n, err := strconv.ParseUint(v.text, 10, 64); err == nil && n <= high {
+			value = n
+		} else if f, err := strconv.ParseFloat(v.text, 64); err == nil && f == math.Trunc(f) &&
+			math.Abs(f) <= 1<<53 && f >= float64(low) && f <= float64(high) { // 1e3, 5.0
+			value = int64(f)
+		} else {
+			return unsuited
+		}
+	}
+	var err error
+	if e.Value, err = appendBinary(e.Value, a.vr, value); err != nil {
+		return unsuited
+	}
+	return ""
+}
+
+// integerRange returns the least and the greatest value of a binary VR of integers.
+func integerRange(vr VR) (low int64, high uint64) {
+	switch vr {
+	case US:
+		return 0, math.MaxUint16
+	case SS:
+		return math.MinInt16, math.MaxInt16
+	case UL:
+		return 0, math.MaxUint32
+	case SL:
+		return math.MinInt32, math.MaxInt32
+	case UV:
+		return 0, math.MaxUint64
+	}
+	return math.MinInt64, math.MaxInt64
+}
