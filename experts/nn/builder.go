@@ -1,0 +1,271 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"mome/experts"
+	"mome/gpu/op"
+)
+
+// Builder adds the parts of one network to one graph. A weight becomes an input of the graph, under its published
+// name, when a part first asks for it, so a graph has exactly the weights it uses.
+//
+// The parts return nodes only; the first error is kept, everything after it is nil, and Err must be asked once at the
+// end. A Builder is not safe for concurrent use.
+//
+// In comments T is the number of rows, E the embedding.
+type Builder struct {
+	Graph  *gorgonia.ExprGraph
+	Config Config
+
+	specs  map[string][]int
+	inputs map[string]*gorgonia.Node
+	order  []string
+	marks  map[string]*gorgonia.Node
+	err    error
+}
+
+// NewBuilder starts an empty graph.
+func NewBuilder(c Config) (*Builder, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	b := &Builder{
+		Graph: gorgonia.NewGraph(), Config: c, specs: map[string][]int{},
+		inputs: map[string]*gorgonia.Node{}, marks: map[string]*gorgonia.Node{},
+	}
+	for _, s := range c.Tensors() {
+		b.specs[s.Name] = s.Shape
+	}
+	return b, nil
+}
+
+// Err is the first error of any part.
+func (b *Builder) Err() error { return b.err }
+
+// Add passes a new node on, or keeps the error. After an error nothing is added and the answer is nil.
+func (b *Builder) Add(add func() (*gorgonia.Node, error)) *gorgonia.Node {
+	if b.err != nil {
+		return nil
+	}
+	n, err := add()
+	if err != nil {
+		b.err = err
+		return nil
+	}
+	return n
+}
+
+// Mark remembers an intermediate node under a name, for explanations and tests.
+func (b *Builder) Mark(name string, n *gorgonia.Node) *gorgonia.Node {
+	b.marks[name] = n
+	return n
+}
+
+// Marked is the node remembered under a name, or nil. The names are stem.<modality> (stem output [T, E], without
+// class token) and layer.<index>.<modality> (output of a layer).
+func (b *Builder) Marked(name string) *gorgonia.Node { return b.marks[name] }
+
+// Input adds a named input of the graph.
+func (b *Builder) Input(name string, shape ...int) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.Input(b.Graph, name, shape...) })
+}
+
+// Volume adds the input of a modality: [1, channel, H, W, D].
+func (b *Builder) Volume(m experts.Modality) *gorgonia.Node {
+	x := b.Config.Boxes.Of(m)
+	return b.Input(InputName(m), 1, x.Channels, x.Size[0], x.Size[1], x.Size[2])
+}
+
+// Weight is the input for one of the network's tensors. Tensors that are used as matrices are flattened to two axes:
+// the class token to [1, E], the mixture's phi to [d, experts·slots].
+func (b *Builder) Weight(name string) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) {
+		if n, ok := b.inputs[name]; ok {
+			return n, nil
+		}
+		shape, ok := b.specs[name]
+		if !ok {
+			return nil, fmt.Errorf("%w: no tensor %q in this configuration", ErrConfig, name)
+		}
+		switch {
+		case name == "beit3.dce_embed.cls_token":
+			shape = shape[1:]
+		case strings.HasSuffix(name, ".moe.phi"):
+			shape = []int{shape[0], shape[1] * shape[2]}
+		}
+		n, err := op.Input(b.Graph, name, shape...)
+		if err == nil {
+			b.inputs[name] = n
+			b.order = append(b.order, name)
+		}
+		return n, err
+	})
+}
+
+// Weights are the names and nodes of all weights the graph uses, in the order in which they were first asked for.
+func (b *Builder) Weights() (names []string, nodes gorgonia.Nodes) {
+	for _, name := range b.order {
+		nodes = append(nodes, b.inputs[name])
+	}
+	return b.order, nodes
+}
+
+// Linear is x Wᵀ + b with the weights name.weight and name.bias.
+func (b *Builder) Linear(name string, x *gorgonia.Node) *gorgonia.Node {
+	w, bias := b.Weight(name+".weight"), b.Weight(name+".bias")
+	return b.Add(func() (*gorgonia.Node, error) { return op.Linear(x, w, bias) })
+}
+
+// Norm is a layer norm with the weights name.weight and name.bias.
+func (b *Builder) Norm(name string, x *gorgonia.Node) *gorgonia.Node {
+	w, bias := b.Weight(name+".weight"), b.Weight(name+".bias")
+	return b.Add(func() (*gorgonia.Node, error) { return op.LayerNorm(x, w, bias, Eps) })
+}
+
+// GELU is the exact Gaussian error linear unit.
+func (b *Builder) GELU(x *gorgonia.Node) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.GELU(x) })
+}
+
+// Sum adds nodes of one shape.
+func (b *Builder) Sum(terms ...*gorgonia.Node) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.Sum(terms...) })
+}
+
+// Rows are the rows [from, to) of x.
+func (b *Builder) Rows(x *gorgonia.Node, from, to int) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.Rows(x, from, to) })
+}
+
+// ConcatRows puts the parts below each other.
+func (b *Builder) ConcatRows(parts ...*gorgonia.Node) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.ConcatRows(parts...) })
+}
+
+// Attention lets the rows of qkv: [T, 3E] see each other: [T, E].
+func (b *Builder) Attention(qkv *gorgonia.Node) *gorgonia.Node {
+	return b.Add(func() (*gorgonia.Node, error) { return op.Attention(qkv, b.Config.Heads) })
+}
+
+// Stem turns a volume [1, channel, H, W, D] into tokens [T, E]: three times convolution, instance norm and ReLU, then
+// a maximum; each of the four halves H, W and D.
+func (b *Builder) Stem(m experts.Modality, volume *gorgonia.Node) *gorgonia.Node {
+	halve := op.Cube(3, 2, 1)
+	x := volume
+	for i := range 3 {
+		w := b.Weight(stemName(m, i))
+		x = b.Add(func() (*gorgonia.Node, error) { return op.Conv3d(x, w, halve) })
+		x = b.Add(func() (*gorgonia.Node, error) { return op.InstanceNormReLU(x, Eps) })
+	}
+	x = b.Add(func() (*gorgonia.Node, error) { return op.MaxPool3d(x, halve) })
+	x = b.Add(func() (*gorgonia.Node, error) { return op.Tokens(x) })
+	return b.Mark("stem."+key(m), x)
+}
+
+// Embed puts the class token in front of DCE's tokens [T, E] and adds the modality's positions. DCE without tokens,
+// nil, is the class token alone.
+func (b *Builder) Embed(m experts.Modality, tokens *gorgonia.Node) *gorgonia.Node {
+	table, from := b.Weight(positionName(m)), 0
+	x := tokens
+	if m == experts.DCE {
+		from = 1 // row 0 is never used
+		x = b.Weight("beit3.dce_embed.cls_token")
+		if tokens != nil {
+			x = b.ConcatRows(x, tokens)
+		}
+	}
+	if b.err != nil {
+		return nil
+	}
+	return b.Sum(x, b.Rows(table, from, from+x.Shape()[0]))
+}
+
+// QKV is query, key and value side by side, [T, 3E], of the layer-normed rows x: [T, E].
+func (b *Builder) QKV(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
+	h := b.Norm(layerName(layer, "self_attn_layer_norm."+Copy(m)), x)
+	parts := make([]*gorgonia.Node, 3)
+	for i, p := range []string{"q", "k", "v"} {
+		parts[i] = b.Linear(layerName(layer, "self_attn."+p+"_proj."+Copy(m)), h)
+	}
+	return b.Add(func() (*gorgonia.Node, error) { return op.ConcatCols(parts...) })
+}
+
+// Project normalises what attention returned, [T, E], and maps it back into the residual stream.
+func (b *Builder) Project(layer int, m experts.Modality, attention *gorgonia.Node) *gorgonia.Node {
+	h := b.Norm(layerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention)
+	return b.Linear(layerName(layer, "self_attn.out_proj."+Copy(m)), h)
+}
+
+// FeedForwardNorm is the layer norm that feed-forward and adapter share.
+func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
+	return b.Norm(layerName(layer, "final_layer_norm."+Copy(m)), x)
+}
+
+// FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E] with 4E hidden units.
+func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
+	name := layerName(layer, "ffn."+Copy(m))
+	return b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))
+}
+
+// Layer is a whole layer before fusion, for the rows x: [T, E] of one modality:
+//
+//	x = x + project(attention(qkv(x)))
+//	x = x + ffn(norm x) + adapter(norm x)
+func (b *Builder) Layer(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
+	x = b.Sum(x, b.Project(layer, m, b.Attention(b.QKV(layer, m, x))))
+	h := b.FeedForwardNorm(layer, m, x)
+	name := layerName(layer, "MLP_Adapter."+Copy(m))
+	adapter := b.Norm(name+".norm", b.Linear(name+".D_fc2", b.GELU(b.Linear(name+".D_fc1", h))))
+	x = b.Sum(x, b.FeedForward(layer, m, h), adapter)
+	return b.Mark(fmt.Sprintf("layer.%d.%s", layer, key(m)), x)
+}
+
+// Expert is everything that one modality does alone: stem, positions, and all layers before fusion, in which its rows
+// see only each other. The input is the volume [1, channel, H, W, D], or what the stem would have made of it, [T, E];
+// for DCE it may be nil, which leaves the class token alone. The answer is [T, E], for DCE with the class token first.
+func (b *Builder) Expert(m experts.Modality, input *gorgonia.Node) (*gorgonia.Node, error) {
+	if input == nil && m != experts.DCE {
+		b.Add(func() (*gorgonia.Node, error) { return nil, fmt.Errorf("expert %s: no input", m) })
+	}
+	tokens := input
+	if input != nil && len(input.Shape()) == 5 {
+		tokens = b.Stem(m, input)
+	}
+	x := b.Embed(m, tokens)
+	for i := range b.Config.FusionFrom {
+		x = b.Layer(i, m, x)
+	}
+	return x, b.err
+}
+
+// Mixture is the adapter of a fusion layer over all rows h: [N, E], answered for the rows [from, to) of them:
+//
+//	g = GELU(D_fc1 h)                          [N, d], d = E/4
+//	L = g phi                                  [N, experts·slots]
+//	slots = softmax_over_rows(L)ᵀ g            [experts·slots, d]
+//	y = slots through their expert             [experts·slots, d]
+//	answer = norm(D_fc2(softmax_over_slots(L) y))
+//
+// (Puigcerver et al., "From Sparse to Soft Mixtures of Experts", arXiv 2308.00951, eqs. 1-3.)
+func (b *Builder) Mixture(layer int, h *gorgonia.Node, from, to int) *gorgonia.Node {
+	name := layerName(layer, "MLP_Adapter")
+	g := b.GELU(b.Linear(name+".D_fc1", h))
+	phi := b.Weight(name + ".moe.phi")
+	l := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(g, phi, false, false) })
+	dispatch := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(l, 0) })
+	slots := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(dispatch, g, true, false) })
+	w, bias := b.Weight(name+".moe.experts.weight"), b.Weight(name+".moe.experts.bias")
+	y := b.Add(func() (*gorgonia.Node, error) { return op.GroupedLinear(slots, w, bias) })
+	rows := l
+	if b.err == nil && (from != 0 || to != l.Shape()[0]) {
+		rows = b.Rows(l, from, to)
+	}
+	combine := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(rows, 1) })
+	mixed := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(combine, y, false, false) })
+	mixed = b.Mark(fmt.Sprintf("mixture.%d", layer), mixed)
+	return b.Norm(name+".norm", b.Linear(name+".D_fc2", mixed))
+}
