@@ -1,0 +1,107 @@
+package code
+
+// Content items of the templates that the node writes, PS3.16: the concept names.
+var (
+	Language            = Code{"121049", "DCM", "Language of Content Item and Descendants"} // TID 1204
+	ObserverType        = Code{"121005", "DCM", "Observer Type"}                            // TID 1002
+	DeviceUID           = Code{"121012", "DCM", "Device Observer UID"}                      // TID 1004
+	DeviceName          = Code{"121013", "DCM", "Device Observer Name"}
+	DeviceManufacturer  = Code{"121014", "DCM", "Device Observer Manufacturer"}
+	DeviceModel         = Code{"121015", "DCM", "Device Observer Model Name"}
+	DeviceSerial        = Code{"121016", "DCM", "Device Observer Serial Number"}
+	ProcedureReported   = Code{"121058", "DCM", "Procedure reported"}         // TID 1500
+	MeasurementReport   = Code{"126000", "DCM", "Imaging Measurement Report"} // CID 7021
+	ImagingMeasurements = Code{"126010", "DCM", "Imaging Measurements"}
+	Evaluations         = Code{"C0034375", "UMLS", "Qualitative Evaluations"}
+	AlgorithmFamily     = Code{"111000", "DCM", "Algorithm Family"} // TID 4019
+	AlgorithmName       = Code{"111001", "DCM", "Algorithm Name"}
+	AlgorithmParameters = Code{"111002", "DCM", "Algorithm Parameters"}
+	AlgorithmVersion    = Code{"111003", "DCM", "Algorithm Version"}
+	ImageLibrary        = Code{"111028", "DCM", "Image Library"}       // TID 1600
+	ImageLibraryGroup   = Code{"126200", "DCM", "Image Library Group"} // TID 1602
+	Modality            = Code{"121139", "DCM", "Modality"}
+	TargetRegion        = Code{"123014", "DCM", "Target Region"}
+	FrameOfReference    = Code{"112227", "DCM", "Frame of Reference UID"}
+	MeasurementGroup    = Code{"125007", "DCM", "Measurement Group"} // TID 1411
+	TrackingID          = Code{"112039", "DCM", "Tracking Identifier"}
+	TrackingUID         = Code{"112040", "DCM", "Tracking Unique Identifier"}
+	FindingCategory     = Code{"276214006", "SCT", "Finding category"}
+	Finding             = Code{"121071", "DCM", "Finding"}
+	ReferencedSegment   = Code{"121191", "DCM", "Referenced Segment"}
+	SourceSeries        = Code{"121232", "DCM", "Source series for segmentation"}
+	Center              = Code{"111010", "DCM", "Center"}                    // CID 219
+	FindingSite         = Code{"363698007", "SCT", "Finding Site"}           // TID 1419
+	Laterality          = Code{"272741003", "SCT", "Laterality"}             // CID 210
+	Topography          = Code{"106233006", "SCT", "Topographical modifier"} // CID 210
+	Method              = Code{"370129005", "SCT", "Measurement Method"}
+	Derivation          = Code{"121401", "DCM", "Derivation"}
+	Comment             = Code{"121106", "DCM", "Comment"}
+)
+
+// Measurements and evaluations: the concept names.
+var (
+	ProbabilityOfCancer = Code{"111047", "DCM", "Probability of cancer"}               // CID 6048
+	Volume              = Code{"118565006", "SCT", "Volume"}                           // CID 7472
+	LongAxis            = Code{"103339001", "SCT", "Long Axis"}                        // CID 7470
+	ShortAxis           = Code{"103340004", "SCT", "Short Axis"}                       // CID 7470
+	TimeToPeak          = Code{"113069", "DCM", "Time To Peak"}                        // CID 4109
+	ADC                 = Code{"113041", "DCM", "Apparent Diffusion Coefficient"}      // CID 7272
+	T2Signal            = Code{"110805", "DCM", "T2 Weighted MR Signal Intensity"}     // CID 7180, also a role, CID 6311
+	PercentFGT          = Code{"111046", "DCM", "Percent Fibroglandular Tissue"}       // CID 10069
+	EnhancementPattern  = Code{"RID6058", "RADLEX", "Enhancement pattern"}             // CID 6334
+	FindingsSummary     = Code{"111017", "DCM", "CAD Processing and Findings Summary"} // TID 4001
+	AnalysesSummary     = Code{"111065", "DCM", "Summary of Analyses"}                 // TID 4000
+	StudyQuality        = Code{"130549", "DCM", "Imaging Study Quality"}               // CID 6313
+)
+
+// Values.
+var (
+	EnglishUS       = Code{"en-US", "RFC5646", "English (United States)"}
+	Device          = Code{"121007", "DCM", "Device"}                                      // CID 270
+	AI              = Code{"123110", "DCM", "Artificial Intelligence"}                     // CID 7162
+	MR              = Code{"MR", "DCM", "Magnetic Resonance"}                              // CID 29
+	MRIOfBreast     = Code{"241615005", "SCT", "MRI of breast"}                            // CID 6050
+	Breast          = Code{"76752008", "SCT", "Breast"}                                    // CID 4031
+	Right           = Code{"24028007", "SCT", "Right"}                                     // CID 244
+	Left            = Code{"7771000", "SCT", "Left"}                                       // CID 244
+	UpperOuter      = Code{"76365002", "SCT", "Upper outer quadrant of breast"}            // CID 6021
+	UpperInner      = Code{"77831004", "SCT", "Upper inner quadrant of breast"}            // CID 6021
+	LowerOuter      = Code{"33564002", "SCT", "Lower outer quadrant of breast"}            // CID 6021
+	LowerInner      = Code{"19100000", "SCT", "Lower inner quadrant of breast"}            // CID 6021
+	Abnormal        = Code{"49755003", "SCT", "Morphologically Abnormal Structure"}        // CID 7150
+	Anatomical      = Code{"91723000", "SCT", "Anatomical Structure"}                      // CID 7150
+	Tissue          = Code{"85756007", "SCT", "Tissue"}                                    // CID 7150
+	Lesion          = Code{"52988006", "SCT", "Lesion"}                                    // CID 7159
+	Fibroglandular  = Code{"1342375003", "SCT", "Breast fibroglandular tissue"}            // CID 7163
+	DCE             = Code{"130567", "DCM", "Dynamic Contrast-Enhanced Acquisition"}       // CID 6311
+	DiffusionWeight = Code{"113043", "DCM", "Diffusion weighted"}                          // CID 6311
+	Mean            = Code{"373098007", "SCT", "Mean"}                                     // CID 7464
+	Maximum         = Code{"56851009", "SCT", "Maximum"}                                   // CID 7464
+	Curve1          = Code{"130597", "DCM", "Persistent delayed phase: Type 1 curve"}      // CID 6346
+	Curve2          = Code{"130598", "DCM", "Plateau delayed phase: Type 2 curve"}         // CID 6346
+	Curve3          = Code{"130599", "DCM", "Washout delayed phase: Type 3 curve"}         // CID 6346
+	Present         = Code{"52101004", "SCT", "Present"}                                   // CID 240
+	Absent          = Code{"272519000", "SCT", "Absent"}                                   // CID 240
+	WithoutFindings = Code{"111241", "DCM", "All algorithms succeeded; without findings"}  // CID 6047
+	WithFindings    = Code{"111242", "DCM", "All algorithms succeeded; with findings"}     // CID 6047
+	NoneSucceeded   = Code{"111245", "DCM", "No algorithms succeeded; without findings"}   // CID 6047
+	Succeeded       = Code{"111222", "DCM", "Succeeded"}                                   // CID 6042
+	PartlySucceeded = Code{"111223", "DCM", "Partially Succeeded"}                         // CID 6042
+	Failed          = Code{"111224", "DCM", "Failed"}                                      // CID 6042
+	NotAttempted    = Code{"111225", "DCM", "Not Attempted"}                               // CID 6042
+	Incomplete      = Code{"130574", "DCM", "Incomplete study"}                            // CID 6314
+	Processing      = Code{"109102", "DCM", "Processing Equipment"}                        // CID 7005
+	Segmentation    = Code{"113076", "DCM", "Segmentation"}                                // CID 7203
+	SourceImage     = Code{"121322", "DCM", "Source Image for Image Processing Operation"} // CID 7202
+)
+
+// Units, UCUM.
+var (
+	Percent       = Code{"%", "UCUM", "Percent"}
+	CM3           = Code{"cm3", "UCUM", "cubic centimeter"}
+	MM            = Code{"mm", "UCUM", "millimeter"}
+	Second        = Code{"s", "UCUM", "second"}
+	UM2PerS       = Code{"um2/s", "UCUM", "um2/s"} // CID 7277; equals 1e-6 mm2/s
+	Ratio         = Code{"{ratio}", "UCUM", "ratio"}
+	Dimensionless = Code{"1", "UCUM", "no units"}
+)
