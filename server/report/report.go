@@ -1,0 +1,139 @@
+// Package report turns an Assessment into the DICOM objects that are stored in the study: one Comprehensive 3D SR
+// (TID 1500), always, and one BINARY Segmentation where there is something to outline. The same analysis gives the
+// same UIDs and, with the same Source.Now, the same bytes, so that a result is stored once however often it is made.
+// Results are marked as investigational, unverified and preliminary; a study that could not be analysed gets a report
+// that says so and never reads as negative.
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/dicom/uid"
+	"mome/dicomweb/iod"
+	"mome/dicomweb/iod/code"
+	"mome/fusion"
+)
+
+// Disclaimer stands in every result.
+const Disclaimer = "INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE"
+
+// Series of the results.
+const (
+	srSeriesNumber  = 9001
+	segSeriesNumber = 9002
+	srDescription   = "AI breast MRI result [INVESTIGATIONAL]"
+	segDescription  = "AI breast MRI segmentation [INVESTIGATIONAL]"
+)
+
+// Source is what a result takes from elsewhere.
+type Source struct {
+	// Headers is an instance of the study; of the reference series if possible, whose slice thickness and compression
+	// are then known. Patient and study attributes are copied from it, in any character set.
+	Headers *dicom.Dataset
+	Node    iod.Equipment // the machine, not the algorithm
+	// Now is when the result was made. It is written to the second into every date and time of the result and into
+	// nothing else: pass a time that is stored with the job (not the clock) and an analysis that runs again after a
+	// crash gives the same bytes. The UIDs do not depend on it.
+	Now time.Time
+	// Digests tells by SOP Instance UID what identifies an input's content, such as the SHA-256 of the stored bytes: an
+	// instance that was replaced under its own UID then leads to a new result. It may be nil or lack instances.
+	Digests map[string]string
+	// Predecessors are earlier SRs of this node on the study, which this result replaces. The result itself is
+	// skipped if it is among them.
+	Predecessors []iod.Instance
+	// NoCenter leaves the centre of each lesion (SCOORD3D) out of the SR, for viewers that fail on it.
+	NoCenter bool
+}
+
+// Objects are the data sets of a result. SEG is nil if there is nothing to outline.
+type Objects struct{ SR, SEG *dicom.Dataset }
+
+// InOrder returns the objects in the order in which they must be stored: the SR, which refers to the SEG, comes last,
+// so that a result whose SR is there is complete.
+func (o Objects) InOrder() []*dicom.Dataset {
+	if o.SEG == nil {
+		return []*dicom.Dataset{o.SR}
+	}
+	return []*dicom.Dataset{o.SEG, o.SR}
+}
+
+// build is one call of Build.
+type build struct {
+	a         *fusion.Assessment
+	src       Source
+	now       time.Time // in the zone of the study
+	algorithm iod.Algorithm
+	key       string       // identifies the analysis
+	sr, seg   iod.Instance // the objects to be made
+	segments  segments
+}
+
+// Build makes the objects of an assessment. It fails when the assessment contradicts itself or when something that
+// DICOM demands is missing; the error names it. a is not changed and not kept; the SEG's frames are packed copies.
+func Build(a *fusion.Assessment, src Source) (Objects, error) {
+	b, err := newBuild(a, src)
+	if err != nil {
+		return Objects{}, fmt.Errorf("report on study %s: %w", a.StudyUID, err)
+	}
+	var o Objects
+	if len(b.segments.list) > 0 {
+		if o.SEG, err = b.segmentation(); err != nil {
+			return Objects{}, fmt.Errorf("segmentation of study %s: %w", a.StudyUID, err)
+		}
+	}
+	if o.SR, err = b.report(); err != nil {
+		return Objects{}, fmt.Errorf("report on study %s: %w", a.StudyUID, err)
+	}
+	return o, nil
+}
+
+func newBuild(a *fusion.Assessment, src Source) (*build, error) {
+	b := &build{a: a, src: src, now: iod.Zone(src.Headers, src.Now), algorithm: algorithm(a)}
+	switch {
+	case src.Headers.String(tag.StudyInstanceUID) != a.StudyUID || !uid.Valid(a.StudyUID):
+		return nil, fmt.Errorf("source headers are of study %q", src.Headers.String(tag.StudyInstanceUID))
+	case src.Now.IsZero():
+		return nil, fmt.Errorf("source has no time")
+	case a.Outcome != fusion.WithFindings && a.Outcome != fusion.WithoutFindings && a.Outcome != fusion.NotDone:
+		return nil, fmt.Errorf("outcome is %q", a.Outcome)
+	case a.Outcome == fusion.WithFindings && len(a.Findings) == 0:
+		return nil, fmt.Errorf("outcome is %q, but there are none", a.Outcome)
+	}
+	if err := src.Node.Validate(); err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	if err := b.algorithm.Validate(); err != nil {
+		return nil, err
+	}
+	b.key = key(a, src)
+	b.sr = b.instance("SR", uid.Comprehensive3DSRStorage)
+	b.seg = b.instance("SEG", uid.SegmentationStorage)
+	if a.Outcome == fusion.NotDone {
+		return b, nil
+	}
+	var err error
+	b.segments, err = b.collect()
+	return b, err
+}
+
+// header starts an object with the modules that both have.
+func (b *build) header(i iod.Instance, s iod.Series) *dicom.Dataset {
+	d := dicom.New()
+	iod.PatientStudy(d, b.src.Headers)
+	iod.SOPCommon(d, i.SOPClassUID, i.SOPInstanceUID, b.now)
+	s.General(d, b.now)
+	b.src.Node.Enhanced(d)
+	b.algorithm.Contributing(d, b.warning(), b.now)
+	return d
+}
+
+// segmentation makes the SEG.
+func (b *build) segmentation() (*dicom.Dataset, error) {
+	d := b.header(b.seg, iod.Series{
+		Modality: "SEG", UID: b.seg.SeriesUID, Number: segSeriesNumber, Description: segDescription, Code: code.Segmentation,
+	})
+	return d, b.segments.object(b).Fill(d, b.now)
+}
