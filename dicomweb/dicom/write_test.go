@@ -37,9 +37,11 @@ func write(t *testing.T, d *dicom.Dataset, ts string) []byte {
 	return buf.Bytes()
 }
 
-func TestWriteEveryVR(t *testing.T) {
+// everyVR returns an object with a value of every VR, nested sequences and text beyond ASCII.
+func everyVR() *dicom.Dataset {
 	d := object()
 	d.Set(tag.PatientName, "Müller^Jörg")
+	d.SetVR(0x00090010, dicom.LO, "EXAMPLE")
 	d.SetVR(0x00091001, dicom.AE, "AE")
 	d.SetVR(0x00091002, dicom.AS, "012Y")
 	d.SetVR(0x00091003, dicom.AT, tag.PatientName, tag.PixelData)
@@ -77,7 +79,11 @@ func TestWriteEveryVR(t *testing.T) {
 	item.Set(tag.CodeValue, "c")
 	d.SetItems(tag.ProcedureCodeSequence, item, dicom.New())
 	d.SetVR(tag.PixelData, dicom.OW, bytes.Repeat([]byte{1, 2}, 50_000))
+	return d
+}
 
+func TestWriteEveryVR(t *testing.T) {
+	d := everyVR()
 	for _, ts := range []string{uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian} {
 		f := scan(t, write(t, d, ts))
 		if got := f.Dataset.String(tag.PatientName); got != "Müller^Jörg" {
