@@ -114,56 +114,61 @@ func Conv3dGradInput(s Conv3dShape, dx, w, dy []float32) {
 
 // unroll copies into columns [patch, (to-from)·depth] what each output voxel of the rows [from, to) sees of x.
 func (s Conv3dShape) unroll(columns, x []float32, from, to int) {
-	s.eachRun(from, to, func(column, first, last, base int) {
-		dst := columns[column : column+s.OutSize()[2]]
-		clear(dst[:first])
-		if first < last {
-			step := s.Stride[2]
-			src := x[base:]
-			for d, at := first, 0; d < last; d, at = d+1, at+step {
-				dst[d] = src[at]
-			}
+	step := s.Stride[2]
+	s.eachRun(from, to, func(run, first, last, base int) {
+		dst := columns[run : run+last]
+		if first > 0 {
+			clear(dst[:first])
 		}
-		clear(dst[max(first, last):])
-	})
+		dst = dst[first:]
+		if step == 1 {
+			copy(dst, x[base:])
+			return
+		}
+		for d := range dst {
+			dst[d] = x[base]
+			base += step
+		}
+	}, func(from, to int) { clear(columns[from:to]) })
 }
 
 // roll adds every entry of columns to the voxel of x that it was unrolled from: the transpose of unroll.
 func (s Conv3dShape) roll(x, columns []float32, from, to int) {
-	s.eachRun(from, to, func(column, first, last, base int) {
-		if first >= last {
-			return
+	step := s.Stride[2]
+	s.eachRun(from, to, func(run, first, last, base int) {
+		for _, v := range columns[run+first : run+last] {
+			x[base] += v
+			base += step
 		}
-		src := columns[column:]
-		step := s.Stride[2]
-		dst := x[base:]
-		for d, at := first, 0; d < last; d, at = d+1, at+step {
-			dst[at] += src[d]
-		}
-	})
+	}, func(_, _ int) {})
 }
 
-// eachRun visits the runs along D of the unrolled rows [from, to). A run starts at column; its voxels [first, last)
-// lie inside x, the first of them at base, further ones Stride[2] apart; the others fall on padding.
-func (s Conv3dShape) eachRun(from, to int, visit func(column, first, last, base int)) {
+// eachRun visits the unrolled rows [from, to) of every column, run by run along D. The entries [run+first, run+last)
+// come from x, the first of them from base, further ones Stride[2] apart; those before and all that are given to
+// empty, [from, to), fall on padding.
+func (s Conv3dShape) eachRun(from, to int, visit func(run, first, last, base int), empty func(from, to int)) {
 	out := s.OutSize()
-	depth := out[2]
-	column := 0
+	depth, run := out[2], 0
 	for c := range s.In {
 		for kh := range s.Kernel[0] {
 			for kw := range s.Kernel[1] {
 				for kd := range s.Kernel[2] {
 					first, last := inside(s.Size[2], depth, s.Stride[2], kd-s.Pad[2])
-					for r := from; r < to; r++ {
-						h := r/out[1]*s.Stride[0] + kh - s.Pad[0]
-						w := r%out[1]*s.Stride[1] + kw - s.Pad[1]
-						if h < 0 || h >= s.Size[0] || w < 0 || w >= s.Size[1] {
-							visit(column, 0, 0, 0)
+					h, w := from/out[1]*s.Stride[0]+kh-s.Pad[0], from%out[1]
+					for range to - from {
+						y := w*s.Stride[1] + kw - s.Pad[1]
+						if h < 0 || h >= s.Size[0] || y < 0 || y >= s.Size[1] || first == last {
+							empty(run, run+depth)
 						} else {
-							base := ((c*s.Size[0]+h)*s.Size[1]+w)*s.Size[2] + first*s.Stride[2] + kd - s.Pad[2]
-							visit(column, first, last, base)
+							visit(run, first, last, ((c*s.Size[0]+h)*s.Size[1]+y)*s.Size[2]+first*s.Stride[2]+kd-s.Pad[2])
+							if last < depth {
+								empty(run+last, run+depth)
+							}
 						}
-						column += depth
+						run += depth
+						if w++; w == out[1] {
+							h, w = h+s.Stride[0], 0
+						}
 					}
 				}
 			}
