@@ -9,7 +9,7 @@ import (
 // Limits bounds what reading one object may cost. A zero field takes its default.
 type Limits struct {
 	FileSize    int64 // bytes of the file; default 16 GiB
-	HeaderBytes int64 // bytes held in memory: values and what describes them; default 256 MiB
+	HeaderBytes int64 // bytes held in memory: values and what describes them; default 128 MiB
 	InlineValue int64 // a binary value longer than this stays in the file; default 64 KiB
 	TextValue   int64 // any other value longer than this stays in the file; default 4 MiB
 	Deferred    int64 // the longest value that File.Value reads into memory; default 2 GiB
@@ -32,7 +32,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	size(&l.FileSize, 16<<30)
-	size(&l.HeaderBytes, 256<<20)
+	size(&l.HeaderBytes, 128<<20)
 	size(&l.InlineValue, 64<<10)
 	size(&l.TextValue, 4<<20)
 	size(&l.Deferred, 2<<30)

@@ -142,9 +142,9 @@ func (w writer) explicit() bool {
 }
 
 func (w writer) sequence(e *Element) error {
-	w.header(e.Tag, SQ, undefined)
+	w.header(e.Tag, SQ, -1)
 	for _, item := range e.Items {
-		w.header(tag.Item, "", undefined)
+		w.header(tag.Item, "", -1)
 		if err := w.dataset(item); err != nil {
 			return err
 		}
@@ -155,24 +155,20 @@ func (w writer) sequence(e *Element) error {
 }
 
 // header writes what stands before a value, PS3.5 section 7.1.
-func (w writer) header(t tag.Tag, vr VR, length uint32) {
-	var h [12]byte
-	b := binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(h[:0], t.Group()), t.Element())
-	switch {
-	case vr == "" || !w.explicit():
-		b = binary.LittleEndian.AppendUint32(b, length)
-	case vr.long():
-		b = binary.LittleEndian.AppendUint32(append(append(b, vr...), 0, 0), length)
-	default:
-		b = binary.LittleEndian.AppendUint16(append(b, vr...), uint16(length))
+func (w writer) header(t tag.Tag, vr VR, length int) {
+	if w.explicit() {
+		putHeader(w.buf, t, vr, length)
+		return
 	}
-	w.buf.Write(b)
+	o := binary.LittleEndian
+	var space [8]byte
+	w.buf.Write(o.AppendUint32(o.AppendUint16(o.AppendUint16(space[:0], t.Group()), t.Element()), uint32(length)))
 }
 
 // raw writes the element without go-dicom.
 func (w writer) raw(e *Element) {
 	v := e.Value
-	w.header(e.Tag, e.VR, uint32(len(v)+len(v)%2))
+	w.header(e.Tag, e.VR, len(v)+len(v)%2)
 	w.buf.Write(v)
 	if len(v)%2 == 1 {
 		w.buf.WriteByte(padding(e.VR))
