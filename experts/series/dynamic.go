@@ -1,0 +1,340 @@
+package series
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// dynamic is a candidate for the dynamic series: moments of one geometry and one sequence.
+type dynamic struct {
+	parts   []*part
+	moments []moment
+	timing
+	how     string // what told the time points of one series apart, "" if each is a series
+	grid    volume.Grid
+	gridErr error
+}
+
+// chooseDynamic groups the T1-weighted parts into candidates, takes the best and gives all of them their role.
+func (s *sorter) chooseDynamic(parts []*part) {
+	var candidates []*dynamic
+	for _, p := range parts {
+		if !p.candidate(contrastT1) {
+			continue
+		}
+		moments, how, err := split(p)
+		if err != nil {
+			p.verdict = verdict{experts.RoleUncertain, "time points unknown", "T1-weighted gradient echo, but " + err.Error() + ".", 0.2}
+			continue
+		}
+		i := slices.IndexFunc(candidates, func(d *dynamic) bool { return d.continuedBy(p) })
+		if i < 0 {
+			candidates = append(candidates, &dynamic{})
+			i = len(candidates) - 1
+		}
+		d := candidates[i]
+		d.parts = append(d.parts, p)
+		d.moments = append(d.moments, moments...)
+		if how != "" {
+			d.how = how
+		}
+	}
+	var best, second *dynamic
+	for _, d := range candidates {
+		if d.complete(); len(d.moments) < 2 {
+			continue
+		}
+		switch {
+		case best == nil || compareDynamic(d, best) > 0:
+			best, second = d, best
+		case second == nil || compareDynamic(d, second) > 0:
+			second = d
+		}
+	}
+	for _, d := range candidates {
+		if d != best {
+			d.passOver(best)
+		}
+	}
+	if best != nil {
+		s.take(best, second)
+	}
+}
+
+// continuedBy reports whether p's images are further time points of d: the same planes, the same sequence.
+func (d *dynamic) continuedBy(p *part) bool {
+	first := d.parts[0]
+	a, b := &first.images[0], &p.images[0]
+	if !a.alike(b) || !closeTo(a.sequence.trMS, b.sequence.trMS, 0.05) || !closeTo(a.sequence.flipDeg, b.sequence.flipDeg, 0.05) ||
+		a.sequence.fatSuppressed != b.sequence.fatSuppressed || a.derived() != b.derived() || first.corrected() != p.corrected() {
+		return false
+	}
+	mine, _ := places(first.images)
+	theirs, _ := places(p.images)
+	return 10*shared(mine, theirs) >= 8*max(len(mine), len(theirs))
+}
+
+// shared counts the places, mm ascending, that both lists have.
+func shared(a, b []float64) (n int) {
+	for len(a) > 0 && len(b) > 0 {
+		switch d := a[0] - b[0]; {
+		case math.Abs(d) <= samePlaceMM:
+			n++
+			a, b = a[1:], b[1:]
+		case d < 0:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return n
+}
+
+// derived reports images that were computed from others. Water images are, and so are motion-corrected ones: their
+// kind says so.
+func (im *image) derived() bool {
+	return len(im.types) > 1 && im.types[0] == "DERIVED" && im.types[1] == "SECONDARY" && im.kind == ""
+}
+
+func (p *part) corrected() bool {
+	return p.images[0].kind == kindCorrected || kindOfDescription(p.description()) == kindCorrected
+}
+
+// complete drops phases that lack many slices and cuts the others to the slices that all have, then orders them.
+func (d *dynamic) complete() {
+	var counts []int
+	for _, m := range d.moments {
+		counts = append(counts, len(m.images))
+	}
+	slices.Sort(counts)
+	usual := counts[len(counts)/2]
+	byNumber(d.moments)
+	kept := d.moments[:0:0]
+	for i, m := range d.moments {
+		if 10*len(m.images) >= 9*usual {
+			kept = append(kept, m)
+			continue
+		}
+		what := fmt.Sprintf("one dynamic phase has %d of %d slices and was left out", len(m.images), usual)
+		if i == 0 {
+			what = fmt.Sprintf("the first dynamic phase has %d of %d slices and was left out: the first of the others may not be pre-contrast", len(m.images), usual)
+		}
+		d.notes = append(d.notes, what)
+	}
+	common := placesOf(kept[0].images)
+	for _, m := range kept[1:] {
+		common = slices.DeleteFunc(common, func(mm float64) bool { return !hasPlace(placesOf(m.images), mm) })
+	}
+	for i, m := range kept {
+		if len(m.images) > len(common) {
+			d.notes = append(d.notes, fmt.Sprintf("the dynamic phases do not share all slices: %d of %d were taken", len(common), len(m.images)))
+			kept[i].images = slices.DeleteFunc(slices.Clone(m.images), func(im image) bool { return !hasPlace(common, im.placeMM) })
+		}
+	}
+	d.notes = slices.Compact(d.notes)
+	d.moments = kept
+	notes := d.notes
+	d.timing = order(d.moments)
+	d.notes = append(notes, d.notes...)
+	d.grid, d.gridErr = gridOf(d.moments[0].images)
+}
+
+func placesOf(images []image) []float64 {
+	mm := make([]float64, len(images))
+	for i := range images {
+		mm[i] = images[i].placeMM
+	}
+	return mm
+}
+
+func hasPlace(sorted []float64, mm float64) bool {
+	i, _ := slices.BinarySearch(sorted, mm-samePlaceMM)
+	return i < len(sorted) && sorted[i] <= mm+samePlaceMM
+}
+
+func gridOf(images []image) (volume.Grid, error) {
+	planes := make([]volume.Plane, len(images))
+	for i := range images {
+		planes[i] = images[i].plane
+	}
+	g, _, _, err := volume.Arrange(planes)
+	return g, err
+}
+
+// preference is one ground on which one candidate is better than another.
+type preference[T any] struct {
+	why  string // completes "it was preferred because ..."
+	rank func(T) float64
+}
+
+// dynamicPreferences in order of weight.
+var dynamicPreferences = [...]preference[*dynamic]{
+	{"its slices make a regular volume", func(d *dynamic) float64 { return truth(d.gridErr == nil) }},
+	{"its images are not derived ones", func(d *dynamic) float64 { return truth(!d.moments[0].images[0].derived()) }},
+	{"it has more than two phases", func(d *dynamic) float64 { return truth(len(d.moments) > 2) }},
+	{"it lasts long enough to show wash-out", func(d *dynamic) float64 { return truth(!d.known || d.timesS[len(d.timesS)-1] >= 180) }},
+	{"its images are as acquired, not motion-corrected", func(d *dynamic) float64 { return truth(!d.parts[0].corrected()) }},
+	{"it holds the water images", func(d *dynamic) float64 { return dixonRank(d.moments[0].images[0].kind, d.parts[0].description()) }},
+	{"its voxels are finer", func(d *dynamic) float64 { return -math.Round(10 * math.Log(d.grid.VoxelMM3()+1e-6)) }},
+	{"it has more phases", func(d *dynamic) float64 { return float64(len(d.moments)) }},
+	{"it covers more slices", func(d *dynamic) float64 { return float64(len(d.moments[0].images)) }},
+	{"it comes first", func(d *dynamic) float64 { return -float64(d.parts[0].series.number) }},
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// dixonRank orders the images of a Dixon acquisition by how well fat is suppressed in them.
+func dixonRank(kind, description string) float64 {
+	if kind == "" {
+		kind = kindOfDescription(description)
+	}
+	switch kind {
+	case kindIn:
+		return 1
+	case kindOpposed:
+		return 0
+	case kindWater:
+		return 3
+	}
+	return 2
+}
+
+func compareDynamic(a, b *dynamic) int {
+	c, _ := compare(dynamicPreferences[:], a, b)
+	return c
+}
+
+// compare returns 1 if a is preferred to b, -1 for the reverse, 0 if nothing parts them, and the ground.
+func compare[T any](grounds []preference[T], a, b T) (int, string) {
+	for _, g := range grounds {
+		if c := cmp.Compare(g.rank(a), g.rank(b)); c != 0 {
+			return c, g.why
+		}
+	}
+	return 0, "both are alike"
+}
+
+// passOver gives the parts of a candidate that was not taken their role.
+func (d *dynamic) passOver(best *dynamic) {
+	for _, p := range d.parts {
+		reason := p.reason
+		switch {
+		case len(d.moments) >= 2:
+			_, why := compare(dynamicPreferences[:], best, d)
+			p.verdict = verdict{experts.RoleDCE, fmt.Sprintf("%d phases, not used", len(d.moments)),
+				fmt.Sprintf("%s Another dynamic series was taken because %s.", reason, why), p.confidence * 0.9}
+			if p.corrected() {
+				p.detail = kindCorrected + ", not used"
+			}
+		case best != nil:
+			p.verdict = verdict{experts.RoleExcluded, "T1, one time point",
+				fmt.Sprintf("%s One time point; %s from the dynamic series.", reason, unlike(d, best)), 0.8}
+		default:
+			p.verdict = verdict{experts.RoleUncertain, "T1, one time point", reason + " One time point, and no other series of its geometry: no dynamic series.", 0.4}
+		}
+	}
+}
+
+// unlike says in what a single time point differs from the dynamic series.
+func unlike(d, best *dynamic) string {
+	a, b := &d.parts[0].images[0], &best.parts[0].images[0]
+	switch {
+	case a.plane.Columns != b.plane.Columns || a.plane.Rows != b.plane.Rows:
+		return fmt.Sprintf("its matrix of %d x %d differs", a.plane.Columns, a.plane.Rows)
+	case math.Abs(a.plane.Normal().Dot(b.plane.Normal())) < 0.99:
+		return "its orientation differs"
+	case a.kind != b.kind:
+		return "its kind of image differs"
+	case !closeTo(a.plane.SpacingMM[0], b.plane.SpacingMM[0], 1e-3):
+		return "its pixel spacing differs"
+	case !closeTo(a.sequence.trMS, b.sequence.trMS, 0.05), !closeTo(a.sequence.flipDeg, b.sequence.flipDeg, 0.05), !closeTo(a.sequence.teMS, b.sequence.teMS, 0.05):
+		return "its TR, TE or flip angle differs"
+	}
+	return "its slices or its preparation differ"
+}
+
+// take makes d the study's dynamic series.
+func (s *sorter) take(d, second *dynamic) {
+	s.dynamic = &d.moments[0].images[0].plane
+	phasesOf := map[*part][]int{}
+	study := experts.Study{}
+	for i, m := range d.moments {
+		stack := stackOf(m.images)
+		s.DCE = append(s.DCE, Phase{Stack: stack, TimeS: d.timesS[i]})
+		study.DCE = append(study.DCE, experts.Phase{TimeS: d.timesS[i]})
+		m.part.stacks = append(m.part.stacks, stack)
+		phasesOf[m.part] = append(phasesOf[m.part], i+1)
+	}
+	s.TimesKnown = d.known
+	s.Reference, _ = study.EarlyLate(experts.EarlyS, experts.LateS)
+	s.Notes = append(s.Notes, d.notes...)
+	if second != nil {
+		_, why := compare(dynamicPreferences[:], d, second)
+		s.Notes = append(s.Notes, fmt.Sprintf("there is more than one dynamic series: the one that begins with series %d was taken because %s", d.parts[0].series.number, why))
+	}
+	for _, p := range d.parts {
+		numbers, ok := phasesOf[p]
+		if !ok {
+			p.verdict = verdict{experts.RoleDCE, "incomplete phase, not used", p.reason + " Slices are missing.", p.confidence}
+			continue
+		}
+		p.used = true
+		p.role = experts.RoleDCE
+		p.detail = "phase" + plural(numbers) + " " + runs(numbers)
+		p.reason = fmt.Sprintf("%s %s Times: %s.", p.reason, d.grouping(), d.timing.how)
+		if len(d.moments) == 2 || !d.known {
+			p.confidence -= 0.1
+		}
+	}
+}
+
+func (d *dynamic) grouping() string {
+	switch n := len(d.parts); {
+	case n == 1:
+		return fmt.Sprintf("%d time points in one series, told apart by %s.", len(d.moments), d.how)
+	case d.how != "":
+		return fmt.Sprintf("%d time points in %d series of one geometry and sequence, within a series told apart by %s.", len(d.moments), n, d.how)
+	default:
+		return fmt.Sprintf("%d series of one geometry and sequence are the phases.", n)
+	}
+}
+
+func (p *part) description() string { return p.series.description }
+
+func plural(n []int) string {
+	if len(n) == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// runs writes ascending numbers as "1, 3-6".
+func runs(n []int) string {
+	var b strings.Builder
+	for i := 0; i < len(n); {
+		j := i
+		for j+1 < len(n) && n[j+1] == n[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d", n[i])
+		if j > i {
+			fmt.Fprintf(&b, "-%d", n[j])
+		}
+		i = j + 1
+	}
+	return b.String()
+}

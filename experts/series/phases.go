@@ -1,0 +1,352 @@
+package series
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"mome/dicomweb/dicom/tag"
+)
+
+// sameTimeS: images closer in time than this belong to one phase (UCSF's rule; no breast protocol is faster).
+const sameTimeS = 2
+
+// samePlaceMM: planes closer than this along their normal lie at one place.
+const samePlaceMM = 0.05
+
+// moment is the images of one time point, one for each place, in ascending order of place.
+type moment struct {
+	part   *part
+	images []image
+	rank   int // order within the part, as its identifiers or numbers tell it
+}
+
+// places returns the distinct places of the images along their normal, ascending, and for each image its place's index.
+func places(images []image) (mm []float64, of []int) {
+	order := make([]int, len(images))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(images[a].placeMM, images[b].placeMM) })
+	of = make([]int, len(images))
+	for _, i := range order {
+		if n := len(mm); n == 0 || images[i].placeMM-mm[n-1] > samePlaceMM {
+			mm = append(mm, images[i].placeMM)
+		}
+		of[i] = len(mm) - 1
+	}
+	return mm, of
+}
+
+// split parts the images of a series, which are in order of Instance Number, into time points, and tells what told them
+// apart. Identifiers that the standard made for it go first, then clocks, then the order of numbers at each place.
+func split(p *part) (moments []moment, how string, err error) {
+	mm, of := places(p.images)
+	repeats := make([]int, len(mm))
+	most := 0
+	for _, at := range of {
+		repeats[at]++
+		most = max(most, repeats[at])
+	}
+	if most <= 1 {
+		return momentsBy(p, of, make([]int, len(of))), "", nil
+	}
+	for _, id := range identifiers(p.images) {
+		if phase, ok := ranks(id.values, of, most); ok {
+			return momentsBy(p, of, phase), id.name, nil
+		}
+	}
+	if least := slices.Min(repeats); least != most {
+		return nil, "", fmt.Errorf("%d places with %d to %d images each and nothing that tells their time points apart", len(mm), least, most)
+	}
+	// The n-th image at a place, by Instance Number, belongs to the n-th time point.
+	phase, count := make([]int, len(of)), make([]int, len(mm))
+	for i, at := range of {
+		phase[i] = count[at]
+		count[at]++
+	}
+	return momentsBy(p, of, phase), "the repeats of each position in order of Instance Number", nil
+}
+
+// identifier is an attribute whose values may tell time points apart; NaN where it is absent.
+type identifier struct {
+	name   string
+	values []float64
+}
+
+func identifiers(images []image) []identifier {
+	collect := func(name string, f func(im *image) float64) identifier {
+		id := identifier{name: name}
+		for i := range images {
+			id.values = append(id.values, f(&images[i]))
+		}
+		return id
+	}
+	positive := func(n int) float64 {
+		if n <= 0 {
+			return math.NaN()
+		}
+		return float64(n)
+	}
+	ids := []identifier{
+		collect("Temporal Position", func(im *image) float64 { return positive(im.temporal) }),
+		collect("Acquisition Number", func(im *image) float64 { return positive(im.acquisition) }),
+	}
+	for _, c := range clockOrder(images) {
+		id := collect(clockNames[c], func(im *image) float64 { return im.clocks[c] })
+		id.values = bundle(id.values)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// bundle replaces times by the first of the run of times that follow each other by less than sameTimeS.
+func bundle(timesS []float64) []float64 {
+	sorted := slices.DeleteFunc(slices.Clone(timesS), math.IsNaN)
+	slices.Sort(sorted)
+	start := map[float64]float64{}
+	for i, t := range sorted {
+		if i > 0 && t-sorted[i-1] < sameTimeS {
+			start[t] = start[sorted[i-1]]
+		} else {
+			start[t] = t
+		}
+	}
+	out := make([]float64, len(timesS))
+	for i, t := range timesS {
+		out[i] = t
+		if s, ok := start[t]; ok {
+			out[i] = s
+		}
+	}
+	return out
+}
+
+// ranks numbers the distinct values in ascending order. They tell time points apart where every image has one, none
+// occurs twice at a place, there are as many as the images that share a place, and no time point lacks half its images.
+func ranks(values []float64, of []int, most int) (rank []int, ok bool) {
+	distinct := slices.Clone(values)
+	if slices.ContainsFunc(distinct, math.IsNaN) {
+		return nil, false
+	}
+	slices.Sort(distinct)
+	distinct = slices.Compact(distinct)
+	if len(distinct) != most {
+		return nil, false
+	}
+	type cell struct{ place, rank int }
+	seen := map[cell]bool{}
+	rank, size := make([]int, len(values)), make([]int, len(distinct))
+	for i, v := range values {
+		r, _ := slices.BinarySearch(distinct, v)
+		if c := (cell{of[i], r}); seen[c] {
+			return nil, false
+		} else {
+			seen[c] = true
+		}
+		rank[i] = r
+		size[r]++
+	}
+	return rank, 2*slices.Min(size) >= slices.Max(size)
+}
+
+func momentsBy(p *part, of, phase []int) []moment {
+	out := make([]moment, slices.Max(phase)+1)
+	order := make([]int, len(of))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(of[a], of[b]) })
+	for r := range out {
+		out[r] = moment{part: p, rank: r}
+	}
+	for _, i := range order {
+		m := &out[phase[i]]
+		m.images = append(m.images, p.images[i])
+	}
+	return out
+}
+
+// clockOrder lists the clocks in the order in which they are believed: the frame's own; Content Time; Trigger Time if
+// any is positive; Acquisition Time. On Philips scanners Trigger Time and the private dynamic time go first.
+func clockOrder(images []image) []clock {
+	trigger := slices.ContainsFunc(images, func(im image) bool { return im.clocks[triggerClock] > 0 })
+	order := []clock{frameClock, contentClock}
+	if hasPrefix([]string{images[0].manufacturer}, "PHILIPS") {
+		order = []clock{philipsClock, frameClock, contentClock}
+		if trigger {
+			order = append([]clock{triggerClock}, order...)
+		}
+	} else if trigger {
+		order = append(order, triggerClock)
+	}
+	return append(order, acquisitionClock)
+}
+
+// span returns the earliest and latest time that the clock gives for the moment, NaN if one image has none.
+func (m *moment) span(c clock) (firstS, lastS float64) {
+	firstS, lastS = math.Inf(1), math.Inf(-1)
+	for i := range m.images {
+		t := m.images[i].clocks[c]
+		if math.IsNaN(t) {
+			return math.NaN(), math.NaN()
+		}
+		firstS, lastS = min(firstS, t), max(lastS, t)
+	}
+	return firstS, lastS
+}
+
+// timing is when the moments of a dynamic series were acquired.
+type timing struct {
+	timesS []float64 // of each moment, s since the first
+	known  bool
+	how    string   // the attribute that told, or the assumption
+	notes  []string // for the report's reader
+}
+
+// assumedPhaseS is the distance of phases whose times are unknown: breast protocols acquire one in 60 to 90 s.
+const assumedPhaseS = 60
+
+// longestPauseS: phases further apart than this are not one dynamic acquisition, or the clock is wrong.
+const longestPauseS = 1800
+
+// order sorts the moments by time and tells their times.
+func order(moments []moment) timing {
+	byNumber(moments)
+	if len(moments) == 0 {
+		return timing{}
+	}
+	severalParts := slices.ContainsFunc(moments, func(m moment) bool { return m.part != moments[0].part })
+	var all []image
+	for _, m := range moments {
+		all = append(all, m.images...)
+	}
+	found := map[clock][]float64{}
+	var believed clock = -1
+	for _, c := range clockOrder(all) {
+		if times, ok := read(moments, c, severalParts); ok {
+			found[c] = times
+			if believed < 0 {
+				believed = c
+			}
+		}
+	}
+	if believed < 0 {
+		return assume(moments)
+	}
+	t := timing{known: true}
+	if a, ok := found[acquisitionClock]; ok && disagree(found[believed], a) {
+		t.notes = append(t.notes, fmt.Sprintf("%s and Acquisition Time disagree on the times of the phases; Acquisition Time was taken", clockNames[believed]))
+		believed = acquisitionClock
+	}
+	times := found[believed]
+	index := make([]int, len(moments))
+	for i := range index {
+		index[i] = i
+	}
+	slices.SortFunc(index, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
+	if !slices.IsSorted(index) {
+		t.notes = append(t.notes, fmt.Sprintf("the order of the phases by %s differs from that of their numbers; the times were taken", clockNames[believed]))
+	}
+	sorted := make([]moment, len(moments))
+	for i, from := range index {
+		sorted[i] = moments[from]
+		t.timesS = append(t.timesS, times[from]-times[index[0]])
+	}
+	copy(moments, sorted)
+	t.how = clockNames[believed]
+	return t
+}
+
+// read returns the moments' times by one clock; ok if it tells all of them apart without overlap.
+func read(moments []moment, c clock, severalParts bool) (timesS []float64, ok bool) {
+	type interval struct{ first, last float64 }
+	in := make([]interval, len(moments))
+	for i := range moments {
+		first, last := moments[i].span(c)
+		if c.relative() && severalParts {
+			// The clock starts anew in each series: its own acquisition time anchors it.
+			start, ok := moments[i].part.startS()
+			if !ok {
+				return nil, false
+			}
+			first, last = first+start, last+start
+		}
+		if math.IsNaN(first) {
+			return nil, false
+		}
+		in[i] = interval{first, last}
+		timesS = append(timesS, first)
+	}
+	slices.SortFunc(in, func(a, b interval) int { return cmp.Compare(a.first, b.first) })
+	for i := 1; i < len(in); i++ {
+		pause := in[i].first - in[i-1].first
+		if pause < sameTimeS || pause > longestPauseS || in[i].first <= in[i-1].last {
+			return nil, false
+		}
+	}
+	return timesS, true
+}
+
+// startS returns the earliest Acquisition Time of the part.
+func (p *part) startS() (float64, bool) {
+	s := math.Inf(1)
+	for i := range p.images {
+		if t := p.images[i].clocks[acquisitionClock]; t < s {
+			s = t
+		}
+	}
+	return s, !math.IsInf(s, 1)
+}
+
+// disagree reports intervals between phases that differ by more than 10 % and 5 s: Content Time may tell when images
+// were made from raw data that was long acquired.
+func disagree(a, b []float64) bool {
+	for i := 1; i < len(a); i++ {
+		if d := math.Abs((a[i] - a[0]) - (b[i] - b[0])); d > 5 && d > 0.1*math.Abs(b[i]-b[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// assume gives times to phases of which only the order is known.
+func assume(moments []moment) timing {
+	stepS, basis := float64(assumedPhaseS), "an assumption"
+	if ms, ok := moments[len(moments)-1].images[0].header.Float(tag.TemporalResolution); ok && ms >= 1000*sameTimeS && ms <= 1000*longestPauseS {
+		stepS, basis = ms/1000, "Temporal Resolution"
+	}
+	t := timing{how: "order only"}
+	for i := range moments {
+		t.timesS = append(t.timesS, float64(i)*stepS)
+	}
+	t.notes = []string{fmt.Sprintf("the times of the dynamic phases are unknown, only their order is; %s s from phase to phase were taken, by %s",
+		strconv.FormatFloat(stepS, 'g', 4, 64), basis)}
+	return t
+}
+
+// byNumber sorts moments by what tells their order without a clock: the Acquisition Number where each series has its
+// own, else Series Number; within a series by rank.
+func byNumber(moments []moment) {
+	number := map[*part]int{}
+	taken := map[int]bool{}
+	distinct := true
+	for _, m := range moments {
+		if _, ok := number[m.part]; ok {
+			continue
+		}
+		n := m.part.images[0].acquisition
+		if n == 0 || taken[n] || slices.ContainsFunc(m.part.images, func(im image) bool { return im.acquisition != n }) {
+			distinct = false
+		}
+		number[m.part], taken[n] = n, true
+	}
+	slices.SortStableFunc(moments, func(a, b moment) int {
+		if a.part != b.part && distinct {
+			return cmp.Compare(number[a.part], number[b.part])
+		}
+		return cmp.Or(cmp.Compare(a.part.series.number, b.part.series.number), cmp.Compare(a.part.series.uid, b.part.series.uid), cmp.Compare(a.rank, b.rank))
+	})
+}
