@@ -42,7 +42,8 @@ type value struct {
 	offset int
 }
 
-// Compile plans how to compute the outputs.
+// Compile plans how to compute the outputs. The graph must not be touched meanwhile, not even by another Compile:
+// Gorgonia fills an index of nodes when it is asked for a node's children.
 func Compile(outputs ...*gorgonia.Node) (*Program, error) {
 	p := &Program{places: map[*gorgonia.Node]int{}, names: map[string]int{}, outputs: outputs}
 	for i, n := range outputs {

@@ -1,0 +1,116 @@
+package train_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"mome/fusion/train"
+)
+
+func TestAreas(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		scores       []float64
+		positive     []bool
+		auroc, auprc float64
+	}{
+		{"perfect", []float64{1, 2, 3, 4}, []bool{false, false, true, true}, 1, 1},
+		{"reversed", []float64{4, 3, 2, 1}, []bool{false, false, true, true}, 0, (1.0/3 + 2.0/4) / 2},
+		{"one of four pairs wrong", []float64{1, 3, 2, 4}, []bool{false, false, true, true}, 0.75, (1 + 2.0/3) / 2},
+		{"all tied", []float64{5, 5, 5, 5}, []bool{true, false, false, false}, 0.5, 0.25},
+		{"half tied", []float64{1, 2, 2, 3}, []bool{false, false, true, true}, 0.875, 0.5 + 0.5*2/3},
+		{"no positive", []float64{1, 2}, []bool{false, false}, math.NaN(), math.NaN()},
+		{"no negative", []float64{1, 2}, []bool{true, true}, math.NaN(), 1},
+	} {
+		if got := train.AUROC(c.scores, c.positive); !near(got, c.auroc) {
+			t.Errorf("%s: AUROC %g, want %g", c.name, got, c.auroc)
+		}
+		if got := train.AUPRC(c.scores, c.positive); !near(got, c.auprc) {
+			t.Errorf("%s: AUPRC %g, want %g", c.name, got, c.auprc)
+		}
+	}
+}
+
+func near(a, b float64) bool {
+	return math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-12
+}
+
+// Logits that are k times the true log-odds ask for the temperature k.
+func TestTemperatureUndoesOverconfidence(t *testing.T) {
+	for _, k := range []float64{0.5, 1, 3} {
+		var logits [][]float32
+		var labels []int
+		for _, odds := range []float64{-2, -1, 0, 1, 2} { // 1000 cases each, positives at exactly the stated odds
+			positives := int(math.Round(1000 / (1 + math.Exp(-odds))))
+			for i := range 1000 {
+				logits = append(logits, []float32{0, float32(k * odds)})
+				label := 0
+				if i < positives {
+					label = 1
+				}
+				labels = append(labels, label)
+			}
+		}
+		if got := train.Temperature(logits, labels); math.Abs(got-k) > 0.01*k {
+			t.Errorf("logits of %g times the log-odds: temperature %g, want %g within 1 %%", k, got, k)
+		}
+	}
+	separated := [][]float32{{0, 5}, {5, 0}}
+	if got := train.Temperature(separated, []int{1, 0}); math.Abs(got-0.1) > 1e-6 {
+		t.Errorf("separated cases: temperature %g, want the lower limit 0.1", got)
+	}
+}
+
+func TestThresholdKeepsSensitivity(t *testing.T) {
+	positives := []float64{0.9, 0.1, 0.5, 0.7, 0.3}
+	for _, c := range []struct{ sensitivity, want float64 }{{1, 0.1}, {0.95, 0.1}, {0.8, 0.3}, {0.6, 0.5}, {0, 0.9}} {
+		got := train.Threshold(positives, c.sensitivity)
+		if got != c.want {
+			t.Errorf("sensitivity %g: threshold %g, want %g", c.sensitivity, got, c.want)
+		}
+	}
+	if got := train.Threshold(nil, 0.9); got != 0.5 {
+		t.Errorf("no positives: threshold %g, want 0.5", got)
+	}
+}
+
+func TestSplitKeepsGroupsAndClasses(t *testing.T) {
+	var groups []string
+	var labels []int
+	for i := range 200 {
+		group := fmt.Sprint(i / 4)
+		if i >= 160 {
+			group = ""
+		}
+		groups, labels = append(groups, group), append(labels, i/4%4/3) // a quarter positive
+	}
+	training, validation := train.Split(groups, labels, 0.2, 1)
+	if got := len(training) + len(validation); got != len(groups) {
+		t.Fatalf("%d samples in the parts, want %d", got, len(groups))
+	}
+	part := map[string]int{}
+	positives := 0
+	for p, indices := range [][]int{training, validation} {
+		for _, i := range indices {
+			if groups[i] != "" {
+				if before, ok := part[groups[i]]; ok && before != p {
+					t.Errorf("group %s is in both parts", groups[i])
+				}
+				part[groups[i]] = p
+			}
+			if p == 1 {
+				positives += labels[i]
+			}
+		}
+	}
+	if n := len(validation); n < 30 || n > 50 || positives < n/8 || positives > n/2 {
+		t.Errorf("validation has %d samples, %d positive; want about 40, a quarter of them positive", n, positives)
+	}
+	again, _ := train.Split(groups, labels, 0.2, 1)
+	other, _ := train.Split(groups, labels, 0.2, 2)
+	if !slices.Equal(training, again) || slices.Equal(training, other) {
+		t.Error("the split must follow from the seed")
+	}
+}
