@@ -1,0 +1,194 @@
+package lesion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// ErrNoDynamic says that the study has no dynamic series to look at.
+var ErrNoDynamic = errors.New("study has no dynamic series")
+
+// minBreastCM3 is the least volume that is called a breast: the smallest in series of healthy women are about 100 cm3,
+// and part of one may lie outside the images.
+const minBreastCM3 = 30.0
+
+// Breasts returns the region of each breast that the dynamic series shows, left first, on its grid, and what of the
+// method's assumptions does not hold, as sentences for the report's reader. It reads the pre-contrast phase, fat-suppressed
+// or not, bilateral or of one side, of any slice orientation, prone or supine:
+//
+//  1. Cells of about 2 mm, air parted from tissue by Otsu's method on the logarithm of the signal, closing, the largest
+//     connected part, holes filled.
+//  2. The skin is the first body surface from the front; the midline its deepest part between two bumps (the cleavage);
+//     the sternum's skin the deepest near the midline, as a running median over slices.
+//  3. The chest wall is an ellipse through a point behind the sternum's skin (see wall.go), the breast what lies between
+//     skin and wall where that is deeper than 12 mm, the largest connected area on each side of the midline.
+//
+// The side is told by patient coordinates (+x is left). The region holds the breast's skin and may hold a part of the
+// pectoral muscle; it does not hold ribs, lung and heart. A side without a region of 30 cm3 is left out with a note.
+func Breasts(ctx context.Context, s *experts.Study) ([]experts.Breast, []string, error) {
+	if len(s.DCE) == 0 || s.DCE[0].Volume == nil || s.DCE[0].Volume.Len() == 0 {
+		return nil, nil, ErrNoDynamic
+	}
+	pre := s.DCE[0].Volume
+	if len(pre.Data) != pre.Len() {
+		return nil, nil, fmt.Errorf("pre-contrast phase: %d values for %d voxels", len(pre.Data), pre.Len())
+	}
+	c, err := newCoarse(ctx, pre)
+	if err != nil {
+		return nil, nil, err
+	}
+	ch := newChest(c)
+	var notes []string
+	if ch.closed {
+		notes = append(notes, "No cleavage was found between the breasts; the midline was taken from the body's extent.")
+	}
+	var breasts []experts.Breast
+	for _, side := range [2]experts.Side{experts.Left, experts.Right} {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		area := ch.columns(side)
+		if float64(area.count)*c.cellMM[0]*c.cellMM[2] < minBreastMM*minBreastMM/4 {
+			notes = append(notes, fmt.Sprintf("No %s breast was found on the dynamic series.", sideName(side)))
+			continue
+		}
+		m, err := ch.fine(ctx, area)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v := m.VolumeCM3(); v < minBreastCM3 {
+			notes = append(notes, fmt.Sprintf("No %s breast was found on the dynamic series: %.0f cm3 of tissue in front of the chest wall.", sideName(side), v))
+			continue
+		}
+		b := experts.Breast{Side: side, Mask: m}
+		var note string
+		if b.Fibroglandular, note, err = ch.gland(ctx, pre, area, m); err != nil {
+			return nil, nil, err
+		}
+		if note != "" {
+			notes = append(notes, fmt.Sprintf("%s breast: %s", titleName(side), note))
+		}
+		breasts = append(breasts, b)
+	}
+	return breasts, notes, nil
+}
+
+func sideName(s experts.Side) string {
+	if s == experts.Left {
+		return "left"
+	}
+	return "right"
+}
+
+func titleName(s experts.Side) string {
+	if s == experts.Left {
+		return "Left"
+	}
+	return "Right"
+}
+
+// columns is a set of columns (x, z) of cells.
+type columns struct {
+	set   []bool // [z][x]
+	count int
+}
+
+// columns returns the columns of one side that hold breast: deeper than minDepthMM between skin and wall, opened by
+// 5 mm, the largest connected area.
+func (ch *chest) columns(side experts.Side) columns {
+	nx, nz := ch.size[0], ch.size[2]
+	set := make([]bool, nx*nz)
+	for z := range nz {
+		for x := range nx {
+			left := float64(x) > ch.midline // canonical x runs to the patient's left
+			if left != (side == experts.Left) {
+				continue
+			}
+			set[z*nx+x] = ch.wallMM(float64(x), z)-ch.skin[z*nx+x] >= minDepthMM
+		}
+	}
+	plane := &coarse{size: [3]int{nx, 1, nz}}
+	const openMM = 5.0
+	rounds := max(int(openMM/ch.cellMM[0]+0.5), 1)
+	for range rounds {
+		set = plane.erode(set)
+	}
+	for range rounds {
+		set = plane.dilate(set)
+	}
+	out := columns{set: plane.largest(set)}
+	for at, in := range out.set {
+		left := float64(at%nx) > ch.midline
+		if in = in && left == (side == experts.Left); in {
+			out.count++
+		}
+		out.set[at] = in
+	}
+	return out
+}
+
+// fine draws the region of the columns on the dynamic series' grid: between skin and wall, both interpolated between
+// columns, and inside the body.
+func (ch *chest) fine(ctx context.Context, area columns) (*volume.Mask, error) {
+	m := volume.NewMask(*ch.grid)
+	err := ch.each(ctx, area, func(at int, x, y, z int, depthMM float64) {
+		if depthMM >= 0 && ch.inside[ch.at(x, y, z)] {
+			m.Data[at] = true
+		}
+	})
+	return m, err
+}
+
+// each calls do for every voxel of the area's columns in front of the wall, with its cell and its depth below the
+// interpolated skin along y, mm. Calls for different slices of the grid run at the same time.
+func (ch *chest) each(ctx context.Context, area columns, do func(at, x, y, z int, depthMM float64)) error {
+	g := ch.grid
+	nx := ch.size[0]
+	skin := func(x, z int) float64 { return ch.skin[z*nx+x] }
+	return experts.EachSlice(ctx, g.Size[2], func(k int) {
+		for j := range g.Size[1] {
+			for i := range g.Size[0] {
+				v := ch.canonical(i, j, k)
+				x, y, z := v[0]/ch.factor[0], v[1]/ch.factor[1], v[2]/ch.factor[2]
+				if !area.set[z*nx+x] {
+					continue
+				}
+				fx := (float64(v[0])+0.5)/float64(ch.factor[0]) - 0.5
+				fz := (float64(v[2])+0.5)/float64(ch.factor[2]) - 0.5
+				depth := (float64(v[1]) + 0.5) * ch.mm[1]
+				wall := ch.wallMM(fx, z)
+				if !(depth < wall) {
+					continue
+				}
+				do(g.Index(i, j, k), x, y, z, depth-between(skin, fx, fz, x, z, nx, ch.size[2]))
+			}
+		}
+	})
+}
+
+// between interpolates f, given on whole columns, at (fx, fz); columns without a value (Inf) give way to that of (x, z).
+func between(f func(x, z int) float64, fx, fz float64, x, z, nx, nz int) float64 {
+	x0, z0 := int(math.Floor(fx)), int(math.Floor(fz))
+	sum := 0.0
+	for _, p := range [4]struct {
+		x, z int
+		w    float64
+	}{
+		{x0, z0, (1 - fx + float64(x0)) * (1 - fz + float64(z0))},
+		{x0 + 1, z0, (fx - float64(x0)) * (1 - fz + float64(z0))},
+		{x0, z0 + 1, (1 - fx + float64(x0)) * (fz - float64(z0))},
+		{x0 + 1, z0 + 1, (fx - float64(x0)) * (fz - float64(z0))},
+	} {
+		v := f(min(max(p.x, 0), nx-1), min(max(p.z, 0), nz-1))
+		if math.IsInf(v, 0) {
+			v = f(x, z)
+		}
+		sum += p.w * v
+	}
+	return sum
+}
