@@ -32,11 +32,13 @@ func Read(d *dicom.Dataset, pixels []byte) (*Segmentation, error) {
 		Description: d.String(tag.ContentDescription),
 	}
 	s.readSource(d)
-	byNumber, err := s.readSegments(d)
-	if err != nil {
+	if err := s.readSegments(d); err != nil {
 		return nil, err
 	}
-	return s, s.readFrames(d, pixels, byNumber)
+	if err := s.readFrames(d, pixels); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Segmentation) readSource(d *dicom.Dataset) {
@@ -53,23 +55,23 @@ func (s *Segmentation) readSource(d *dicom.Dataset) {
 	}
 }
 
-// readSegments returns where in Segments each Segment Number is.
-func (s *Segmentation) readSegments(d *dicom.Dataset) (map[int]int, error) {
-	byNumber := map[int]int{}
-	for _, item := range d.Items(tag.SegmentSequence) {
+// readSegments puts each segment at the place of its number: numbers run from 1 without a gap, C.8.20.2.
+func (s *Segmentation) readSegments(d *dicom.Dataset) error {
+	items := d.Items(tag.SegmentSequence)
+	s.Segments = make([]Segment, len(items))
+	for _, item := range items {
 		number := item.IntOr(tag.SegmentNumber, 0)
-		if _, twice := byNumber[number]; twice || number < 1 {
-			return nil, fmt.Errorf("seg: segment number %d is missing or not unique", number)
+		if number < 1 || number > len(items) || s.Segments[number-1].Planes != nil {
+			return fmt.Errorf("seg: segment number %d of %d segments is out of range or not unique", number, len(items))
 		}
-		byNumber[number] = len(s.Segments)
-		s.Segments = append(s.Segments, readSegment(item))
+		s.Segments[number-1] = readSegment(item)
 		if a := item.Item(tag.SegmentationAlgorithmIdentificationSequence); a != nil {
 			device := s.Algorithm.DeviceUID
 			s.Algorithm = iod.ReadIdentification(a)
 			s.Algorithm.DeviceUID = device
 		}
 	}
-	return byNumber, nil
+	return nil
 }
 
 func readSegment(d *dicom.Dataset) Segment {
@@ -102,7 +104,7 @@ type placed struct {
 	source         SourceSlice
 }
 
-func (s *Segmentation) readFrames(d *dicom.Dataset, pixels []byte, byNumber map[int]int) error {
+func (s *Segmentation) readFrames(d *dicom.Dataset, pixels []byte) error {
 	frames := d.IntOr(tag.NumberOfFrames, 0)
 	groups := d.Items(tag.PerFrameFunctionalGroupsSequence)
 	n := s.Grid.Rows * s.Grid.Columns
@@ -115,7 +117,7 @@ func (s *Segmentation) readFrames(d *dicom.Dataset, pixels []byte, byNumber map[
 	shared := d.Item(tag.SharedFunctionalGroupsSequence)
 	all := make([]placed, frames)
 	for f, group := range groups {
-		p, err := readPlaced(group, shared, byNumber)
+		p, err := readPlaced(group, shared, len(s.Segments))
 		if err != nil {
 			return fmt.Errorf("seg: frame %d: %w", f+1, err)
 		}
@@ -142,13 +144,12 @@ func group(frame, shared *dicom.Dataset, sequence tag.Tag) *dicom.Dataset {
 	return shared.Item(sequence)
 }
 
-func readPlaced(frame, shared *dicom.Dataset, byNumber map[int]int) (placed, error) {
+func readPlaced(frame, shared *dicom.Dataset, segments int) (placed, error) {
 	number := group(frame, shared, tag.SegmentIdentificationSequence).IntOr(tag.ReferencedSegmentNumber, 0)
-	segment, ok := byNumber[number]
-	if !ok {
+	if number < 1 || number > segments {
 		return placed{}, fmt.Errorf("segment number %d is not described", number)
 	}
-	p := placed{segment: segment}
+	p := placed{segment: number - 1}
 	position := group(frame, shared, tag.PlanePositionSequence).Floats(tag.ImagePositionPatient)
 	if len(position) != 3 || !finite(position) {
 		return placed{}, fmt.Errorf("has no position")
