@@ -71,6 +71,20 @@ func (s *scanner) header(pos, end int64, syn syntax) (h header, err error) {
 	return h, nil
 }
 
+// itemHeader reads the header of an item or a delimiter at pos, PS3.5 section 7.5.
+func (s *scanner) itemHeader(pos, end int64, syn syntax, in tag.Tag) (h header, err error) {
+	if end-pos >= 8 {
+		b, err := s.src.peek(pos, 2)
+		if err != nil {
+			return h, err
+		}
+		if syn.order.Uint16(b) != 0xFFFE {
+			return h, &FormatError{Offset: pos, Tag: in, Reason: ReasonNoItem}
+		}
+	}
+	return s.header(pos, end, syn)
+}
+
 func upper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // short is the error of a header that does not fit between pos and end.
@@ -179,7 +193,7 @@ func (s *scanner) sequence(e *Element, h header, end int64, syn syntax, depth in
 		end = h.value + h.length
 	}
 	for pos < end {
-		item, err := s.header(pos, end, syn)
+		item, err := s.itemHeader(pos, end, syn, h.tag)
 		if err != nil {
 			return 0, err
 		}
@@ -219,7 +233,7 @@ func (s *scanner) encapsulated(e *Element, h header, end int64) (int64, error) {
 	syn := syntax{order: binary.LittleEndian}
 	fragments := []Span{}
 	for pos := h.value; pos < end; {
-		item, err := s.header(pos, end, syn)
+		item, err := s.itemHeader(pos, end, syn, h.tag)
 		if err != nil {
 			return 0, err
 		}

@@ -186,8 +186,12 @@ func convert(d *Dataset, read []*godicom.Element) (*Dataset, error) {
 			}
 		} else if v, err := goValue(c.VR, read[0]); err != nil {
 			return nil, err
-		} else if len(v) > 0 {
-			c.Value = v
+		} else if len(e.Value) > 0 {
+			// Never nil, which would mean that it was left in the file; go-dicom trims text to nothing.
+			c.Value = append([]byte{}, v...)
+			if shownAs(e) == OB {
+				c.Value = c.Value[:min(len(v), len(e.Value))] // without the padding of an odd length
+			}
 		}
 		out.elements = append(out.elements, c)
 		read = read[1:]

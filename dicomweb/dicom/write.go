@@ -122,6 +122,9 @@ func (w writer) element(e *Element) error {
 	case e.VR == SQ:
 		return w.sequence(e)
 	}
+	if size := e.VR.word(); len(e.Value)%size != 0 && !e.VR.opaque() || e.VR == AT && len(e.Value)%4 != 0 {
+		return fmt.Errorf("%d bytes are no whole number of values of %s", len(e.Value), e.VR)
+	}
 	if len(e.Value) > 0xFFFE && !e.VR.long() && w.explicit() {
 		return fmt.Errorf("%d bytes do not fit a %s", len(e.Value), e.VR)
 	}
@@ -188,8 +191,8 @@ func padding(vr VR) byte {
 //   - OV, SV and UV, and anything it does not know, get a 16-bit length;
 //   - a VR other than its dictionary's (edition 2011) is refused, so SS for "US or SS" and much that is newer;
 //   - UN is padded with a space;
-//   - OW, OF and OD go through reflection word by word: right, but minutes for a large value;
-//   - numbers whose value is no whole number of words.
+//   - OW, OF, OD and numbers go through reflection word by word: right, but too slow for a large value;
+//   - OW, OF and OD whose value is no whole number of words.
 func goElement(e *Element) *godicom.Element {
 	g := &godicom.Element{Tag: goTag(e.Tag), VR: string(e.VR)}
 	if known, err := dicomtag.Find(g.Tag); err == nil && known.VR != g.VR &&
