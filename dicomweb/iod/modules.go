@@ -44,6 +44,7 @@ func PatientStudy(d, source *dicom.Dataset) {
 	for _, t := range patientStudy {
 		if e := source.Get(t); e != nil && !e.Deferred() {
 			d.Copy(source, t)
+			oneCharacterSet(d.Items(t))
 		}
 	}
 	for _, t := range []tag.Tag{
@@ -52,6 +53,17 @@ func PatientStudy(d, source *dicom.Dataset) {
 	} {
 		if !d.Has(t) {
 			d.Set(t)
+		}
+	}
+}
+
+// oneCharacterSet removes the Specific Character Set that items of the source may have of their own: what was copied
+// is UTF-8 as the whole object is.
+func oneCharacterSet(items []*dicom.Dataset) {
+	for _, item := range items {
+		item.Delete(tag.SpecificCharacterSet)
+		for e := range item.All() {
+			oneCharacterSet(e.Items)
 		}
 	}
 }
