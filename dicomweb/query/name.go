@@ -74,9 +74,9 @@ func matchGroup(op Op, want, group string) bool {
 // matchWords is the fuzzy semantic matching of names (PS3.18 8.3.4.2 leaves its meaning to the server): every word of
 // the term begins some word of one component group, whatever their order; * and ? mean what they mean elsewhere.
 func matchWords(t Term, name string) bool {
-	wanted := words(t.Lo)
+	wanted := Words(t.Lo)
 	for group := range strings.SplitSeq(name, "=") {
-		have := words(group)
+		have := Words(group)
 		all := len(wanted) > 0
 		for _, w := range wanted {
 			found := false
@@ -92,6 +92,7 @@ func matchWords(t Term, name string) bool {
 	return false
 }
 
-func words(s string) []string {
+// Words splits a name into the words that fuzzy matching compares.
+func Words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("^=, .-'", r) })
 }

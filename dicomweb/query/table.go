@@ -166,7 +166,7 @@ func LevelOf(t tag.Tag) Level {
 }
 
 // TableHash changes whenever the table does: an index that was built by another table is rebuilt.
-var TableHash = sync.OnceValue(func() string {
+func TableHash() string {
 	sum := sha256.Sum256([]byte(fmt.Sprint(table)))
 	return hex.EncodeToString(sum[:8])
-})
+}

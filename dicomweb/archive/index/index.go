@@ -1,0 +1,171 @@
+// Package index is what an archive's index knows of an instance, and how that follows from its data set: the facts
+// that services need, the attributes of each level by query's table, and the header, from which other keys are matched
+// and answered without opening a file. It knows nothing of databases or files; each form of the index stores an Entry.
+package index
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"mome/dicomweb"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/query"
+)
+
+// Instance is what the archive knows of a stored instance.
+type Instance struct {
+	dicomweb.Ref
+	SOPClass       string
+	TransferSyntax string // as stored
+	Size           int64  // bytes of the file
+	SHA256         string // of the file, lower-case hexadecimal
+	Frames         int    // at least 1 for an image, 0 for an object without pixel data
+	Rows, Columns  int    // pixels; 0 for an object without them
+	Modality       string
+	SeriesNumber   int       // 0 when absent
+	Number         int       // Instance Number, 0 when absent
+	Received       time.Time // UTC, whole microseconds
+	Source         bool      // counts as input of an analysis, see archive.Config.IsSource
+	Result         bool      // an object that this node made
+	Key            string    // of the object store
+}
+
+// Entry is all that the index keeps of one instance.
+type Entry struct {
+	Instance
+	// Attributes of query's table at each level, little endian and UTF-8; absent ones are left out.
+	Study, Series, Self *dicom.Dataset
+	// Header is the whole data set, little endian and UTF-8; what is long was left in the file (dicom.Element.Deferred).
+	Header *dicom.Dataset
+}
+
+// New describes the scanned file f under its UIDs, as Ref returned them.
+func New(f *dicom.File, ref dicomweb.Ref, sopClass string) *Entry {
+	h := header(f)
+	e := &Entry{Header: h}
+	e.Ref, e.SOPClass, e.TransferSyntax = ref, sopClass, f.TransferSyntax
+	e.Modality = h.String(tag.Modality)
+	e.SeriesNumber, e.Number = number(h, tag.SeriesNumber), number(h, tag.InstanceNumber)
+	e.Rows, e.Columns = h.IntOr(tag.Rows, 0), h.IntOr(tag.Columns, 0)
+	if h.Has(tag.PixelData) || h.Has(tag.FloatPixelData) || h.Has(tag.DoubleFloatPixelData) {
+		e.Frames = max(1, number(h, tag.NumberOfFrames))
+	}
+	h.Set(tag.AvailableTransferSyntaxUID, f.TransferSyntax)
+	e.Study, e.Series, e.Self = Levels(h)
+	return e
+}
+
+// Levels returns the attributes of query's table that a header has, by level.
+func Levels(h *dicom.Dataset) (study, series, self *dicom.Dataset) {
+	study, series, self = dicom.New(), dicom.New(), dicom.New()
+	for _, level := range []struct {
+		level query.Level
+		out   *dicom.Dataset
+	}{{query.Study, study}, {query.Series, series}, {query.Instance, self}} {
+		for _, a := range query.Attributes() {
+			if el := h.Get(a.Tag); el != nil && a.Level == level.level && !a.Computed && !empty(el) {
+				level.out.Put(el)
+			}
+		}
+		declareUTF8(level.out)
+	}
+	return study, series, self
+}
+
+// number returns an IS that fits the index, otherwise 0.
+func number(ds *dicom.Dataset, t tag.Tag) int {
+	if n, ok := ds.Int(t); ok && math.Abs(float64(n)) <= math.MaxInt32 {
+		return n
+	}
+	return 0
+}
+
+func empty(e *dicom.Element) bool { return len(e.Value) == 0 && len(e.Items) == 0 && !e.Deferred() }
+
+// Column returns the attribute's first value in the form in which query's terms compare; a name stands between "=",
+// so that a component group can be found as "=group=".
+func Column(ds *dicom.Dataset, t tag.Tag) string {
+	e := ds.Get(t)
+	if e == nil || len(e.Value) == 0 {
+		return ""
+	}
+	v := query.Canonical(e.VR, ds.String(t))
+	if e.VR == dicom.PN && v != "" {
+		return "=" + v + "="
+	}
+	return v
+}
+
+// Merge adds to have the attributes that it lacks: what a study or series says is what its first instance said, and
+// later ones fill the gaps. It reports whether that changed have.
+func Merge(have, more *dicom.Dataset) bool {
+	changed := false
+	for e := range more.All() {
+		if !have.Has(e.Tag) {
+			have.Put(e)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// Answer puts the attributes of one level into the answer to q: those that the level's data set knows, and an element
+// without a value for those that every answer has.
+func Answer(out *dicom.Dataset, q query.Query, level query.Level, from *dicom.Dataset) {
+	if level == query.Instance && q.IncludeAll {
+		for e := range from.All() {
+			if !e.Deferred() && e.Fragments == nil {
+				out.Put(e)
+			}
+		}
+	}
+	for _, t := range q.Answers(level) {
+		e := from.Get(t)
+		switch a, _ := query.Lookup(t); {
+		case e != nil && !e.Deferred() && e.Fragments == nil:
+			out.Put(e)
+		case a.Answer == query.Always && !out.Has(t):
+			out.Set(t)
+		}
+	}
+	if cs := from.Get(tag.SpecificCharacterSet); cs != nil {
+		out.Put(cs)
+	}
+}
+
+// NeedsHeader reports whether q can be decided and answered only with the instances' headers: their attributes
+// outside the table are matched or wanted.
+func NeedsHeader(q query.Query) bool {
+	if q.Level == query.Instance && q.IncludeAll {
+		return true
+	}
+	outside := func(t tag.Tag) bool { _, ok := query.Lookup(t); return !ok }
+	for _, c := range q.On(query.Instance) {
+		if outside(c.Path[0]) {
+			return true
+		}
+	}
+	for _, t := range q.Include {
+		if q.Level == query.Instance && outside(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// SetCount puts a computed number (an IS) into an answer.
+func SetCount(ds *dicom.Dataset, t tag.Tag, n int) { ds.Set(t, strconv.Itoa(n)) }
+
+// Revision counts the changes of a study that an analysis would have to look at: the sources that were newly stored
+// or replaced in it.
+type Revision struct {
+	Study    string
+	Revision int64
+	Changed  time.Time // when the revision last advanced; zero for an unknown study
+	// Answered is the revision that the study's own results answer, as far as the objects tell: when an index is
+	// rebuilt from nothing, the sources that were received before the newest result. It stands in for what a queue
+	// that was lost with the index knew, so that losing it does not analyse the whole archive again.
+	Answered int64
+}

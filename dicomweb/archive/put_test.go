@@ -1,0 +1,179 @@
+package archive_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"mome/dicomweb"
+	"mome/dicomweb/archive"
+	"mome/dicomweb/archive/archivetest"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/query"
+)
+
+// clock is the time that tests give to an archive; each call is a second later.
+func clock() func() time.Time {
+	now := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		now = now.Add(time.Second)
+		return now
+	}
+}
+
+func open(t *testing.T, cfg archive.Config) *archive.Archive {
+	t.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	if cfg.Now == nil {
+		cfg.Now = clock()
+	}
+	a, err := archive.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+func put(t *testing.T, a *archive.Archive, ds *dicom.Dataset, opt archive.PutOptions) archive.Receipt {
+	t.Helper()
+	rec, err := a.Put(context.Background(), bytes.NewReader(archivetest.File(t, ds)), opt)
+	if err != nil {
+		t.Fatalf("put %s: %v", rec.Ref.Path(), err)
+	}
+	return rec
+}
+
+func content(t *testing.T, a *archive.Archive, ref dicomweb.Ref) []byte {
+	t.Helper()
+	found, err := a.Instances(context.Background(), ref)
+	if err != nil {
+		t.Fatalf("instances of %s: %v", ref.Path(), err)
+	}
+	o, err := a.Open(context.Background(), found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	b, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func revision(t *testing.T, a *archive.Archive, study string) int64 {
+	t.Helper()
+	rev, _, err := a.StudyRevision(context.Background(), study)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rev
+}
+
+func TestPut(t *testing.T) {
+	ref := archivetest.Ref("A", "1", "1")
+	first := archivetest.Dataset(ref, nil)
+	other := archivetest.Dataset(ref, func(ds *dicom.Dataset) { ds.Set(tag.PatientName, "Roe^Jane") })
+	elsewhere := archivetest.Ref("B", "1", "1")
+	moved := archivetest.Dataset(dicomweb.Ref{Study: elsewhere.Study, Series: elsewhere.Series, Instance: ref.Instance}, nil)
+
+	for _, tc := range []struct {
+		name     string
+		replace  bool
+		second   *dicom.Dataset
+		want     archive.Outcome
+		stored   *dicom.Dataset
+		revision int64
+	}{
+		{"same bytes", false, first, archive.Same, first, 1},
+		{"same bytes, replacing", true, first, archive.Same, first, 1},
+		{"other content is kept out", false, other, archive.Kept, first, 1},
+		{"other content replaces", true, other, archive.Replaced, other, 2},
+		{"in another study, kept out", false, moved, archive.Kept, first, 1},
+		{"in another study, replacing", true, moved, archive.Replaced, moved, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var told []string
+			a := open(t, archive.Config{Replace: tc.replace, OnStored: func(study string) { told = append(told, study) }})
+			if rec := put(t, a, first, archive.PutOptions{}); rec.Outcome != archive.Stored || rec.Ref != ref {
+				t.Fatalf("first put: got %+v, want Stored of %+v", rec, ref)
+			}
+			if rec := put(t, a, tc.second, archive.PutOptions{}); rec.Outcome != tc.want {
+				t.Errorf("second put: got outcome %v, want %v", rec.Outcome, tc.want)
+			}
+			f := archivetest.Scan(t, archivetest.File(t, tc.stored))
+			study, series, instance, _, _ := f.Ref()
+			where := dicomweb.Ref{Study: study, Series: series, Instance: instance}
+			if got := content(t, a, where); !bytes.Equal(got, archivetest.File(t, tc.stored)) {
+				t.Errorf("the stored bytes are not the ones expected")
+			}
+			if got := revision(t, a, study); got != tc.revision {
+				t.Errorf("revision of the study: got %d, want %d", got, tc.revision)
+			}
+			results, _, err := a.Find(context.Background(), query.Query{Level: query.Instance})
+			if err != nil || len(results) != 1 {
+				t.Fatalf("find: got %d results, %v, want 1", len(results), err)
+			}
+			if got, want := results[0].String(tag.PatientName), tc.stored.String(tag.PatientName); got != want {
+				t.Errorf("name found: got %q, want %q", got, want)
+			}
+			wantTold := 1
+			if tc.want == archive.Replaced {
+				wantTold = 2
+			}
+			if len(told) != wantTold {
+				t.Errorf("OnStored: got %d calls, want %d", len(told), wantTold)
+			}
+		})
+	}
+}
+
+func TestPutRefuses(t *testing.T) {
+	ref := archivetest.Ref("A", "1", "1")
+	file := archivetest.File(t, archivetest.Dataset(ref, nil))
+	cut := errors.New("connection reset")
+	for _, tc := range []struct {
+		name  string
+		r     io.Reader
+		opt   archive.PutOptions
+		check func(error) bool
+		ref   dicomweb.Ref
+	}{
+		{"garbage", bytes.NewReader([]byte("no DICOM at all")), archive.PutOptions{}, isFormat, dicomweb.Ref{}},
+		{"nothing", bytes.NewReader(nil), archive.PutOptions{}, isFormat, dicomweb.Ref{}},
+		{"cut short", bytes.NewReader(file[:len(file)-10]), archive.PutOptions{}, isFormat, dicomweb.Ref{}},
+		{"another study", bytes.NewReader(file), archive.PutOptions{Study: "1.2.3"},
+			func(err error) bool { return errors.Is(err, archive.ErrOtherStudy) }, ref},
+		{"too large", bytes.NewReader(make([]byte, 9000)), archive.PutOptions{},
+			func(err error) bool { return dicomweb.KindOf(err) == dicomweb.TooLarge }, dicomweb.Ref{}},
+		{"reader fails", io.MultiReader(bytes.NewReader(file[:100]), failing{cut}), archive.PutOptions{},
+			func(err error) bool { var r *archive.ReadError; return errors.As(err, &r) && errors.Is(err, cut) }, dicomweb.Ref{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := open(t, archive.Config{MaxInstanceBytes: 8192})
+			rec, err := a.Put(context.Background(), tc.r, tc.opt)
+			if err == nil || !tc.check(err) {
+				t.Errorf("got error %v", err)
+			}
+			if rec.Outcome != archive.Failed || rec.Ref != tc.ref {
+				t.Errorf("got receipt %+v, want a failure with %+v", rec, tc.ref)
+			}
+			if results, _, err := a.Find(context.Background(), query.Query{}); err != nil || len(results) != 0 {
+				t.Errorf("find afterwards: got %d results, %v, want none", len(results), err)
+			}
+		})
+	}
+}
+
+func isFormat(err error) bool { var f *dicom.FormatError; return errors.As(err, &f) }
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -1,0 +1,265 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"mome/dicomweb/archive/index"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/query"
+)
+
+// whole returns the data set of an instance's file, for a value that was left out of the index.
+type whole = func(context.Context, index.Instance) (*dicom.Dataset, error)
+
+// Find answers q: studies newest first by date and time, series and instances by number, each then by UID. Remaining
+// counts the results after those returned.
+//
+// The conditions on q's level and above are SQL as far as columns go; what they leave open is decided on each row's
+// data set. Those on the levels below ask whether some instance below meets them all.
+func (x *Index) Find(ctx context.Context, q query.Query, whole whole) (results []*dicom.Dataset, remaining int, err error) {
+	err = x.View(ctx, func(tx *sql.Tx) error {
+		f := plan(ctx, tx, q, whole)
+		if f.exact {
+			err = f.page()
+		} else {
+			err = f.sift()
+		}
+		results, remaining = f.results, f.remaining
+		return err
+	})
+	return results, remaining, err
+}
+
+// finder is one Find.
+type finder struct {
+	ctx    context.Context
+	tx     *sql.Tx
+	q      query.Query
+	whole  whole
+	header bool // headers are read: of q's own level, or of the instances below
+
+	from, where string
+	args        []any
+	exact       bool                 // SQL decides alone
+	open        [3][]query.Condition // per level: what the data sets have to decide
+	below       clause               // what SQL says of the levels below q's
+	cached      [2]candidate         // what was decoded last of studies and series
+
+	results   []*dicom.Dataset
+	remaining int
+}
+
+// plan turns q into SQL and what SQL leaves open.
+func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
+	f := &finder{ctx: ctx, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
+	f.from = [...]string{`study s`, `study s JOIN series e ON e.study = s.id`,
+		`study s JOIN series e ON e.study = s.id JOIN instance i ON i.series = e.id`}[q.Level]
+	if q.Level == query.Instance && f.header {
+		f.from += ` JOIN header h ON h.instance = i.id`
+	}
+	f.where = `1`
+	for _, u := range []struct {
+		l     query.Level
+		value string
+	}{{query.Study, q.Ref.Study}, {query.Series, q.Ref.Series}, {query.Instance, q.Ref.Instance}} {
+		if u.value != "" && u.l <= q.Level {
+			f.where, f.args = f.where+` AND `+alias(u.l)+`.uid = ?`, append(f.args, u.value)
+		}
+	}
+	for l := query.Study; l <= query.Instance; l++ {
+		conditions := q.On(l)
+		c := clauses(conditions, l)
+		if !c.exact {
+			f.open[l] = stored(conditions)
+			f.exact = false
+		}
+		if l <= q.Level {
+			f.where, f.args = f.where+` AND `+c.text, append(f.args, c.args...)
+		} else if len(conditions) > 0 {
+			f.below.text += ` AND ` + c.text
+			f.below.args = append(f.below.args, c.args...)
+		}
+	}
+	if f.below.text != "1" {
+		f.where += ` AND EXISTS (SELECT 1 FROM ` + f.belowFrom() + ` AND ` + f.below.text + `)`
+		f.args = append(f.args, f.below.args...)
+	}
+	return f
+}
+
+// stored returns the conditions on attributes that data sets hold; the others are always exact in SQL.
+func stored(conditions []query.Condition) []query.Condition {
+	var out []query.Condition
+	for _, c := range conditions {
+		if a, ok := query.Lookup(c.Path[0]); !ok || !a.Computed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// belowFrom returns the tables below q's level, joined to its row.
+func (f *finder) belowFrom() string {
+	if f.q.Level == query.Series {
+		return `instance i WHERE i.series = e.id`
+	}
+	return `series e JOIN instance i ON i.series = e.id WHERE e.study = s.id`
+}
+
+// selected are the columns of a candidate of level l.
+func (f *finder) selected() string {
+	what := `s.id, s.attributes, s.modalities, s.series, s.instances`
+	if f.q.Level >= query.Series {
+		what += `, e.id, e.attributes, e.instances`
+	}
+	switch {
+	case f.q.Level < query.Instance:
+	case f.header:
+		what += `, i.id, h.body`
+	default:
+		what += `, i.id, i.attributes`
+	}
+	return what
+}
+
+// order is the same for every query, so that pages fit together.
+func (f *finder) order() string {
+	by := ` ORDER BY s.` + column(tag.StudyDate) + ` DESC, s.` + column(tag.StudyTime) + ` DESC, s.uid`
+	return by + [...]string{``, `, e.number, e.uid`, `, e.number, e.uid, i.number, i.uid`}[f.q.Level]
+}
+
+// page answers a query that SQL decides alone.
+func (f *finder) page() error {
+	limit := f.q.Limit
+	if limit == 0 {
+		limit = -1 // no limit, for SQLite
+	} else if limit < 0 {
+		limit = 0
+	}
+	args := append(append([]any{}, f.args...), limit, f.q.Offset)
+	err := f.each(f.where+f.order()+` LIMIT ? OFFSET ?`, args, func(c *candidate) error { return f.answer(c) })
+	if err != nil || limit < 0 || len(f.results) < limit {
+		return err
+	}
+	var total int
+	if err := f.tx.QueryRowContext(f.ctx, `SELECT COUNT(*) FROM `+f.from+` WHERE `+f.where, f.args...).Scan(&total); err != nil {
+		return err
+	}
+	f.remaining = max(0, total-f.q.Offset-len(f.results))
+	return nil
+}
+
+// sift answers a query whose candidates are decided one by one.
+func (f *finder) sift() error {
+	skip := f.q.Offset
+	return f.each(f.where+f.order(), f.args, func(c *candidate) error {
+		yes, err := f.meets(c)
+		switch {
+		case err != nil || !yes:
+			return err
+		case skip > 0:
+			skip--
+			return nil
+		case f.q.Limit < 0, f.q.Limit > 0 && len(f.results) == f.q.Limit:
+			f.remaining++
+			return nil
+		}
+		return f.answer(c)
+	})
+}
+
+// candidate is a row of q's level with those above.
+type candidate struct {
+	ids        [3]int64
+	levels     [3]*dicom.Dataset
+	modalities string
+	series     int // of the study
+	instances  int // of the study
+	members    int // instances of the series
+}
+
+// each calls fn for the candidates.
+func (f *finder) each(where string, args []any, fn func(*candidate) error) error {
+	rows, err := f.tx.QueryContext(f.ctx, `SELECT `+f.selected()+` FROM `+f.from+` WHERE `+where, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c candidate
+		var blobs [3]sql.RawBytes
+		into := []any{&c.ids[0], &blobs[0], &c.modalities, &c.series, &c.instances}
+		if f.q.Level >= query.Series {
+			into = append(into, &c.ids[1], &blobs[1], &c.members)
+		}
+		if f.q.Level == query.Instance {
+			into = append(into, &c.ids[2], &blobs[2])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		for l := query.Study; l <= f.q.Level; l++ {
+			if c.levels[l], err = f.decode(l, c.ids[l], blobs[l]); err != nil {
+				return err
+			}
+		}
+		if err := fn(&c); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// decode reads a stored data set; rows below the same study or series share theirs.
+func (f *finder) decode(l query.Level, id int64, blob []byte) (*dicom.Dataset, error) {
+	if l < f.q.Level && f.cached[l].levels[l] != nil && f.cached[l].ids[l] == id {
+		return f.cached[l].levels[l], nil
+	}
+	ds, err := index.Decode(append([]byte(nil), blob...))
+	if err == nil && l < f.q.Level {
+		f.cached[l].ids[l], f.cached[l].levels[l] = id, ds
+	}
+	return ds, err
+}
+
+// answer adds what q asks of the candidate to the results.
+func (f *finder) answer(c *candidate) error {
+	out := dicom.New()
+	for l := query.Study; l <= f.q.Level; l++ {
+		index.Answer(out, f.q, l, c.levels[l])
+	}
+	out.Set(tag.InstanceAvailability, availability)
+	for l := query.Study; l <= min(f.q.Level, query.Series); l++ {
+		for _, t := range f.q.Answers(l) {
+			switch t {
+			case tag.ModalitiesInStudy:
+				out.Set(t, list(c.modalities)...)
+			case tag.NumberOfStudyRelatedSeries:
+				out.Set(t, c.series)
+			case tag.NumberOfStudyRelatedInstances:
+				out.Set(t, c.instances)
+			case tag.NumberOfSeriesRelatedInstances:
+				out.Set(t, c.members)
+			case tag.SOPClassesInStudy:
+				classes, err := collect[string](f.tx, `SELECT DISTINCT i.class FROM series e JOIN instance i ON i.series = e.id
+					WHERE e.study = ? ORDER BY i.class`, c.ids[query.Study])
+				if err != nil {
+					return err
+				}
+				out.Set(t, anys(classes)...)
+			}
+		}
+	}
+	f.results = append(f.results, out)
+	return nil
+}
+
+func anys(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}

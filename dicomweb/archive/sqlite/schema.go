@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/query"
+)
+
+// layout is the version of everything below that query's table does not decide. A database of another layout or
+// another attribute table is rebuilt from the objects; state stays in any case, so its columns may only grow.
+const layout = 1
+
+// version names what the tables of the index look like.
+func version() string { return strconv.Itoa(layout) + "/" + query.TableHash() }
+
+// tables are the names of the tables that make up the index. There are two sets: the one in use and the one that
+// Rebuild fills.
+type tables struct{ study, series, instance, header string }
+
+func live() tables   { return tables{"study", "series", "instance", "header"} }
+func shadow() tables { return tables{"new_study", "new_series", "new_instance", "new_header"} }
+
+func (t tables) all() []string { return []string{t.study, t.series, t.instance, t.header} }
+
+// column is the name of an attribute's column.
+func column(t tag.Tag) string { return "a" + t.Hex() }
+
+// columns returns the attributes of level l that have a column.
+func columns(l query.Level) []tag.Tag {
+	var out []tag.Tag
+	for _, a := range query.Attributes() {
+		if a.Level == l && a.Column {
+			out = append(out, a.Tag)
+		}
+	}
+	return out
+}
+
+// base is what stays when the index is rebuilt. Times are microseconds since 1970, UTC.
+const base = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (
+	study    TEXT PRIMARY KEY,           -- Study Instance UID
+	revision INTEGER NOT NULL,           -- how often its sources changed
+	changed  INTEGER NOT NULL,           -- when they last did
+	answered INTEGER NOT NULL DEFAULT 0  -- the revision that the study's own results answer, as far as objects tell
+) WITHOUT ROWID;`
+
+// create returns the statements that make the tables of t. Column aXXXXXXXX is the attribute with that tag in the form
+// of index.Column, ” when it has no value; attributes and header.body are index.Encode's.
+func create(t tables) string {
+	return fmt.Sprintf(`
+CREATE TABLE %s (
+	id         INTEGER PRIMARY KEY,
+	uid        TEXT NOT NULL UNIQUE,
+	modalities TEXT NOT NULL,             -- of its series, ascending, separated by backslashes
+	series     INTEGER NOT NULL DEFAULT 0,
+	instances  INTEGER NOT NULL DEFAULT 0,
+	attributes BLOB NOT NULL%s
+);
+CREATE TABLE %s (
+	id         INTEGER PRIMARY KEY,
+	study      INTEGER NOT NULL,
+	uid        TEXT NOT NULL,
+	number     INTEGER NOT NULL,
+	instances  INTEGER NOT NULL DEFAULT 0,
+	attributes BLOB NOT NULL%s,
+	UNIQUE (study, uid)
+);
+CREATE TABLE %s (
+	id       INTEGER PRIMARY KEY,
+	series   INTEGER NOT NULL,
+	uid      TEXT NOT NULL UNIQUE,
+	number   INTEGER NOT NULL,
+	class    TEXT NOT NULL,
+	syntax   TEXT NOT NULL,
+	size     INTEGER NOT NULL,
+	sha256   TEXT NOT NULL,
+	frames   INTEGER NOT NULL,
+	rows     INTEGER NOT NULL,
+	columns  INTEGER NOT NULL,
+	modality TEXT NOT NULL,
+	received INTEGER NOT NULL,
+	source   INTEGER NOT NULL,
+	result   INTEGER NOT NULL,
+	key      TEXT NOT NULL,
+	attributes BLOB NOT NULL%s
+);
+CREATE TABLE %s (instance INTEGER PRIMARY KEY, body BLOB NOT NULL);`,
+		t.study, define(query.Study), t.series, define(query.Series), t.instance, define(query.Instance), t.header)
+}
+
+func define(l query.Level) string {
+	var b strings.Builder
+	for _, t := range columns(l) {
+		fmt.Fprintf(&b, ",\n\t%s TEXT NOT NULL /* %s */", column(t), t.Keyword())
+	}
+	return b.String()
+}
+
+// indexes returns the statements that make the indexes of the tables in use: the orders in which Find answers, and
+// the keys by which a study is looked for.
+func indexes() string {
+	date, time := column(tag.StudyDate), column(tag.StudyTime)
+	return fmt.Sprintf(`
+CREATE INDEX study_order ON study (%s DESC, %s DESC, uid);
+CREATE INDEX study_patient ON study (%s);
+CREATE INDEX study_accession ON study (%s);
+CREATE INDEX series_order ON series (study, number, uid);
+CREATE INDEX series_uid ON series (uid);
+CREATE INDEX instance_order ON instance (series, number, uid);`,
+		date, time, column(tag.PatientID), column(tag.AccessionNumber))
+}
