@@ -1,0 +1,56 @@
+package fusion
+
+import (
+	"fmt"
+
+	"mome/experts"
+	"mome/experts/nn"
+	"mome/experts/volume"
+)
+
+// cropAxes are the directions of a box's D, W and H: the network's D runs along the body, W from front to back, H from
+// right to left. D comes first because it runs fastest in memory, as i does in a volume.
+var cropAxes = [3]volume.Vec{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}
+
+// Crop cuts what the network reads of one lesion out of the channels that the experts prepared: for each modality a
+// box of the size and field of view that the weights state, around centreMM, [channel, H, W, D] with D fastest. A
+// modality without channels stays absent. It fails for weights that state no field of view, and for channels that are
+// not as many as the weights want.
+func Crop(boxes nn.Boxes, channels map[experts.Modality][]*volume.Volume, centreMM volume.Vec) (Input, error) {
+	var in Input
+	for _, m := range experts.Modalities {
+		if len(channels[m]) == 0 {
+			continue
+		}
+		values, err := crop(boxes.Of(m), channels[m], centreMM)
+		if err != nil {
+			return Input{}, fmt.Errorf("crop %s: %w", m, err)
+		}
+		switch m {
+		case experts.DCE:
+			in.DCE = values
+		case experts.T2:
+			in.T2 = values
+		case experts.DWI:
+			in.DWI = values
+		}
+	}
+	return in, nil
+}
+
+func crop(box nn.Box, channels []*volume.Volume, centreMM volume.Vec) ([]float32, error) {
+	if box.FieldOfViewMM == [3]float64{} {
+		return nil, fmt.Errorf("the weights state no field of view (metadata fov_mm)")
+	}
+	if len(channels) != box.Channels {
+		return nil, fmt.Errorf("%d channels, the weights want %d", len(channels), box.Channels)
+	}
+	size := [3]int{box.Size[2], box.Size[1], box.Size[0]}
+	fieldMM := [3]float64{box.FieldOfViewMM[2], box.FieldOfViewMM[1], box.FieldOfViewMM[0]}
+	grid := volume.Box(centreMM, fieldMM, size, cropAxes, channels[0].FrameOfReference)
+	values := make([]float32, 0, box.Floats())
+	for _, c := range channels {
+		values = append(values, volume.Resample(c, grid).Data...)
+	}
+	return values, nil
+}

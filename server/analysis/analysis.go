@@ -1,0 +1,265 @@
+// Package analysis reads one study: from stored instances to an assessment and the DICOM objects that say it. It joins
+// series, volumes, lesions, experts and fusion, and knows neither HTTP nor the queue.
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/dicom/uid"
+	"mome/experts"
+	"mome/experts/lesion"
+	"mome/experts/series"
+	"mome/experts/volume"
+	"mome/fusion"
+)
+
+// Name and Manufacturer identify the algorithm in results.
+const (
+	Name         = "MOME"
+	Manufacturer = "MOME node project"
+)
+
+// Progress is told the stage that begins and how much of the whole is done, 0..1.
+type Progress func(stage string, fraction float64)
+
+// Config is what an Analyzer works with. The Panel is needed.
+type Config struct {
+	Panel   []experts.Expert
+	Model   *fusion.Model // nil: lesions are measured and not judged
+	Lesions lesion.Config
+	Version string           // of the software
+	Now     func() time.Time // for stage times; default time.Now
+}
+
+// Analyzer reads studies. It is safe for concurrent use.
+type Analyzer struct {
+	cfg       Config
+	algorithm fusion.Algorithm
+}
+
+// New returns an Analyzer.
+func New(cfg Config) (*Analyzer, error) {
+	if len(cfg.Panel) == 0 {
+		return nil, errors.New("analysis: Config.Panel is needed")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &Analyzer{cfg: cfg, algorithm: fusion.Algorithm{Name: Name, Version: cfg.Version, Manufacturer: Manufacturer}}
+	if m := cfg.Model; m != nil {
+		a.algorithm.WeightsSHA256 = m.SHA256()
+		a.algorithm.OperatingPoint = m.OperatingPoint()
+		a.algorithm.TrainedOn = trainedOn(m.Metadata())
+		a.algorithm.Parameters = map[string]string{"calibration": fmt.Sprintf("temperature %.4g", m.Temperature())}
+	}
+	a.algorithm.DeviceUID = uid.From("mome device", Name, cfg.Version, a.algorithm.WeightsSHA256)
+	return a, nil
+}
+
+// Algorithm is what results name as their maker.
+func (a *Analyzer) Algorithm() fusion.Algorithm { return a.algorithm }
+
+// Reading is an assessment with all that led to it.
+type Reading struct {
+	Assessment *fusion.Assessment
+	Headers    []*dicom.Dataset // of the instances read, in the order given
+	Study      *experts.Study   // nil where no volumes could be built
+	Opinions   []*experts.Opinion
+	Lesions    []*experts.Lesion // candidates, as measured
+	Stages     []Stage
+}
+
+// Channels are what the network reads of the study: the opinions' channels by modality.
+func (r *Reading) Channels() map[experts.Modality][]*volume.Volume {
+	c := map[experts.Modality][]*volume.Volume{}
+	for _, o := range r.Opinions {
+		c[o.Modality] = o.Channels
+	}
+	return c
+}
+
+// Stage is how long a part of the work took.
+type Stage struct {
+	Name string
+	Took time.Duration
+}
+
+// Read reads the study that objects hold. What a study lacks or a scanner got wrong ends in an assessment that says so;
+// an error means that the node failed, or ctx was cancelled, and that trying again can help.
+func (a *Analyzer) Read(ctx context.Context, objects []Object, progress Progress) (r *Reading, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("analysis panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	w := &work{Analyzer: a, reading: &Reading{}, progress: progress}
+	if progress == nil {
+		w.progress = func(string, float64) {}
+	}
+	return w.read(ctx, objects)
+}
+
+// work is one study on its way.
+type work struct {
+	*Analyzer
+	reading  *Reading
+	progress Progress
+	began    time.Time
+}
+
+// stage ends the stage before and begins the next; fraction is how much of the whole is done by then.
+func (w *work) stage(name string, fraction float64) {
+	now := w.cfg.Now()
+	if n := len(w.reading.Stages); n > 0 {
+		w.reading.Stages[n-1].Took = now.Sub(w.began)
+	}
+	w.began = now
+	if name != "" {
+		w.reading.Stages = append(w.reading.Stages, Stage{Name: name})
+		w.progress(name, fraction)
+	}
+}
+
+func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
+	defer w.stage("", 1)
+
+	w.stage("headers", 0)
+	instances, err := headers(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range instances {
+		w.reading.Headers = append(w.reading.Headers, i.Header)
+	}
+
+	w.stage("volumes", 0.15)
+	sorted := series.Sort(instances)
+	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
+		w.progress("volumes", 0.15+0.35*done)
+	})
+	w.reading.Assessment = &fusion.Assessment{
+		StudyUID: sorted.StudyUID, Series: sorted.Series, Notes: sorted.Notes, Algorithm: w.algorithm,
+		Present: map[experts.Modality]bool{},
+	}
+	if study != nil {
+		w.reading.Study = study
+		w.reading.Assessment.Series, w.reading.Assessment.Notes = study.Series, study.Notes
+		for _, m := range experts.Modalities {
+			w.reading.Assessment.Present[m] = study.Has(m)
+		}
+	}
+	var broken *series.Error
+	if errors.As(err, &broken) {
+		return w.notDone(broken.Code, broken.Text), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("build volumes: %w", err)
+	}
+
+	w.stage("breasts", 0.5)
+	breasts, notes, err := lesion.Breasts(ctx, study)
+	if err != nil {
+		return nil, fmt.Errorf("find the breasts: %w", err)
+	}
+	w.note(notes)
+	if len(breasts) == 0 {
+		return w.notDone("GEOM", "no breast was found in the dynamic series"), nil
+	}
+
+	w.stage("lesions", 0.6)
+	lesions, notes, err := lesion.Detect(ctx, study, breasts, w.cfg.Lesions)
+	if err != nil {
+		return nil, fmt.Errorf("find lesions: %w", err)
+	}
+	w.note(notes)
+	w.reading.Lesions = lesions
+
+	for n, e := range w.cfg.Panel {
+		if !study.Has(e.Modality()) {
+			continue
+		}
+		w.stage(string(e.Modality())+" expert", 0.7+0.05*float64(n))
+		opinion, err := e.Read(ctx, study, breasts, lesions)
+		if err != nil {
+			return nil, fmt.Errorf("%s expert: %w", e.Modality(), err)
+		}
+		w.note(opinion.Notes)
+		w.reading.Opinions = append(w.reading.Opinions, opinion)
+	}
+
+	w.stage("fusion", 0.85)
+	return w.reading, w.fuse(ctx, breasts)
+}
+
+// note adds sentences for the report's reader.
+func (w *work) note(sentences []string) {
+	w.reading.Assessment.Notes = append(w.reading.Assessment.Notes, sentences...)
+}
+
+// notDone ends the reading with a reason; that is an answer, not an error.
+func (w *work) notDone(code, text string) *Reading {
+	w.reading.Assessment.Outcome = fusion.NotDone
+	w.reading.Assessment.Reason = fusion.NotDoneReason{Code: code, Text: text}
+	return w.reading
+}
+
+// NotDone is the assessment for a study whose analysis was given up: what the series are is not told.
+func (a *Analyzer) NotDone(study, code, text string) *fusion.Assessment {
+	return &fusion.Assessment{
+		StudyUID: study, Outcome: fusion.NotDone, Reason: fusion.NotDoneReason{Code: code, Text: text},
+		Present: map[experts.Modality]bool{}, Algorithm: a.algorithm,
+	}
+}
+
+func headers(ctx context.Context, objects []Object) ([]series.Instance, error) {
+	instances := make([]series.Instance, len(objects))
+	err := experts.EachSlice(ctx, len(objects), func(n int) {
+		f, closer, err := objects[n].Open()
+		if err != nil {
+			panic(fmt.Sprintf("open instance: %v", err))
+		}
+		defer closer.Close()
+		header, err := dicom.Header(f)
+		if err != nil {
+			panic(fmt.Sprintf("read header: %v", err))
+		}
+		instances[n] = series.Instance{Header: header, TransferSyntax: f.TransferSyntax}
+	})
+	return instances, err
+}
+
+// trainedOn is the sentence that every result carries.
+func trainedOn(meta map[string]string) string {
+	if s := meta["trained_on"]; s != "" {
+		return s
+	}
+	return "unknown data: the weights do not say what they were trained on"
+}
+
+// SourceHeader returns the header that patient and study attributes are copied from: of the first image.
+func (r *Reading) SourceHeader() *dicom.Dataset {
+	for _, h := range r.Headers {
+		if h.String(tag.Modality) == "MR" {
+			return h
+		}
+	}
+	if len(r.Headers) > 0 {
+		return r.Headers[0]
+	}
+	return nil
+}
+
+// Explain sorts the series of the study that objects hold, from their headers alone.
+func Explain(ctx context.Context, objects []Object) (series.Result, error) {
+	instances, err := headers(ctx, objects)
+	if err != nil {
+		return series.Result{}, err
+	}
+	return series.Sort(instances), nil
+}

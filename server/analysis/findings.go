@@ -1,0 +1,127 @@
+package analysis
+
+import (
+	"mome/experts"
+	"mome/fusion"
+)
+
+// Findings is an assessment for programs: the form of findings.json. A number that is not known is absent.
+type Findings struct {
+	Notice    string             `json:"notice"`
+	Study     string             `json:"study"`
+	Outcome   fusion.Outcome     `json:"outcome"`
+	Reason    string             `json:"reason,omitempty"` // why nothing could be said
+	Lesions   []LesionFinding    `json:"lesions"`
+	Breasts   []BreastFinding    `json:"breasts,omitempty"`
+	Present   map[string]bool    `json:"modalities"`
+	Series    []SeriesFinding    `json:"series"`
+	Notes     []string           `json:"notes,omitempty"`
+	Algorithm AlgorithmFinding   `json:"algorithm"`
+	StagesS   map[string]float64 `json:"stages_s,omitempty"`
+}
+
+// LesionFinding is one finding.
+type LesionFinding struct {
+	Label         string             `json:"label"`
+	TrackingUID   string             `json:"tracking_uid"`
+	Side          experts.Side       `json:"side"`
+	Quadrant      string             `json:"quadrant,omitempty"`
+	CentreMM      [3]float64         `json:"centre_mm"` // patient space: +x left, +y posterior, +z head
+	VolumeCM3     float64            `json:"volume_cm3"`
+	LongAxisMM    float64            `json:"long_axis_mm"`
+	ShortAxisMM   float64            `json:"short_axis_mm"`
+	Sphericity    float64            `json:"sphericity"`
+	Probability   *float64           `json:"probability_of_malignancy,omitempty"`
+	Called        bool               `json:"at_or_above_operating_point"`
+	Suspicion     int                `json:"suspicion_level,omitempty"`
+	Contributions map[string]float64 `json:"contributions_log_odds,omitempty"`
+	TimesS        []float64          `json:"times_s,omitempty"`
+	Signal        []float64          `json:"signal,omitempty"`
+	PEEarly       *float64           `json:"pe_early_percent,omitempty"`
+	PEPeak        *float64           `json:"pe_peak_percent,omitempty"`
+	SER           *float64           `json:"ser,omitempty"`
+	TimeToPeakS   *float64           `json:"time_to_peak_s,omitempty"`
+	FTVCM3        *float64           `json:"ftv_cm3,omitempty"`
+	Curve         experts.Curve      `json:"worst_curve,omitempty"`
+	ADC           *float64           `json:"adc_um2_per_s,omitempty"`
+	T2Ratio       *float64           `json:"t2_ratio,omitempty"`
+}
+
+// BreastFinding is one breast.
+type BreastFinding struct {
+	Side           experts.Side `json:"side"`
+	VolumeCM3      float64      `json:"volume_cm3"`
+	Fibroglandular *float64     `json:"fibroglandular_cm3,omitempty"`
+}
+
+// SeriesFinding says what was made of a series. Descriptions are left out: they are the sender's free text.
+type SeriesFinding struct {
+	Series     string       `json:"series"`
+	Number     int          `json:"number"`
+	Role       experts.Role `json:"role"`
+	Used       bool         `json:"used"`
+	Detail     string       `json:"detail,omitempty"`
+	Reason     string       `json:"reason"`
+	Confidence float64      `json:"confidence"`
+}
+
+// AlgorithmFinding says what made the assessment.
+type AlgorithmFinding struct {
+	Name           string  `json:"name"`
+	Version        string  `json:"version"`
+	WeightsSHA256  string  `json:"weights_sha256"`
+	TrainedOn      string  `json:"trained_on"`
+	OperatingPoint float64 `json:"operating_point"`
+}
+
+// FindingsOf returns the reading for programs, under the notice given.
+func FindingsOf(r *Reading, notice string) Findings {
+	a := r.Assessment
+	f := Findings{
+		Notice: notice, Study: a.StudyUID, Outcome: a.Outcome, Reason: a.Reason.Text, Notes: a.Notes,
+		Lesions: []LesionFinding{}, Present: map[string]bool{}, StagesS: map[string]float64{},
+		Algorithm: AlgorithmFinding{a.Algorithm.Name, a.Algorithm.Version, a.Algorithm.WeightsSHA256, a.Algorithm.TrainedOn, a.Algorithm.OperatingPoint},
+	}
+	for _, m := range experts.Modalities {
+		f.Present[string(m)] = a.Present[m]
+	}
+	for _, s := range a.Series {
+		f.Series = append(f.Series, SeriesFinding{s.SeriesUID, s.Number, s.Role, s.Used, s.Detail, s.Reason, s.Confidence})
+	}
+	for _, b := range a.Breasts {
+		v := BreastFinding{Side: b.Side, VolumeCM3: b.Mask.VolumeCM3()}
+		if b.Fibroglandular != nil {
+			v.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
+		}
+		f.Breasts = append(f.Breasts, v)
+	}
+	for _, l := range a.Findings {
+		f.Lesions = append(f.Lesions, lesionFinding(l, a.Algorithm.OperatingPoint))
+	}
+	for _, s := range r.Stages {
+		f.StagesS[s.Name] = s.Took.Seconds()
+	}
+	return f
+}
+
+func lesionFinding(l fusion.Finding, operatingPoint float64) LesionFinding {
+	v := LesionFinding{
+		Label: l.Label, TrackingUID: l.TrackingUID, Side: l.Side, Quadrant: l.Quadrant, CentreMM: l.CentreMM,
+		VolumeCM3: l.VolumeCM3, LongAxisMM: l.LongAxisMM, ShortAxisMM: l.ShortAxisMM, Sphericity: l.Sphericity,
+		Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
+		Suspicion: l.Suspicion, TimesS: l.TimesS, Signal: l.Signal, PEEarly: number(l.PEEarly), PEPeak: number(l.PEPeak),
+		SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), FTVCM3: number(l.FTVCM3), Curve: l.WorstCurve,
+		ADC: number(l.ADC), T2Ratio: number(l.T2Ratio), Contributions: map[string]float64{},
+	}
+	for _, c := range l.Contributions {
+		v.Contributions[string(c.Modality)] = c.LogOdds
+	}
+	return v
+}
+
+func number(q experts.Quantity) *float64 {
+	if !q.Known {
+		return nil
+	}
+	return &q.Value
+}

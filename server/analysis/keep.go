@@ -1,0 +1,51 @@
+package analysis
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"mome/experts"
+	"mome/experts/volume"
+)
+
+// Keep hands everything voxel-like of the reading to write, each under a name: volumes as acquired, the experts' maps,
+// breast and lesion masks. encode and encodeMask choose the file format.
+func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, encode func(io.Writer, *volume.Volume) error, encodeMask func(io.Writer, *volume.Mask) error) error {
+	var failed error
+	vol := func(name string, v *volume.Volume) {
+		if v != nil && failed == nil {
+			failed = write(name, func(w io.Writer) error { return encode(w, v) })
+		}
+	}
+	mask := func(name string, m *volume.Mask) {
+		if m != nil && failed == nil {
+			failed = write(name, func(w io.Writer) error { return encodeMask(w, m) })
+		}
+	}
+	if s := r.Study; s != nil {
+		for n, p := range s.DCE {
+			vol(fmt.Sprintf("dce_%d", n), p.Volume)
+		}
+		vol("t2", s.T2)
+		for _, b := range s.DWI {
+			vol(fmt.Sprintf("dwi_b%.0f", b.BSPerMM2), b.Volume)
+		}
+		vol("adc_vendor", s.ADC)
+	}
+	for _, o := range r.Opinions {
+		for _, name := range slices.Sorted(maps.Keys(o.Maps)) {
+			vol("map_"+name, o.Maps[name])
+		}
+	}
+	for _, b := range r.Assessment.Breasts {
+		side := map[experts.Side]string{experts.Left: "left", experts.Right: "right"}[b.Side]
+		mask("mask_breast_"+side, b.Mask)
+		mask("mask_fibroglandular_"+side, b.Fibroglandular)
+	}
+	for n, f := range r.Assessment.Findings {
+		mask(fmt.Sprintf("mask_lesion_%d", n+1), f.Mask)
+	}
+	return failed
+}
