@@ -72,7 +72,11 @@ func ReadSafetensors(r io.Reader, size int64) (Set, error) {
 	if _, err := in.ReadByte(); err != io.EOF {
 		return Set{}, malformed("bytes after the last tensor")
 	}
-	return New(tensors, metadata)
+	s, err := New(tensors, metadata)
+	if err != nil {
+		return Set{}, malformed("%v", err)
+	}
+	return s, nil
 }
 
 // parseHeader reads the header token by token: a map would lose order and hide repeated names.
