@@ -18,7 +18,6 @@ var (
 	PEEarly       = local("PE-EARLY", "Early phase percent enhancement")
 	PEPeak        = local("PE-PEAK", "Peak percent enhancement")
 	SER           = local("SER", "Signal enhancement ratio")
-	Sphericity    = local("SPHERICITY", "Sphericity")
 	CurveShare    = local("CURVESHARE", "Share of voxels with curve type")
 	Contribution  = local("CONTRIB", "Contribution to malignancy score")
 	ContribLogOdd = local("CONTRIB-LOGODDS", "Contribution to malignancy log-odds")

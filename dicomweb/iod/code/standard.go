@@ -44,6 +44,7 @@ var (
 	Volume              = Code{"118565006", "SCT", "Volume"}                           // CID 7472
 	LongAxis            = Code{"103339001", "SCT", "Long Axis"}                        // CID 7470
 	ShortAxis           = Code{"103340004", "SCT", "Short Axis"}                       // CID 7470
+	Sphericity          = Code{"QCFX", "IBSI", "Sphericity"}                           // CID 7477
 	TimeToPeak          = Code{"113069", "DCM", "Time To Peak"}                        // CID 4109
 	ADC                 = Code{"113041", "DCM", "Apparent Diffusion Coefficient"}      // CID 7272
 	T2Signal            = Code{"110805", "DCM", "T2 Weighted MR Signal Intensity"}     // CID 7180, also a role, CID 6311
