@@ -55,6 +55,10 @@ func (s *oneSeries) classify() {
 		s.judge(experts.RoleExcluded, kindLocalizer, "Image Orientation (Patient) is mixed: planes of different directions in one series.", 0.9)
 		return
 	}
+	if s.scattered {
+		s.judge(experts.RoleUncertain, "scattered planes", fmt.Sprintf("Its images fall into more than %d kinds of planes: no volume.", maxParts), 0.3)
+		return
+	}
 	described := kindOfDescription(s.description)
 	w := words(s.description + " " + h.String(tag.ProtocolName))
 	for _, p := range s.parts {
@@ -91,6 +95,9 @@ func (p *part) judge(described string, w []string) verdict {
 	im := &p.images[0]
 	if im.planeErr != nil {
 		return verdict{experts.RoleUncertain, "no geometry", "No plane in patient space: " + im.planeErr.Error() + ".", 0}
+	}
+	if n := im.header.IntOr(tag.SamplesPerPixel, 1); n != 1 {
+		return verdict{experts.RoleExcluded, "colour image", fmt.Sprintf("Samples per Pixel is %d.", n), 0.95}
 	}
 	if described == kindADC && (hasPrefix(im.types, "TRACE") || p.severalB()) {
 		described = "" // the name of a protocol that also makes a map

@@ -62,9 +62,31 @@ func (s *sorter) chooseDynamic(parts []*part) {
 			d.passOver(best)
 		}
 	}
-	if best != nil {
-		s.take(best, second)
+	if best == nil {
+		return
 	}
+	s.take(best, second)
+	for _, d := range candidates {
+		if d != best {
+			s.Notes = append(s.Notes, d.warning(best)...)
+		}
+	}
+}
+
+// warning says what of a candidate that was not taken matters to the reader of the one that was.
+func (d *dynamic) warning(best *dynamic) []string {
+	a, b := &best.moments[0].images[0], &d.moments[0].images[0]
+	number, parallel := d.parts[0].series.number, math.Abs(a.plane.Normal().Dot(b.plane.Normal())) > 0.99
+	mine, theirs := placesOf(best.moments[0].images), placesOf(d.moments[0].images)
+	apart := mine[0] > theirs[len(theirs)-1] || theirs[0] > mine[len(mine)-1]
+	switch {
+	case len(d.moments) > 1 && parallel && apart:
+		return []string{fmt.Sprintf("series %d is another dynamic series of slices beside the one that was read, such as the other breast: it was not read", number)}
+	case len(d.moments) == 1 && parallel && number < best.parts[0].series.number && a.plane.Columns == b.plane.Columns && a.plane.Rows == b.plane.Rows &&
+		2*shared(mine, theirs) > len(mine):
+		return []string{fmt.Sprintf("series %d precedes the dynamic series and has its slices, but %s; if it is the pre-contrast phase, the first phase that was read is not", number, unlike(d, best))}
+	}
+	return nil
 }
 
 // continuedBy reports whether p's images are further time points of d: the same planes, the same sequence.
@@ -75,9 +97,21 @@ func (d *dynamic) continuedBy(p *part) bool {
 		a.sequence.fatSuppressed != b.sequence.fatSuppressed || a.derived() != b.derived() || first.corrected() != p.corrected() {
 		return false
 	}
-	mine, _ := places(first.images)
-	theirs, _ := places(p.images)
-	return 10*shared(mine, theirs) >= 8*max(len(mine), len(theirs))
+	return samePlanes(first.images, p.images)
+}
+
+// samePlanes reports whether at least eight tenths of the planes of either list are among the other's, by place and by
+// where they lie in it.
+func samePlanes(a, b []image) bool {
+	mine, _ := places(a)
+	theirs, _ := places(b)
+	if 10*shared(mine, theirs) < 8*max(len(mine), len(theirs)) {
+		return false
+	}
+	p, q := &a[0].plane, &b[0].plane
+	inPlane := p.Position.Sub(q.Position)
+	inPlane = inPlane.Sub(p.Normal().Scale(inPlane.Dot(p.Normal())))
+	return inPlane.Norm() < min(p.SpacingMM[0], p.SpacingMM[1])
 }
 
 // shared counts the places, mm ascending, that both lists have.
@@ -129,7 +163,8 @@ func (d *dynamic) complete() {
 	}
 	common := placesOf(kept[0].images)
 	for _, m := range kept[1:] {
-		common = slices.DeleteFunc(common, func(mm float64) bool { return !hasPlace(placesOf(m.images), mm) })
+		there := placesOf(m.images)
+		common = slices.DeleteFunc(common, func(mm float64) bool { return !hasPlace(there, mm) })
 	}
 	for i, m := range kept {
 		if len(m.images) > len(common) {
@@ -256,6 +291,8 @@ func unlike(d, best *dynamic) string {
 		return "its orientation differs"
 	case a.kind != b.kind:
 		return "its kind of image differs"
+	case a.plane.FrameOfReference != b.plane.FrameOfReference:
+		return "its frame of reference differs"
 	case !closeTo(a.plane.SpacingMM[0], b.plane.SpacingMM[0], 1e-3):
 		return "its pixel spacing differs"
 	case !closeTo(a.sequence.trMS, b.sequence.trMS, 0.05), !closeTo(a.sequence.flipDeg, b.sequence.flipDeg, 0.05), !closeTo(a.sequence.teMS, b.sequence.teMS, 0.05):

@@ -91,8 +91,12 @@ type oneSeries struct {
 	header      *dicom.Dataset // of its first instance
 	parts       []*part
 	images      int
+	scattered   bool    // it falls into more than maxParts
 	whole       verdict // set where the series as a whole was judged
 }
+
+// maxParts of one series: a Dixon series has four; radial projections and scrambled headers have as many as images.
+const maxParts = 64
 
 // part is a set of images of one series that could be volumes together: one geometry, one kind of image, one echo.
 type part struct {
@@ -148,6 +152,10 @@ func (s *oneSeries) add(images []image) {
 	s.images += len(images)
 	for _, im := range images {
 		i := slices.IndexFunc(s.parts, func(p *part) bool { return p.images[0].alike(&im) })
+		if i < 0 && len(s.parts) == maxParts {
+			s.scattered = true
+			continue
+		}
 		if i < 0 {
 			s.parts = append(s.parts, &part{series: s})
 			i = len(s.parts) - 1

@@ -155,9 +155,15 @@ func weightedOf(p *part) *weighted {
 			w.notes = append(w.notes, fmt.Sprintf("b %s covers %d of %d slices and was left out", bText(b.bSPerMM2), len(mm), len(all)))
 		}
 	}
+	if len(w.bs) > maxBValues {
+		w.bs = nil // a sampling of q-space; it has no b-values in this sense
+	}
 	w.share()
 	return w
 }
+
+// maxBValues of one series; IVIM protocols have up to 20.
+const maxBValues = 64
 
 // settle keeps the trace images where there are any, in ascending order of place.
 func (b *bImages) settle() {
@@ -205,9 +211,7 @@ func (w *weighted) joins(o *weighted) bool {
 	if !x.alike(&y) {
 		return false
 	}
-	mine, _ := places(w.bs[0].images)
-	theirs, _ := places(b.images)
-	return 10*shared(mine, theirs) >= 9*max(len(mine), len(theirs))
+	return samePlanes(w.bs[0].images, b.images)
 }
 
 func (w *weighted) join(o *weighted) {
