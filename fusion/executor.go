@@ -69,6 +69,7 @@ func (e *executor) logits(ctx context.Context, in Input) ([]float32, error) {
 		if err := e.program.Bind(nn.InputName(m), in.Of(m)); err != nil {
 			return nil, err
 		}
+		defer e.program.Unbind(nn.InputName(m)) // a volume is not to outlive the call
 	}
 	if err := e.program.Run(ctx); err != nil {
 		return nil, err

@@ -186,28 +186,28 @@ func (b *Builder) Embed(m experts.Modality, tokens *gorgonia.Node) *gorgonia.Nod
 
 // QKV is query, key and value side by side, [T, 3E], of the layer-normed rows x: [T, E].
 func (b *Builder) QKV(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
-	h := b.Norm(layerName(layer, "self_attn_layer_norm."+Copy(m)), x)
+	h := b.Norm(LayerName(layer, "self_attn_layer_norm."+Copy(m)), x)
 	parts := make([]*gorgonia.Node, 3)
 	for i, p := range []string{"q", "k", "v"} {
-		parts[i] = b.Linear(layerName(layer, "self_attn."+p+"_proj."+Copy(m)), h)
+		parts[i] = b.Linear(LayerName(layer, "self_attn."+p+"_proj."+Copy(m)), h)
 	}
 	return b.Add(func() (*gorgonia.Node, error) { return op.ConcatCols(parts...) })
 }
 
 // Project normalises what attention returned, [T, E], and maps it back into the residual stream.
 func (b *Builder) Project(layer int, m experts.Modality, attention *gorgonia.Node) *gorgonia.Node {
-	h := b.Norm(layerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention)
-	return b.Linear(layerName(layer, "self_attn.out_proj."+Copy(m)), h)
+	h := b.Norm(LayerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention)
+	return b.Linear(LayerName(layer, "self_attn.out_proj."+Copy(m)), h)
 }
 
 // FeedForwardNorm is the layer norm that feed-forward and adapter share.
 func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
-	return b.Norm(layerName(layer, "final_layer_norm."+Copy(m)), x)
+	return b.Norm(LayerName(layer, "final_layer_norm."+Copy(m)), x)
 }
 
 // FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E] with 4E hidden units.
 func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
-	name := layerName(layer, "ffn."+Copy(m))
+	name := LayerName(layer, "ffn."+Copy(m))
 	return b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))
 }
 
@@ -218,7 +218,7 @@ func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *
 func (b *Builder) Layer(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia.Node {
 	x = b.Sum(x, b.Project(layer, m, b.Attention(b.QKV(layer, m, x))))
 	h := b.FeedForwardNorm(layer, m, x)
-	name := layerName(layer, "MLP_Adapter."+Copy(m))
+	name := LayerName(layer, "MLP_Adapter."+Copy(m))
 	adapter := b.Norm(name+".norm", b.Linear(name+".D_fc2", b.GELU(b.Linear(name+".D_fc1", h))))
 	x = b.Sum(x, b.FeedForward(layer, m, h), adapter)
 	return b.Mark(fmt.Sprintf("layer.%d.%s", layer, key(m)), x)
@@ -240,32 +240,4 @@ func (b *Builder) Expert(m experts.Modality, input *gorgonia.Node) (*gorgonia.No
 		x = b.Layer(i, m, x)
 	}
 	return x, b.err
-}
-
-// Mixture is the adapter of a fusion layer over all rows h: [N, E], answered for the rows [from, to) of them:
-//
-//	g = GELU(D_fc1 h)                          [N, d], d = E/4
-//	L = g phi                                  [N, experts·slots]
-//	slots = softmax_over_rows(L)ᵀ g            [experts·slots, d]
-//	y = slots through their expert             [experts·slots, d]
-//	answer = norm(D_fc2(softmax_over_slots(L) y))
-//
-// (Puigcerver et al., "From Sparse to Soft Mixtures of Experts", arXiv 2308.00951, eqs. 1-3.)
-func (b *Builder) Mixture(layer int, h *gorgonia.Node, from, to int) *gorgonia.Node {
-	name := layerName(layer, "MLP_Adapter")
-	g := b.GELU(b.Linear(name+".D_fc1", h))
-	phi := b.Weight(name + ".moe.phi")
-	l := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(g, phi, false, false) })
-	dispatch := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(l, 0) })
-	slots := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(dispatch, g, true, false) })
-	w, bias := b.Weight(name+".moe.experts.weight"), b.Weight(name+".moe.experts.bias")
-	y := b.Add(func() (*gorgonia.Node, error) { return op.GroupedLinear(slots, w, bias) })
-	rows := l
-	if b.err == nil && (from != 0 || to != l.Shape()[0]) {
-		rows = b.Rows(l, from, to)
-	}
-	combine := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(rows, 1) })
-	mixed := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(combine, y, false, false) })
-	mixed = b.Mark(fmt.Sprintf("mixture.%d", layer), mixed)
-	return b.Norm(name+".norm", b.Linear(name+".D_fc2", mixed))
 }

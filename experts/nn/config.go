@@ -162,8 +162,8 @@ func ConfigFrom(s weights.Set) (Config, error) {
 		return Config{}, r.err
 	}
 	c := Config{Embed: cls[2], StemChannels: [2]int{first[0], second[0]}, Classes: head[0], FusionFrom: -1}
-	for has(s, layerName(c.Layers, "self_attn.q_proj.A.weight")) {
-		if c.FusionFrom < 0 && has(s, layerName(c.Layers, "MLP_Adapter.moe.phi")) {
+	for has(s, LayerName(c.Layers, "self_attn.q_proj.A.weight")) {
+		if c.FusionFrom < 0 && has(s, LayerName(c.Layers, "MLP_Adapter.moe.phi")) {
 			c.FusionFrom = c.Layers
 		}
 		c.Layers++
@@ -171,7 +171,7 @@ func ConfigFrom(s weights.Set) (Config, error) {
 	if c.FusionFrom < 0 {
 		return Config{}, fmt.Errorf("%w: no layer has a tensor MLP_Adapter.moe.phi", ErrConfig)
 	}
-	phi := r.shape(layerName(c.FusionFrom, "MLP_Adapter.moe.phi"), 3)
+	phi := r.shape(LayerName(c.FusionFrom, "MLP_Adapter.moe.phi"), 3)
 	if r.err == nil {
 		c.Experts, c.Slots = phi[1], phi[2]
 	}

@@ -26,7 +26,8 @@ func positionName(m experts.Modality) string {
 	return "beit3.encoder.embed_positions." + Copy(m) + ".weight"
 }
 
-func layerName(layer int, rest string) string {
+// LayerName is the name of something in a layer of the encoder.
+func LayerName(layer int, rest string) string {
 	return fmt.Sprintf("beit3.encoder.layers.%d.%s", layer, rest)
 }
 
@@ -65,7 +66,7 @@ func (c Config) layer(l *lister, i int) {
 	embed, hidden, adapter := c.Embed, hiddenRatio*c.Embed, c.Embed/adapterRatio
 	each := func(format string, add func(name string)) {
 		for _, m := range RowOrder() {
-			add(layerName(i, fmt.Sprintf(format, Copy(m))))
+			add(LayerName(i, fmt.Sprintf(format, Copy(m))))
 		}
 	}
 	for _, p := range []string{"k", "v", "q", "out"} {
@@ -88,7 +89,7 @@ func (c Config) layer(l *lister, i int) {
 		each("MLP_Adapter.%s", addAdapter)
 		return
 	}
-	mixture := layerName(i, "MLP_Adapter")
+	mixture := LayerName(i, "MLP_Adapter")
 	addAdapter(mixture)
 	l.add(mixture+".moe.phi", adapter, c.Experts, c.Slots)
 	l.add(mixture+".moe.experts.weight", c.Experts, adapter, adapter)

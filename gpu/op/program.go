@@ -191,6 +191,13 @@ func (p *Program) Bind(name string, data []float32) error {
 	return nil
 }
 
+// Unbind forgets an input's data, so that they can be freed; the next Run needs new ones.
+func (p *Program) Unbind(name string) {
+	if i, ok := p.names[name]; ok {
+		p.values[i].data = nil
+	}
+}
+
 // Run computes the outputs. It stops between two operations when ctx is done. Every input must be bound.
 func (p *Program) Run(ctx context.Context) error {
 	for name, i := range p.names {
