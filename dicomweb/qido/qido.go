@@ -1,0 +1,126 @@
+// Package qido is the Search transaction, QIDO-RS (PS3.18 section 10.6): six resources, answered as DICOM JSON. What a
+// query means is package query's business, what matches it the archive's; this package speaks HTTP.
+package qido
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"mome/dicomweb"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/mediatype"
+	"mome/dicomweb/query"
+)
+
+// Archive answers queries; *archive.Archive does.
+type Archive interface {
+	// Find returns one data set for each result and how many results follow those; the data sets are the caller's.
+	Find(ctx context.Context, q query.Query) (results []*dicom.Dataset, remaining int, err error)
+}
+
+// Config wires a Service. Archive and BaseURL are needed.
+type Config struct {
+	Archive Archive
+	BaseURL func(*http.Request) string // URL of the service root as the client reaches it, without a slash at its end
+	// MaxResults caps one answer, also where the client names no limit; what remains is told by a warning. Default 50,000.
+	MaxResults int
+}
+
+// Service answers searches. It is safe for concurrent use.
+type Service struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Archive == nil:
+		return nil, errors.New("qido: Config.Archive is missing")
+	case cfg.BaseURL == nil:
+		return nil, errors.New("qido: Config.BaseURL is missing")
+	case cfg.MaxResults < 0:
+		return nil, fmt.Errorf("qido: Config.MaxResults is %d", cfg.MaxResults)
+	}
+	if cfg.MaxResults == 0 {
+		cfg.MaxResults = 50_000
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+// Studies answers GET /studies.
+func (s *Service) Studies(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
+	return s.search(w, r, ref, query.Study)
+}
+
+// Series answers GET /series and GET /studies/{study}/series.
+func (s *Service) Series(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
+	return s.search(w, r, ref, query.Series)
+}
+
+// Instances answers GET /instances, GET /studies/{study}/instances and GET
+// /studies/{study}/series/{series}/instances.
+func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
+	return s.search(w, r, ref, query.Instance)
+}
+
+// search answers with 200, or 204 when nothing matches (PS3.18 table 10.6.3-1). An error was not answered yet.
+func (s *Service) search(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref, level query.Level) error {
+	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}
+	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
+	if !ok {
+		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to a search is %s", mediatype.DICOMJSON)
+	}
+	q, warnings, err := query.Parse(r.URL.RawQuery, level, ref)
+	if err != nil {
+		return err
+	}
+	if q.Limit == 0 || q.Limit > s.cfg.MaxResults {
+		q.Limit = s.cfg.MaxResults
+	}
+	results, remaining, err := s.cfg.Archive.Find(r.Context(), q)
+	if err != nil {
+		return fmt.Errorf("qido: search for %s: %w", level, err)
+	}
+	base := s.cfg.BaseURL(r)
+	if remaining > 0 { // PS3.18 section 8.3.4.4.1
+		warnings = append(warnings, fmt.Sprintf("There are %d additional results that can be requested", remaining))
+	}
+	for _, text := range warnings {
+		w.Header().Add("Warning", "299 "+base+" "+strconv.Quote(text))
+	}
+	if len(results) == 0 {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	body, err := appendAnswer(nil, results, level, base)
+	if err != nil {
+		return fmt.Errorf("qido: write %s: %w", level, err)
+	}
+	w.Header().Set("Content-Type", offers[answer].Media)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, err = w.Write(body)
+	return err
+}
+
+// appendAnswer writes the results with the Retrieve URL of each.
+func appendAnswer(dst []byte, results []*dicom.Dataset, level query.Level, base string) ([]byte, error) {
+	for i, ds := range results {
+		dst = append(dst, "[,"[min(i, 1)])
+		ref := dicomweb.Ref{Study: ds.String(tag.StudyInstanceUID)}
+		if level >= query.Series {
+			ref.Series = ds.String(tag.SeriesInstanceUID)
+		}
+		if level >= query.Instance {
+			ref.Instance = ds.String(tag.SOPInstanceUID)
+		}
+		ds.Set(tag.RetrieveURL, base+"/"+ref.Path())
+		var err error
+		if dst, err = dicom.AppendJSON(dst, ds, dicom.JSONOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
