@@ -1,0 +1,222 @@
+package wado
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"mome/dicomweb"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
+	"mome/dicomweb/mediatype"
+	"mome/dicomweb/pixel"
+	"mome/dicomweb/related"
+)
+
+// maxFrameList bounds how many frames one request may name.
+const maxFrameList = 100_000
+
+// Frames answers GET .../instances/{instance}/frames/{frames} (PS3.18 section 10.4.1.1.6): the frames in the order
+// asked, as stored or decoded. The list is the request's path value "frames", decoded.
+func (s *Service) Frames(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
+	list, err := parseFrames(r.PathValue("frames"))
+	if err != nil {
+		return err
+	}
+	i, err := s.one(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	o, f, err := s.scan(r.Context(), i)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	frames, err := pixel.Frames(f)
+	if err != nil {
+		return err
+	}
+	for _, n := range list {
+		if n > frames.Count() {
+			return dicomweb.Errorf(dicomweb.NotFound, "frame %d does not exist: the object has %d", n, frames.Count())
+		}
+	}
+	location := func(n int) string { return s.cfg.BaseURL(r) + "/" + ref.Path() + "/frames/" + strconv.Itoa(n) }
+	return sendFrames(w, r, f, frames, list, location)
+}
+
+// parseFrames reads a list such as "1,3,2"; frames count from 1.
+func parseFrames(s string) ([]int, error) {
+	var list []int
+	for field := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < 1 {
+			return nil, dicomweb.Errorf(dicomweb.BadRequest, "the frame list holds what is no number from 1 on")
+		}
+		if list = append(list, n); len(list) > maxFrameList {
+			return nil, dicomweb.Errorf(dicomweb.BadRequest, "more than %d frames in one request", maxFrameList)
+		}
+	}
+	return list, nil
+}
+
+// sendFrames answers with the frames of f that list names, each with its location.
+func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *pixel.FrameSet, list []int, location func(n int) string) error {
+	offers := both(len(list) == 1, frameOffers(f, frames)...)
+	k, ok := mediatype.Choose(mediatype.Accept(r), offers)
+	if !ok {
+		return notAcceptable(offers)
+	}
+	src, err := newFrameSource(f, frames, offers[k])
+	if err != nil {
+		return err
+	}
+	headers, sizes := make([]related.Header, len(list)), make([]int64, len(list))
+	for i, n := range list {
+		headers[i] = related.Header{Type: typeOf(offers[k]), Location: location(n)}
+		if sizes[i], err = src.size(n - 1); err != nil {
+			return err
+		}
+	}
+	first, err := src.open(list[0] - 1) // what fails here can still be answered with a status
+	if err != nil {
+		return err
+	}
+	if !offers[k].Multipart {
+		w.Header().Set("Content-Type", headers[0].Type.String())
+		w.Header().Set("Content-Location", headers[0].Location)
+		w.Header().Set("Content-Length", strconv.FormatInt(sizes[0], 10))
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		_, err = io.Copy(w, first)
+		return err
+	}
+	mw := related.NewWriter(w)
+	w.Header().Set("Content-Type", mw.ContentType(headers[0].Type))
+	w.Header().Set("Content-Length", strconv.FormatInt(mw.Size(headers, sizes), 10))
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	for i, n := range list {
+		body := first
+		if i > 0 {
+			if body, err = src.open(n - 1); err != nil {
+				return err
+			}
+		}
+		pw, err := mw.Part(headers[i])
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(pw, body); err != nil {
+			return fmt.Errorf("wado: send frame %d: %w", n, err)
+		}
+	}
+	return mw.Close()
+}
+
+// frameOffers returns the forms in which the frames can be had. Native ones are named explicit VR little endian,
+// whatever VRs their data set was written with: bytes of pixels know no VR.
+func frameOffers(f *dicom.File, frames *pixel.FrameSet) []mediatype.Offer {
+	decoded := mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: uid.ExplicitVRLittleEndian, Default: true}
+	if !frames.Encapsulated() {
+		offers := []mediatype.Offer{decoded}
+		if f.TransferSyntax == uid.ImplicitVRLittleEndian {
+			offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
+		}
+		return offers
+	}
+	var offers []mediatype.Offer
+	for _, media := range imageTypes(f.TransferSyntax) {
+		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: f.TransferSyntax, Default: true})
+	}
+	offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
+	if decodable(f) {
+		offers = append(offers, decoded)
+	}
+	return offers
+}
+
+// decodable reports whether there is a decoder for the object's frames.
+func decodable(f *dicom.File) bool {
+	layout, err := pixel.LayoutOf(f.Dataset)
+	if err != nil {
+		return false
+	}
+	_, err = pixel.Native(layout, f.TransferSyntax, nil)
+	return dicomweb.KindOf(err) != dicomweb.UnsupportedMedia
+}
+
+// imageTypes returns the media types of compressed frames, PS3.18 table 8.7.3-5; the standard's first, then what older
+// editions called it.
+func imageTypes(transferSyntax string) []string {
+	switch transferSyntax {
+	case uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1:
+		return []string{"image/jpeg"}
+	case uid.RLELossless:
+		return []string{"image/dicom-rle", "image/x-dicom-rle"}
+	case uid.JPEGLSLossless, uid.JPEGLSNearLossless:
+		return []string{"image/jls", "image/x-jls"}
+	case uid.JPEG2000Lossless, uid.JPEG2000:
+		return []string{"image/jp2"}
+	case uid.JPEG2000MCLossless, uid.JPEG2000MC:
+		return []string{"image/jpx"}
+	case uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K:
+		return []string{"image/jphc"}
+	case uid.JPEGXLLossless, uid.JPEGXLJPEGRecompression, uid.JPEGXL:
+		return []string{"image/jxl"}
+	}
+	return nil
+}
+
+// frameSource gives frames in the form of an offer.
+type frameSource struct {
+	frames *pixel.FrameSet
+	word   int          // bytes that are swapped as one; 1 for none
+	decode bool         // encapsulated frames are to be decoded
+	layout pixel.Layout // where decode is set
+	syntax string       // of the file
+}
+
+func newFrameSource(f *dicom.File, frames *pixel.FrameSet, offer mediatype.Offer) (*frameSource, error) {
+	s := &frameSource{frames: frames, word: 1, syntax: f.TransferSyntax}
+	switch {
+	case frames.Encapsulated() && offer.TransferSyntax != f.TransferSyntax:
+		s.decode = true
+		var err error
+		s.layout, err = pixel.LayoutOf(f.Dataset)
+		return s, err
+	case f.TransferSyntax == explicitVRBigEndian:
+		s.word = word(frames.Element().VR)
+		if size, err := frames.Size(0); err == nil && size%int64(s.word) != 0 {
+			return nil, dicomweb.Errorf(dicomweb.NotAcceptable, "frames of %d bytes in big-endian words cannot be taken apart", size)
+		}
+	}
+	return s, nil
+}
+
+func (s *frameSource) size(i int) (int64, error) {
+	if s.decode {
+		return int64(s.layout.Bytes()), nil
+	}
+	return s.frames.Size(i)
+}
+
+func (s *frameSource) open(i int) (io.Reader, error) {
+	if !s.decode && s.word == 1 {
+		return s.frames.Open(i)
+	}
+	raw, err := s.frames.Frame(i)
+	if err != nil {
+		return nil, err
+	}
+	if s.decode {
+		raw, err = pixel.Native(s.layout, s.syntax, raw)
+		return bytes.NewReader(raw), err
+	}
+	return bytes.NewReader(swap(raw, s.word)), nil
+}

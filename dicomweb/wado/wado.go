@@ -1,0 +1,136 @@
+// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received or in
+// explicit VR little endian, frames, bulk data, and metadata as DICOM JSON. What goes out as stored goes out byte for
+// byte; anything else is made on the way and never stored. It renders nothing.
+package wado
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"mome/dicomweb"
+	"mome/dicomweb/archive"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
+	"mome/dicomweb/mediatype"
+)
+
+// Archive holds the instances; *archive.Archive does.
+type Archive interface {
+	// Instances lists what lies below ref in a stable order; nothing is an error of kind dicomweb.NotFound.
+	Instances(ctx context.Context, ref dicomweb.Ref) ([]archive.Instance, error)
+	// Headers calls fn with each of them and its data set without long values.
+	Headers(ctx context.Context, ref dicomweb.Ref, fn func(archive.Instance, *dicom.Dataset) error) error
+	// Open opens the stored file.
+	Open(ctx context.Context, i archive.Instance) (*archive.Object, error)
+}
+
+// Config wires a Service. Archive and BaseURL are needed.
+type Config struct {
+	Archive Archive
+	BaseURL func(*http.Request) string // URL of the service root as the client reaches it, without a slash at its end
+	Log     *slog.Logger               // objects that cannot be converted; default: nothing is logged
+}
+
+// Service answers retrievals. It is safe for concurrent use.
+type Service struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Archive == nil:
+		return nil, errors.New("wado: Config.Archive is missing")
+	case cfg.BaseURL == nil:
+		return nil, errors.New("wado: Config.BaseURL is missing")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+// explicitVRBigEndian is retired, so package uid has no name for it; objects in it still come.
+const explicitVRBigEndian = "1.2.840.10008.1.2.2"
+
+// native reports whether the transfer syntax holds pixels uncompressed: such objects can be given in explicit VR
+// little endian, the default of PS3.18 table 8.7.3-2.
+func native(transferSyntax string) bool {
+	switch transferSyntax {
+	case uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian, explicitVRBigEndian:
+		return true
+	}
+	return false
+}
+
+// one returns the instance that ref names.
+func (s *Service) one(ctx context.Context, ref dicomweb.Ref) (archive.Instance, error) {
+	list, err := s.cfg.Archive.Instances(ctx, ref)
+	if err != nil {
+		return archive.Instance{}, err
+	}
+	return list[0], nil
+}
+
+// scan opens an instance and scans it. The caller closes the object.
+func (s *Service) scan(ctx context.Context, i archive.Instance) (*archive.Object, *dicom.File, error) {
+	o, err := s.cfg.Archive.Open(ctx, i)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := o.File()
+	if err != nil {
+		o.Close()
+		return nil, nil, fmt.Errorf("wado: scan instance %s: %w", i.Instance, err)
+	}
+	return o, f, nil
+}
+
+// notAcceptable returns the error of a request whose Accept fits none of the offers, with a list of what there is
+// (PS3.18 section 8.7.5).
+func notAcceptable(offers []mediatype.Offer) error {
+	var have []string
+	for _, o := range offers {
+		t := typeOf(o)
+		if o.Multipart {
+			t = mediatype.New(mediatype.Related, "type", o.Media)
+			if o.TransferSyntax != "" {
+				t = mediatype.New(mediatype.Related, "type", o.Media, "transfer-syntax", o.TransferSyntax)
+			}
+		}
+		have = append(have, t.String())
+	}
+	return dicomweb.Errorf(dicomweb.NotAcceptable, "this can be had as: %s", strings.Join(have, ", "))
+}
+
+// typeOf returns the media type of a part or single-part answer: it always names the transfer syntax, since viewers
+// choose their decoder by it.
+func typeOf(o mediatype.Offer) mediatype.Type {
+	if o.TransferSyntax == "" {
+		return mediatype.New(o.Media)
+	}
+	return mediatype.New(o.Media, "transfer-syntax", o.TransferSyntax)
+}
+
+// both returns the offers as multipart and, where single says so, as single part.
+func both(single bool, offers ...mediatype.Offer) []mediatype.Offer {
+	out := make([]mediatype.Offer, 0, 2*len(offers))
+	for _, o := range offers {
+		o.Multipart = true
+		out = append(out, o)
+	}
+	if single {
+		out = append(out, offers...)
+	}
+	return out
+}
+
+// payload is the body of one part, ready to be sent.
+type payload struct {
+	io.Reader
+	size  int64
+	close func() error
+}
