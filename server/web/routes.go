@@ -1,0 +1,109 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+
+	"mome/dicomweb"
+)
+
+// prefix is where the DICOMweb services are mounted.
+const prefix = "/dicom-web"
+
+// Route is one resource and method of the node. The table of routes is what is mounted and what the conformance
+// listing prints.
+type Route struct {
+	Method  string
+	Path    string // below the node's root, with {study}, {series}, {instance}, {frames} and {path...}
+	Section string // of PS3.18, "" for what is the node's own
+	Summary string
+	handle  func(*services) handler
+}
+
+// handler answers a request for what ref names. An error that it returns is answered by the caller, unless the header
+// is out already: then the connection is broken off, so that nobody takes a half for the whole.
+type handler func(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error
+
+// Routes returns the table of routes, in the order of the standard. HEAD comes with every GET, OPTIONS with every
+// path.
+func Routes() []Route {
+	const (
+		study    = prefix + "/studies/{study}"
+		series   = study + "/series/{series}"
+		instance = series + "/instances/{instance}"
+	)
+	retrieve := func(s *services) handler { return s.wado.Instances }
+	metadata := func(s *services) handler { return s.wado.Metadata }
+	store := func(s *services) handler { return s.stow.Store }
+	findSeries := func(s *services) handler { return s.qido.Series }
+	findInstances := func(s *services) handler { return s.qido.Instances }
+	return []Route{
+		{"GET", study, "10.4.1.1.1", "Retrieve a study", retrieve},
+		{"GET", series, "10.4.1.1.1", "Retrieve a series", retrieve},
+		{"GET", instance, "10.4.1.1.1", "Retrieve an instance", retrieve},
+		{"GET", study + "/metadata", "10.4.1.1.2", "Metadata of a study", metadata},
+		{"GET", series + "/metadata", "10.4.1.1.2", "Metadata of a series", metadata},
+		{"GET", instance + "/metadata", "10.4.1.1.2", "Metadata of an instance", metadata},
+		{"GET", instance + "/bulkdata/{path...}", "10.4.1.1.5", "A value that metadata refer to", func(s *services) handler { return s.wado.BulkData }},
+		{"GET", instance + "/frames/{frames}", "10.4.1.1.6", "Frames of an instance", func(s *services) handler { return s.wado.Frames }},
+		{"POST", prefix + "/studies", "10.5", "Store instances", store},
+		{"POST", study, "10.5", "Store instances of one study", store},
+		{"GET", prefix + "/studies", "10.6", "Search for studies", func(s *services) handler { return s.qido.Studies }},
+		{"GET", study + "/series", "10.6", "Search for series of a study", findSeries},
+		{"GET", study + "/instances", "10.6", "Search for instances of a study", findInstances},
+		{"GET", prefix + "/series", "10.6", "Search for series", findSeries},
+		{"GET", series + "/instances", "10.6", "Search for instances of a series", findInstances},
+		{"GET", prefix + "/instances", "10.6", "Search for instances", findInstances},
+		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
+		{"GET", "/", "", "Status page", func(s *services) handler { return s.page }},
+		{"GET", "/jobs", "", "Analyses, newest first", func(s *services) handler { return s.listJobs }},
+		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
+		{"GET", "/healthz", "", "200 while the node can answer searches", func(s *services) handler { return s.health }},
+	}
+}
+
+// WriteRoutes writes the table of routes as text.
+func WriteRoutes(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, r := range Routes() {
+		section := r.Section
+		if section != "" {
+			section = "PS3.18 " + section
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Method, r.Path, r.Summary, section)
+	}
+	return t.Flush()
+}
+
+// listing answers with the table of routes.
+func (s *services) listing(w http.ResponseWriter, _ *http.Request, _ dicomweb.Ref) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	return WriteRoutes(w)
+}
+
+// pattern returns the path as the router writes it, and the names of its parameters.
+func (r Route) pattern() (pattern string, names []string) {
+	var b strings.Builder
+	for i, segment := range strings.Split(r.Path, "/") {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		name, ok := strings.CutPrefix(segment, "{")
+		if !ok {
+			b.WriteString(segment)
+			continue
+		}
+		name = strings.TrimSuffix(name, "}")
+		if rest, ok := strings.CutSuffix(name, "..."); ok {
+			b.WriteByte('*')
+			names = append(names, rest)
+			continue
+		}
+		b.WriteString(":" + name)
+		names = append(names, name)
+	}
+	return b.String(), names
+}

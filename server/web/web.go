@@ -1,0 +1,196 @@
+// Package web is the node's HTTP side: it mounts the DICOMweb services under /dicom-web, the list of analyses and the
+// status page, and does for all of them what is common: errors in words, CORS, compression, the request log, limits
+// and deadlines. It is the only importer of echo and holds no rule of DICOM.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"mome/dicomweb/archive"
+	"mome/dicomweb/qido"
+	"mome/dicomweb/stow"
+	"mome/dicomweb/wado"
+)
+
+// Archive is what the services need of the store; *archive.Archive has it.
+type Archive interface {
+	stow.Archive
+	qido.Archive
+	wado.Archive
+}
+
+var _ Archive = (*archive.Archive)(nil)
+
+// Config wires a Server. Only Archive is needed.
+type Config struct {
+	Archive Archive
+	Jobs    Jobs   // default: none, and the node says that it does not analyse
+	Node    string // what the status page calls the node; default "MOME"
+	Model   string // the model in one line, for the status page
+	Version string // of the software
+
+	// PublicURL is the URL at which clients reach the node, where that is not what they send as Host: behind a proxy
+	// that changes it. "/dicom-web" is added unless it ends so.
+	PublicURL string
+	// TrustForwarded believes Forwarded and X-Forwarded-* headers. Only a node that no client reaches around its proxy may.
+	TrustForwarded bool
+	// Origins may read the answers from other sites' pages (CORS), "*" for all, which is the default; "none" for none.
+	Origins []string
+	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
+	MaxRequestBytes int64
+	// Stall is how long a request or answer may stand still; default 1 minute. A whole one may take as long as it needs.
+	Stall time.Duration
+	// Grace is how long Serve waits for requests that run when it is told to end; default 30 seconds.
+	Grace time.Duration
+	Log   *slog.Logger     // default: nothing is logged
+	Now   func() time.Time // default time.Now
+}
+
+// Server is the node's HTTP side. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	cfg  Config
+	echo *echo.Echo
+}
+
+// services are the handlers' receivers.
+type services struct {
+	cfg     Config
+	base    func(*http.Request) string
+	stow    *stow.Service
+	qido    *qido.Service
+	wado    *wado.Service
+	started time.Time
+}
+
+// New checks cfg and mounts all routes.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s := &services{cfg: cfg, base: cfg.baseURL(), started: cfg.Now()}
+	var err error
+	if s.stow, err = stow.New(stow.Config{Archive: cfg.Archive, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.qido, err = qido.New(qido.Config{Archive: cfg.Archive, BaseURL: s.base}); err != nil {
+		return nil, err
+	}
+	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	return &Server{cfg: cfg, echo: mount(s)}, nil
+}
+
+func (c *Config) complete() error {
+	switch {
+	case c.Archive == nil:
+		return errors.New("Config.Archive is missing")
+	case c.MaxRequestBytes < 0:
+		return fmt.Errorf("Config.MaxRequestBytes is %d", c.MaxRequestBytes)
+	case c.Stall < 0 || c.Grace < 0:
+		return errors.New("Config.Stall or Config.Grace is negative")
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("Config.PublicURL is %q: http(s)://host[:port][/path] is expected", c.PublicURL)
+		}
+		c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	}
+	if c.Jobs == nil {
+		c.Jobs = noJobs{}
+	}
+	if c.Node == "" {
+		c.Node = "MOME"
+	}
+	if len(c.Origins) == 0 {
+		c.Origins = []string{"*"}
+	}
+	if c.MaxRequestBytes == 0 {
+		c.MaxRequestBytes = 64 << 30
+	}
+	if c.Stall == 0 {
+		c.Stall = time.Minute
+	}
+	if c.Grace == 0 {
+		c.Grace = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers requests from l until ctx ends, then lets those that run come to their end for at most Config.Grace.
+// It returns nil after that, or the error that ended it earlier. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 15 * time.Second,
+		IdleTimeout:       3 * time.Minute, // viewers keep their connections; no limit on a whole upload, see Config.Stall
+		MaxHeaderBytes:    256 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("web: serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
+	defer cancel()
+	err := server.Shutdown(grace)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("web: requests still ran after %s: %w", s.cfg.Grace, err), server.Close())
+	}
+	<-ended
+	return err
+}
+
+// mount returns the router with all routes and what stands around each.
+func mount(s *services) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(io.Discard)
+	e.HTTPErrorHandler = func(err error, c echo.Context) { answerError(c.Response(), c.Request(), err) }
+	e.Pre(cleanPath)
+	e.Use(s.observe, s.cors, s.limits, compress())
+	methods := map[string][]string{}
+	var order []string
+	for _, r := range Routes() {
+		pattern, names := r.pattern()
+		h := adapt(r.handle(s), names)
+		e.Add(r.Method, pattern, h)
+		if len(methods[pattern]) == 0 {
+			order = append(order, pattern)
+			methods[pattern] = []string{http.MethodOptions}
+		}
+		methods[pattern] = append(methods[pattern], r.Method)
+		if r.Method == http.MethodGet {
+			e.Add(http.MethodHead, pattern, h)
+			methods[pattern] = append(methods[pattern], http.MethodHead)
+		}
+	}
+	for _, pattern := range order {
+		e.Add(http.MethodOptions, pattern, options(strings.Join(methods[pattern], ", ")))
+	}
+	return e
+}
