@@ -96,19 +96,42 @@ func NLL(logits [][]float32, labels []int, temperature float64) float64 {
 	return sum / float64(len(logits))
 }
 
-// Limits of the temperature: a validation part that is separated without error would ask for zero.
+// Limits of the temperature.
 const (
 	coldest = 0.1
 	hottest = 10
 )
 
 // Temperature is the number by which to divide logits so that their likelihood is greatest (Guo et al., "On
-// Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2), from 0.1 to 10.
+// Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2), from 0.1 to 10. A case of a class with n
+// cases counts as (n+1)/(n+2) of it and the rest spread over the others (Platt, "Probabilistic Outputs for Support
+// Vector Machines", 1999, section 2.2), so that a few cases without an error do not ask for certainty.
 func Temperature(logits [][]float32, labels []int) float64 {
+	if len(logits) == 0 || len(logits[0]) < 2 {
+		return 1
+	}
+	classes := len(logits[0])
+	counts := make([]int, classes)
+	for _, label := range labels {
+		counts[label]++
+	}
+	at := func(x float64) float64 {
+		sum := 0.0
+		for i, line := range logits {
+			own := float64(counts[labels[i]]+1) / float64(counts[labels[i]]+2)
+			for class := range line {
+				weight := own
+				if class != labels[i] {
+					weight = (1 - own) / float64(classes-1)
+				}
+				sum += weight * NLL(logits[i:i+1], []int{class}, math.Exp(x))
+			}
+		}
+		return sum
+	}
 	// The likelihood has one maximum in 1/temperature, so golden-section search over its logarithm finds it.
 	ratio := (math.Sqrt(5) - 1) / 2
 	low, high := math.Log(coldest), math.Log(hottest)
-	at := func(x float64) float64 { return NLL(logits, labels, math.Exp(x)) }
 	for range 60 {
 		a, b := high-ratio*(high-low), low+ratio*(high-low)
 		if at(a) <= at(b) {
@@ -120,13 +143,39 @@ func Temperature(logits [][]float32, labels []int) float64 {
 	return math.Exp((low + high) / 2)
 }
 
-// Threshold is the greatest probability from which calling a case positive still finds at least the given part of the
-// positives, whose probabilities are given; 0.5 if there are none.
-func Threshold(positives []float64, sensitivity float64) float64 {
-	if len(positives) == 0 {
+// Threshold is a probability from which calling a case positive finds at least the given part of the positives: the
+// middle, in log-odds, between the positive that must just be found and the next lower case, where the same calls are
+// made but neither of the two lies on the edge. Below the lowest case it is that case's probability, without positives
+// 0.5.
+func Threshold(probabilities []float64, positive []bool, sensitivity float64) float64 {
+	var found []float64
+	for i, p := range probabilities {
+		if positive[i] {
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
 		return 0.5
 	}
-	sorted := slices.Sorted(slices.Values(positives))
-	missed := int(math.Floor((1-sensitivity)*float64(len(sorted)) + 1e-9))
-	return sorted[min(missed, len(sorted)-1)]
+	slices.Sort(found)
+	missed := int(math.Floor((1-sensitivity)*float64(len(found)) + 1e-9))
+	edge := found[min(missed, len(found)-1)]
+	below := math.Inf(-1)
+	for _, p := range probabilities {
+		if p < edge {
+			below = max(below, p)
+		}
+	}
+	if math.IsInf(below, -1) {
+		return edge
+	}
+	middle := 1 / (1 + math.Exp(-(logit(edge)+logit(below))/2))
+	return min(max(middle, below), edge)
+}
+
+// logit is ln(p / (1-p)), kept finite where p was rounded to 0 or 1.
+func logit(p float64) float64 {
+	const least = 1e-15
+	p = min(max(p, least), 1-least)
+	return math.Log(p / (1 - p))
 }

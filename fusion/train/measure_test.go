@@ -57,22 +57,41 @@ func TestTemperatureUndoesOverconfidence(t *testing.T) {
 			t.Errorf("logits of %g times the log-odds: temperature %g, want %g within 1 %%", k, got, k)
 		}
 	}
-	separated := [][]float32{{0, 5}, {5, 0}}
-	if got := train.Temperature(separated, []int{1, 0}); math.Abs(got-0.1) > 1e-6 {
-		t.Errorf("separated cases: temperature %g, want the lower limit 0.1", got)
+	// One case of each class without an error: its target is 2/3, so 4 / T = ln 2.
+	separated := [][]float32{{0, 4}, {4, 0}}
+	if got, want := train.Temperature(separated, []int{1, 0}), 4/math.Ln2; math.Abs(got-want) > 1e-6 {
+		t.Errorf("separated cases: temperature %g, want %g", got, want)
+	}
+	if got := train.Temperature(nil, nil); got != 1 {
+		t.Errorf("no cases: temperature %g, want 1", got)
 	}
 }
 
 func TestThresholdKeepsSensitivity(t *testing.T) {
-	positives := []float64{0.9, 0.1, 0.5, 0.7, 0.3}
-	for _, c := range []struct{ sensitivity, want float64 }{{1, 0.1}, {0.95, 0.1}, {0.8, 0.3}, {0.6, 0.5}, {0, 0.9}} {
-		got := train.Threshold(positives, c.sensitivity)
-		if got != c.want {
-			t.Errorf("sensitivity %g: threshold %g, want %g", c.sensitivity, got, c.want)
+	probabilities := []float64{0.9, 0.1, 0.5, 0.7, 0.3, 0.5, 0.2, 0.05}
+	positive := []bool{true, true, true, true, true, false, false, false}
+	for _, c := range []struct{ sensitivity, edge, below float64 }{
+		{1, 0.1, 0.05}, {0.95, 0.1, 0.05}, {0.8, 0.3, 0.2}, {0.6, 0.5, 0.3}, {0, 0.9, 0.7},
+	} {
+		got := train.Threshold(probabilities, positive, c.sensitivity)
+		if !(got > c.below && got <= c.edge) {
+			t.Errorf("sensitivity %g: threshold %g, want above %g and at most %g", c.sensitivity, got, c.below, c.edge)
 		}
 	}
-	if got := train.Threshold(nil, 0.9); got != 0.5 {
-		t.Errorf("no positives: threshold %g, want 0.5", got)
+	for _, c := range []struct {
+		name          string
+		probabilities []float64
+		positive      []bool
+		want          float64
+	}{
+		{"no positives", []float64{0.3}, []bool{false}, 0.5},
+		{"one positive alone", []float64{0.3}, []bool{true}, 0.3},
+		{"the middle of the odds", []float64{0.2, 0.8}, []bool{false, true}, 0.5},
+		{"rounded to certainty", []float64{0, 1}, []bool{false, true}, 0.5},
+	} {
+		if got := train.Threshold(c.probabilities, c.positive, 1); math.Abs(got-c.want) > 1e-3 {
+			t.Errorf("%s: threshold %g, want %g", c.name, got, c.want)
+		}
 	}
 }
 

@@ -314,7 +314,7 @@ func (f *fit) finish(initial weights.Set, calibrate bool) (weights.Set, error) {
 	if calibrate {
 		labels := f.validationLabels()
 		t := Temperature(f.logits, labels)
-		positive := []float64{}
+		probabilities, positive := []float64{}, []bool{}
 		for i, index := range f.history.Validation {
 			odds, err := fusion.LogOdds(f.logits[i], t)
 			if err != nil {
@@ -322,11 +322,9 @@ func (f *fit) finish(initial weights.Set, calibrate bool) (weights.Set, error) {
 			}
 			p := 1 / (1 + math.Exp(-odds))
 			f.history.Predictions = append(f.history.Predictions, Prediction{Index: index, Label: labels[i], Logits: f.logits[i], Probability: p})
-			if labels[i] == 1 {
-				positive = append(positive, p)
-			}
+			probabilities, positive = append(probabilities, p), append(positive, labels[i] == 1)
 		}
-		f.history.Temperature, f.history.OperatingPoint = t, Threshold(positive, f.o.Sensitivity)
+		f.history.Temperature, f.history.OperatingPoint = t, Threshold(probabilities, positive, f.o.Sensitivity)
 		metadata[weights.Temperature] = strconv.FormatFloat(t, 'g', -1, 64)
 		metadata[weights.OperatingPoint] = strconv.FormatFloat(f.history.OperatingPoint, 'g', -1, 64)
 	}
