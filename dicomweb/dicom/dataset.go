@@ -78,6 +78,7 @@ type Dataset struct {
 	elements []*Element
 	order    binary.ByteOrder // nil means little endian
 	charset  []string         // inherited Specific Character Set, where this data set has none of its own
+	offset   string           // inherited Timezone Offset From UTC
 }
 
 // New returns an empty little-endian data set.

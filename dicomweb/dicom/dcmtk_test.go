@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,4 +145,59 @@ func TestDcmdump(t *testing.T) {
 			t.Errorf("%s: dcmdump complains:\n%s", ts, out)
 		}
 	}
+}
+
+// TestEncodings: an object that dcmconv recodes into every encoding of a data set reads the same.
+func TestEncodings(t *testing.T) {
+	private := regexp.MustCompile(`^[^:]*/[0-9A-F]{3}[13579BDF][0-9A-F]{4}`)
+	check := func(t *testing.T, name string, b []byte) {
+		want := jsonOf(t, b)
+		for _, args := range [][]string{{"+te", "-e"}, {"+ti", "+e"}, {"+ti", "-e"}, {"+tb", "-e"}, {"+td", "+g"}} {
+			got := jsonOf(t, dcmconv(t, b, args...))
+			for _, line := range difference("", got, want) {
+				if args[0] == "+ti" && private.MatchString(line) {
+					continue // implicit VR does not tell the VR of a private attribute
+				}
+				t.Errorf("%s as %v: %s", name, args, line)
+			}
+		}
+	}
+	check(t, "every VR", write(t, everyVR(), uid.ExplicitVRLittleEndian))
+	seen := map[string]bool{}
+	vendorFiles(t, func(t *testing.T, name string, b []byte) {
+		series, _, _ := strings.Cut(name, "/")
+		if !seen[series] && len(b) < 1<<20 {
+			seen[series] = true
+			check(t, name, b)
+		}
+	})
+}
+
+func jsonOf(t *testing.T, b []byte) map[string]any {
+	t.Helper()
+	j, err := scan(t, b).AppendJSON(nil, dicom.JSONOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decodeJSON(t, j)
+}
+
+func dcmconv(t *testing.T, b []byte, args ...string) []byte {
+	t.Helper()
+	path, err := exec.LookPath("dcmconv")
+	if err != nil {
+		t.Skip("dcmconv of DCMTK is not installed")
+	}
+	in, out := filepath.Join(t.TempDir(), "in.dcm"), filepath.Join(t.TempDir(), "out.dcm")
+	if err := os.WriteFile(in, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := exec.Command(path, append(args, in, out)...).CombinedOutput(); err != nil {
+		t.Fatalf("dcmconv %v: %v\n%s", args, err, msg)
+	}
+	b, err = os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

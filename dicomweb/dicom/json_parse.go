@@ -1,12 +1,10 @@
 package dicom
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,10 +32,7 @@ func ParseJSON(r io.Reader, lim Limits) ([]*Dataset, error) {
 		return nil, p.bad(0, "more behind the end")
 	}
 	for _, d := range all {
-		ascii, err := checkUTF8(d)
-		if err != nil {
-			return nil, err
-		}
+		ascii, _ := textOf(d)
 		nameUTF8(d, !ascii)
 	}
 	return all, nil
@@ -330,133 +325,4 @@ func (p *jsonParser) late(a *jsonAttribute, v *jsonValue, key string, depth int)
 	d.Put(first.elements[0])
 	v.item = d
 	return nil
-}
-
-// element returns the attribute as an Element, or why it is none.
-func (a *jsonAttribute) element() (e *Element, reason string) {
-	if a.members > 1 {
-		return nil, "more than one of Value, InlineBinary and BulkDataURI"
-	}
-	if a.vr == "" {
-		a.vr, _ = implicitVR(a.tag) // PS3.18 before 2013 left it out
-	}
-	e = &Element{Tag: a.tag, VR: a.vr, BulkDataURI: a.uri}
-	switch {
-	case a.vr == SQ:
-		for _, v := range a.values {
-			if v.kind == 'n' {
-				v.item = New()
-			}
-			if v.item == nil {
-				return nil, "a sequence holds something that is no item"
-			}
-			e.Items = append(e.Items, v.item)
-		}
-		if a.inline != "" {
-			return nil, "a sequence with InlineBinary"
-		}
-		return e, ""
-	case a.inline != "":
-		b, err := base64.StdEncoding.DecodeString(a.inline)
-		if err != nil {
-			return nil, "InlineBinary is not base64"
-		}
-		if len(b)%2 == 1 {
-			b = append(b, padding(a.vr))
-		}
-		e.Value = b
-		return e, ""
-	case len(a.values) == 0:
-		return e, ""
-	case a.vr.opaque():
-		return nil, "Value where InlineBinary belongs"
-	}
-	return e, a.encode(e)
-}
-
-// encode gives e the values.
-func (a *jsonAttribute) encode(e *Element) (reason string) {
-	if a.vr.word() > 1 { // AT and the binary numbers
-		for _, v := range a.values {
-			if reason = a.number(e, v); reason != "" {
-				return reason
-			}
-		}
-		return ""
-	}
-	parts := make([]string, len(a.values))
-	for i, v := range a.values {
-		switch {
-		case v.kind == 'n', v.kind == 'o' && v.item != nil && v.item.Len() == 0:
-		case v.kind == 'o' && a.vr == PN && v.item == nil:
-			parts[i] = v.name.String()
-		case v.kind == 's', v.kind == '#' && (a.vr == DS || a.vr == IS):
-			parts[i] = v.text
-		default:
-			return "a value that does not suit its VR"
-		}
-		if len(a.values) > 1 && strings.Contains(parts[i], `\`) {
-			return "a value with the delimiter"
-		}
-	}
-	if s := strings.Join(parts, `\`); s != "" {
-		e.Value = padText(a.vr, s)
-	}
-	return ""
-}
-
-// number appends one value of a binary VR.
-func (a *jsonAttribute) number(e *Element, v jsonValue) (reason string) {
-	const unsuited = "a value that does not suit its VR"
-	var value any
-	switch {
-	case a.vr == AT:
-		n, err := strconv.ParseUint(v.text, 16, 32)
-		if err != nil || v.kind != 's' || len(v.text) != 8 {
-			return unsuited
-		}
-		value = tag.Tag(n)
-	case v.kind != '#' && v.kind != 's':
-		return unsuited
-	case a.vr == FL || a.vr == FD:
-		f, err := strconv.ParseFloat(v.text, 64)
-		if err != nil || a.vr == FL && math.Abs(f) > math.MaxFloat32 && !math.IsInf(f, 0) {
-			return unsuited
-		}
-		value = f
-	default:
-		low, high := integerRange(a.vr)
-		if n, err := strconv.ParseInt(v.text, 10, 64); err == nil && n >= low && (n < 0 || uint64(n) <= high) {
-			value = n
-		} else if n, err := strconv.ParseUint(v.text, 10, 64); err == nil && n <= high {
-			value = n
-		} else if f, err := strconv.ParseFloat(v.text, 64); err == nil && f == math.Trunc(f) &&
-			math.Abs(f) <= 1<<53 && f >= float64(low) && f <= float64(high) { // 1e3, 5.0
-			value = int64(f)
-		} else {
-			return unsuited
-		}
-	}
-	var err error
-	if e.Value, err = appendBinary(e.Value, a.vr, value); err != nil {
-		return unsuited
-	}
-	return ""
-}
-
-// integerRange returns the least and the greatest value of a binary VR of integers.
-func integerRange(vr VR) (low int64, high uint64) {
-	switch vr {
-	case US:
-		return 0, math.MaxUint16
-	case SS:
-		return math.MinInt16, math.MaxInt16
-	case UL:
-		return 0, math.MaxUint32
-	case SL:
-		return math.MinInt32, math.MaxInt32
-	case UV:
-		return 0, math.MaxUint64
-	}
-	return math.MinInt64, math.MaxInt64
 }

@@ -155,7 +155,7 @@ func putHeader(buf *bytes.Buffer, t tag.Tag, vr VR, length int) {
 
 // convert returns d with the values that go-dicom read.
 func convert(d *Dataset, read []*godicom.Element) (*Dataset, error) {
-	out := &Dataset{elements: make([]*Element, 0, len(d.elements)), charset: d.charset}
+	out := &Dataset{elements: make([]*Element, 0, len(d.elements)), charset: d.charset, offset: d.offset}
 	for _, e := range d.elements {
 		if !shown(e) {
 			out.elements = append(out.elements, e)

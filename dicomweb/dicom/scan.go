@@ -55,7 +55,7 @@ func Scan(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	if err := checkPixels(f.Dataset, syn); err != nil {
 		return nil, err
 	}
-	finish(f.Dataset, nil, false, s.ambiguous)
+	finish(f.Dataset, inherited{}, s.ambiguous)
 	return f, nil
 }
 
@@ -204,25 +204,35 @@ func (s *scanner) zeros(pos, end int64) bool {
 	return true
 }
 
-// finish gives the items the character set that they inherit (PS3.3 section C.12.1.1.2) and, where the VR was
-// implicit, the sign that Pixel Representation tells.
-func finish(d *Dataset, charset []string, signed, ambiguous bool) {
-	d.charset = charset
+// inherited is what an item has from the data set around it.
+type inherited struct {
+	charset []string // PS3.3 section C.12.1.1.2
+	offset  string   // Timezone Offset From UTC, PS3.3 section C.12.1
+	signed  bool     // by Pixel Representation
+}
+
+// finish gives the items what they inherit and, where the VR was implicit, numbers the sign that Pixel
+// Representation tells.
+func finish(d *Dataset, in inherited, ambiguous bool) {
+	d.charset, d.offset = in.charset, in.offset
 	if own := d.charsets(); own != nil {
-		charset = own
+		in.charset = own
+	}
+	if own := d.String(tag.TimezoneOffsetFromUTC); own != "" {
+		in.offset = own
 	}
 	if e := d.Get(tag.PixelRepresentation); ambiguous && e != nil {
 		n, _ := d.Int(e.Tag)
-		signed = n == 1
+		in.signed = n == 1
 	}
 	for _, e := range d.elements {
-		if ambiguous && signed && e.VR == US {
+		if ambiguous && in.signed && e.VR == US {
 			if _, choice := implicitVR(e.Tag); choice {
 				e.VR = SS
 			}
 		}
 		for _, item := range e.Items {
-			finish(item, charset, signed, ambiguous)
+			finish(item, in, ambiguous)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Time returns the instant that a DA and a TM attribute tell together, with its fraction of a second, in the zone of
-// Timezone Offset From UTC (0008,0201), or UTC where that is absent. ok is false when either is absent or malformed.
+// Timezone Offset From UTC (0008,0201), that of the object for an item of a file, or UTC where that is absent. ok is false when either is absent or malformed.
 func (d *Dataset) Time(dateTag, timeTag tag.Tag) (t time.Time, ok bool) {
 	date, ok := ParseDA(d.String(dateTag))
 	if !ok {
@@ -28,8 +28,10 @@ func (d *Dataset) Time(dateTag, timeTag tag.Tag) (t time.Time, ok bool) {
 func (d *Dataset) DateTime(t tag.Tag) (time.Time, bool) { return ParseDT(d.String(t), d.zone()) }
 
 func (d *Dataset) zone() *time.Location {
-	if zone, ok := parseOffset(d.String(tag.TimezoneOffsetFromUTC)); ok {
-		return zone
+	for _, s := range [...]string{d.String(tag.TimezoneOffsetFromUTC), d.offset} {
+		if zone, ok := parseOffset(s); ok {
+			return zone
+		}
 	}
 	return time.UTC
 }

@@ -74,6 +74,7 @@ func everyVR() *dicom.Dataset {
 	d.SetVR(0x0009101E, dicom.US, 65535)
 	d.SetVR(0x0009101F, dicom.UT, "long")
 	d.SetVR(0x00091020, dicom.UV, uint64(1<<63))
+	d.Set(tag.PixelRepresentation, 1)
 	d.SetVR(tag.SmallestImagePixelValue, dicom.SS, -3)
 	item := dicom.New()
 	item.Set(tag.CodeValue, "c")
@@ -125,7 +126,9 @@ func TestWriteRefuses(t *testing.T) {
 		{"no SOP instance", func(d *dicom.Dataset) { d.Delete(tag.SOPInstanceUID) }, uid.ExplicitVRLittleEndian},
 		{"no study", func(d *dicom.Dataset) { d.Delete(tag.StudyInstanceUID) }, uid.ExplicitVRLittleEndian},
 		{"malformed UID", func(d *dicom.Dataset) { d.Set(tag.SeriesInstanceUID, "1.2.x") }, uid.ExplicitVRLittleEndian},
-		{"not UTF-8", func(d *dicom.Dataset) { d.Set(tag.PatientName, "M\xfcller") }, uid.ExplicitVRLittleEndian},
+		{"half a number", func(d *dicom.Dataset) {
+			d.Put(&dicom.Element{Tag: tag.Rows, VR: dicom.US, Value: []byte{1, 2, 3}})
+		}, uid.ExplicitVRLittleEndian},
 		{"long LT", func(d *dicom.Dataset) { d.SetVR(0x00091002, dicom.LT, string(make([]byte, 70_000))) }, uid.ExplicitVRLittleEndian},
 		{"deferred value", func(d *dicom.Dataset) {
 			d.Put(&dicom.Element{Tag: tag.PixelData, VR: dicom.OW, Span: dicom.Span{Offset: 1, Length: 2}})
@@ -144,6 +147,34 @@ func TestWriteRefuses(t *testing.T) {
 			}
 			if buf.Len() != 0 {
 				t.Errorf("%d bytes went out", buf.Len())
+			}
+		})
+	}
+}
+
+// TestWriteCharacterSet: text keeps its bytes, and a character set is named only where that is known to be true.
+func TestWriteCharacterSet(t *testing.T) {
+	for _, c := range []struct{ name, charset, text, want, wantSet string }{
+		{"ASCII", "", "Doe^Jane", "Doe^Jane", ""},
+		{"UTF-8", "", "Müller", "Müller", "ISO_IR 192"},
+		{"named", "ISO_IR 100", "M\xfcller", "Müller", "ISO_IR 100"},
+		{"received without a name", "", "M\xfcller", "M\uFFFDller", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := object()
+			if c.charset != "" {
+				d.Set(tag.SpecificCharacterSet, c.charset)
+			}
+			item := dicom.New()
+			item.Set(tag.PatientName, c.text)
+			d.SetItems(tag.ReferencedPatientSequence, item)
+			f := scan(t, write(t, d, uid.ExplicitVRLittleEndian))
+			in := f.Dataset.Item(tag.ReferencedPatientSequence)
+			if got := in.String(tag.PatientName); got != c.want || !bytes.HasPrefix(in.Bytes(tag.PatientName), []byte(c.text)) {
+				t.Errorf("text %q as %q, want %q", got, in.Bytes(tag.PatientName), c.want)
+			}
+			if got := f.Dataset.String(tag.SpecificCharacterSet); got != c.wantSet {
+				t.Errorf("character set %q, want %q", got, c.wantSet)
 			}
 		})
 	}
