@@ -40,6 +40,7 @@ type Model struct {
 	branches    Branches
 	temperature float64
 	threshold   float64
+	hash        func() string
 
 	turn    sync.Mutex
 	runs    map[present]*executor
@@ -59,7 +60,7 @@ func New(set weights.Set, branches Branches) (*Model, error) {
 			return nil, fmt.Errorf("new model: no branch for %s", m)
 		}
 	}
-	m := &Model{set: set, config: config, branches: branches, runs: map[present]*executor{}}
+	m := &Model{set: set, config: config, branches: branches, runs: map[present]*executor{}, hash: sync.OnceValue(set.SHA256)}
 	if m.temperature, err = setting(set, weights.Temperature, 1, math.SmallestNonzeroFloat64, 1e6); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
@@ -89,7 +90,7 @@ func (m *Model) Config() nn.Config { return m.config }
 func (m *Model) Metadata() map[string]string { return m.set.Metadata }
 
 // SHA256 is the hash of the weights, 64 hexadecimal digits.
-func (m *Model) SHA256() string { return m.set.SHA256() }
+func (m *Model) SHA256() string { return m.hash() }
 
 // Temperature divides the logits before softmax.
 func (m *Model) Temperature() float64 { return m.temperature }
