@@ -155,6 +155,7 @@ func headers() *dicom.Dataset {
 	d.Set(tag.SpecificCharacterSet, "ISO_IR 192")
 	d.Set(tag.SOPClassUID, uid.MRImageStorage)
 	d.Set(tag.SOPInstanceUID, instances(2, 1)[0])
+	d.Set(tag.Modality, "MR")
 	d.Set(tag.StudyInstanceUID, studyUID)
 	d.Set(tag.SeriesInstanceUID, seriesUID(2))
 	d.Set(tag.StudyDate, "20250314")
