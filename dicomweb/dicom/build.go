@@ -35,8 +35,8 @@ func (d *Dataset) SetItems(t tag.Tag, items ...*Dataset) {
 	d.Put(&Element{Tag: t, VR: SQ, Items: items})
 }
 
-// Copy takes the attributes over from another data set as they are there; those that it lacks are skipped. Both
-// must be in the same byte order and character set; text that is not is re-encoded as UTF-8.
+// Copy takes the attributes over from another data set as they are there; those that it lacks are skipped. All
+// comes over in little endian and UTF-8, whatever it was in; values that were left in a file stay there.
 func (d *Dataset) Copy(from *Dataset, tags ...tag.Tag) {
 	for _, t := range tags {
 		if e := from.Get(t); e != nil {
@@ -45,30 +45,27 @@ func (d *Dataset) Copy(from *Dataset, tags ...tag.Tag) {
 	}
 }
 
-// portable returns e in little endian and UTF-8.
+// portable returns e in little endian and UTF-8. A value that was left in a file stays so.
 func (d *Dataset) portable(e *Element) *Element {
-	switch e.VR {
-	case SQ:
+	switch {
+	case e.Deferred() || e.Fragments != nil:
+		return e
+	case e.VR == SQ:
 		c := &Element{Tag: e.Tag, VR: SQ}
 		for _, item := range e.Items {
 			n := New()
 			for child := range item.All() {
-				n.Put(item.portable(child))
+				if child.Tag != tag.SpecificCharacterSet {
+					n.Put(item.portable(child))
+				}
 			}
 			c.Items = append(c.Items, n)
 		}
 		return c
-	case LO, LT, PN, SH, ST, UC, UT:
+	case e.VR.encoded():
 		return &Element{Tag: e.Tag, VR: e.VR, Value: padText(e.VR, strings.Join(d.ElementStrings(e), `\`))}
 	}
-	if _, read := binaryNumber(e.VR, nil); read != nil && d.byteOrder() == binary.BigEndian {
-		var raw []byte
-		for _, f := range d.ElementFloats(e) {
-			raw, _ = appendBinary(raw, e.VR, f)
-		}
-		return &Element{Tag: e.Tag, VR: e.VR, Value: raw}
-	}
-	return &Element{Tag: e.Tag, VR: e.VR, Value: e.Value}
+	return &Element{Tag: e.Tag, VR: e.VR, Value: littleEndian(e, d.byteOrder())}
 }
 
 func encode(vr VR, values []any) ([]byte, error) {
@@ -149,11 +146,15 @@ func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case int:
 		return float64(n), true
+	case int8:
+		return float64(n), true
 	case int16:
 		return float64(n), true
 	case int32:
 		return float64(n), true
 	case int64:
+		return float64(n), true
+	case uint:
 		return float64(n), true
 	case uint8:
 		return float64(n), true
@@ -184,6 +185,9 @@ func appendBinary(out []byte, vr VR, v any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s does not take a %T", vr, v)
 	}
+	if low, high, integer := integerRange(vr); integer && (f != math.Trunc(f) || f < float64(low) || f > float64(high)) {
+		return nil, fmt.Errorf("%v does not fit a %s", v, vr)
+	}
 	switch vr {
 	case US, SS:
 		return le.AppendUint16(out, uint16(int32(f))), nil
@@ -204,4 +208,23 @@ func appendBinary(out []byte, vr VR, v any) ([]byte, error) {
 	default: // FD
 		return le.AppendUint64(out, math.Float64bits(f)), nil
 	}
+}
+
+// integerRange returns the least and the greatest value of a binary VR of integers; ok is false for another VR.
+func integerRange(vr VR) (low int64, high uint64, ok bool) {
+	switch vr {
+	case US:
+		return 0, math.MaxUint16, true
+	case SS:
+		return math.MinInt16, math.MaxInt16, true
+	case UL:
+		return 0, math.MaxUint32, true
+	case SL:
+		return math.MinInt32, math.MaxInt32, true
+	case UV:
+		return 0, math.MaxUint64, true
+	case SV:
+		return math.MinInt64, math.MaxInt64, true
+	}
+	return 0, 0, false
 }

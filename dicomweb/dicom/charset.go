@@ -16,7 +16,7 @@ func (d *Dataset) decodeText(e *Element) string {
 	if plain(e.Value) && bytes.IndexByte(e.Value, '\\') < 0 {
 		return string(e.Value)
 	}
-	return d.coding(e.VR).decode(e.Value, e.VR, false)[0]
+	return d.coding(e).decode(e.Value, e.VR, false)[0]
 }
 
 // splitText returns the element's values as UTF-8, split at the value delimiter.
@@ -24,7 +24,7 @@ func (d *Dataset) splitText(e *Element) []string {
 	if plain(e.Value) {
 		return strings.Split(string(e.Value), `\`)
 	}
-	return d.coding(e.VR).decode(e.Value, e.VR, true)
+	return d.coding(e).decode(e.Value, e.VR, true)
 }
 
 // plain reports whether b means the same in every character set, but for the backslash that ISO-IR 14 takes for a
@@ -46,13 +46,27 @@ func (d *Dataset) charsets() []string {
 	return d.charset
 }
 
-// coding returns how text of vr is encoded: only some VRs follow Specific Character Set, the others are ASCII
-// (PS3.5 section 6.1.2.2).
-func (d *Dataset) coding(vr VR) coding {
-	if !vr.encoded() {
+// coding returns how the text of e is encoded: only some VRs follow Specific Character Set, the others are ASCII
+// (PS3.5 section 6.1.2.2). Where no character set is named, text that happens to be UTF-8 is taken as that: data sets
+// that were built in memory get the name when they are written, and some products forget it.
+func (d *Dataset) coding(e *Element) coding {
+	if !e.VR.encoded() {
 		return coding{g0: ascii}
 	}
-	return codingOf(d.charsets())
+	names := d.charsets()
+	if (len(names) == 0 || len(names) == 1 && names[0] == "") && utf8.Valid(e.Value) && !isASCII(e.Value) {
+		return coding{utf8: true}
+	}
+	return codingOf(names)
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // coding is a character encoding of PS3.3 section C.12.1.1.2: one of the encodings without code extensions, or the

@@ -227,10 +227,11 @@ func (s *scanner) sequence(e *Element, h header, end int64, syn syntax, depth in
 	return pos, nil
 }
 
-// known gives an element that was sent as UN the VR of the dictionary, where the attribute is a standard one and the
-// value suits: archives that do not know an attribute keep it as UN (PS3.5 section 6.2.2). The value is little endian.
+// known gives an element that was sent as UN the VR of the dictionary, where the attribute is a standard one or a
+// private creator and the value suits: archives that do not know an attribute keep it as UN (PS3.5 section 6.2.2).
+// The value is little endian.
 func (s *scanner) known(e *Element, depth int) error {
-	if e.Tag.Private() || isPixels(e.Tag) || e.Span.Length == 0 {
+	if isPixels(e.Tag) || e.Span.Length == 0 {
 		return nil
 	}
 	vr, choice := implicitVR(e.Tag)

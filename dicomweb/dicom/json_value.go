@@ -102,7 +102,7 @@ func (a *jsonAttribute) number(e *Element, v jsonValue) (reason string) {
 		}
 		value = f
 	default:
-		low, high := integerRange(a.vr)
+		low, high, _ := integerRange(a.vr)
 		if n, err := strconv.ParseInt(v.text, 10, 64); err == nil && n >= low && (n < 0 || uint64(n) <= high) {
 			value = n
 		} else if n, err := strconv.ParseUint(v.text, 10, 64); err == nil && n <= high {
@@ -119,21 +119,4 @@ func (a *jsonAttribute) number(e *Element, v jsonValue) (reason string) {
 		return unsuited
 	}
 	return ""
-}
-
-// integerRange returns the least and the greatest value of a binary VR of integers.
-func integerRange(vr VR) (low int64, high uint64) {
-	switch vr {
-	case US:
-		return 0, math.MaxUint16
-	case SS:
-		return math.MinInt16, math.MaxInt16
-	case UL:
-		return 0, math.MaxUint32
-	case SL:
-		return math.MinInt32, math.MaxInt32
-	case UV:
-		return 0, math.MaxUint64
-	}
-	return math.MinInt64, math.MaxInt64
 }

@@ -45,9 +45,7 @@ func textOf(d *Dataset) (ascii, valid bool) {
 	ascii, valid = true, true
 	for e := range d.All() {
 		if e.VR.encoded() {
-			for _, c := range e.Value {
-				ascii = ascii && c < 0x80
-			}
+			ascii = ascii && isASCII(e.Value)
 			valid = valid && (ascii || utf8.Valid(e.Value))
 		}
 		for _, item := range e.Items {
