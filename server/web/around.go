@@ -110,24 +110,23 @@ func (s *services) limits(next echo.HandlerFunc) echo.HandlerFunc {
 		r, w := c.Request(), c.Response()
 		control := http.NewResponseController(w.Writer)
 		r.Body = http.MaxBytesReader(w.Writer, r.Body, s.cfg.MaxRequestBytes)
-		r.Body = &patientBody{body: r.Body, control: control, stall: s.cfg.Stall, now: s.cfg.Now}
-		w.Writer = &patientWriter{ResponseWriter: w.Writer, control: control, stall: s.cfg.Stall, now: s.cfg.Now}
+		r.Body = &patientBody{body: r.Body, control: control, stall: s.cfg.Stall}
+		w.Writer = &patientWriter{ResponseWriter: w.Writer, control: control, stall: s.cfg.Stall}
 		return next(c)
 	}
 }
 
-// patientBody moves the connection's read deadline on with each read. A connection without deadlines, such as a
-// test's recorder, says so by an error that does not matter.
+// patientBody moves the connection's read deadline on with each read. The clock is the network's own, not the node's. A
+// connection without deadlines, such as a test's recorder, says so by an error that does not matter.
 type patientBody struct {
 	body    io.ReadCloser
 	control *http.ResponseController
 	stall   time.Duration
-	now     func() time.Time
 	set     time.Time
 }
 
 func (b *patientBody) Read(p []byte) (int, error) {
-	if now := b.now(); now.Sub(b.set) > b.stall/8 {
+	if now := time.Now(); now.Sub(b.set) > b.stall/8 {
 		b.set = now
 		b.control.SetReadDeadline(now.Add(b.stall))
 	}
@@ -145,12 +144,11 @@ type patientWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	stall   time.Duration
-	now     func() time.Time
 	set     time.Time
 }
 
 func (w *patientWriter) Write(p []byte) (int, error) {
-	if now := w.now(); now.Sub(w.set) > w.stall/8 {
+	if now := time.Now(); now.Sub(w.set) > w.stall/8 {
 		w.set = now
 		w.control.SetWriteDeadline(now.Add(w.stall))
 	}

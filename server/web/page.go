@@ -12,6 +12,7 @@ import (
 
 	"mome/dicomweb"
 	"mome/dicomweb/query"
+	"mome/server/jobs"
 )
 
 //go:embed page.html
@@ -21,22 +22,21 @@ var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Parse(pageHTML))
 })
 
-// shownJobs is how many analyses the page lists; GET /jobs has all.
+// shownJobs is how many analyses the page lists; GET /jobs has more.
 const shownJobs = 50
 
 // pageData is what the template shows.
 type pageData struct {
-	Node, Model, Version, Root   string
-	Uptime                       string
-	Studies, Series, Instances   int
-	Jobs                         []pageJob
-	MoreJobs                     int
-	Refresh                      bool
-	Waiting, Running, Done, Fail int
+	Node, Model, Version, Root string
+	Uptime                     string
+	Studies, Series, Instances int
+	Active                     int // analyses that are not at their end
+	Jobs                       []pageJob
+	More                       bool
 }
 
 type pageJob struct {
-	Job
+	jobs.Status
 	Percent  int
 	Age      string
 	Metadata string
@@ -59,11 +59,11 @@ func (s *services) page(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref) 
 			return err
 		}
 	}
-	jobs, err := s.cfg.Jobs.List(r.Context())
+	list, err := s.cfg.Jobs.List(r.Context(), shownJobs+1)
 	if err != nil {
 		return fmt.Errorf("list jobs: %w", err)
 	}
-	d.add(jobs, now)
+	d.add(list, now)
 	var buf bytes.Buffer
 	if err := pageTemplate().Execute(&buf, d); err != nil {
 		return fmt.Errorf("status page: %w", err)
@@ -79,29 +79,32 @@ func (s *services) page(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref) 
 }
 
 // add puts the jobs into the page. Its links are relative to the page, so that they hold behind any proxy.
-func (d *pageData) add(jobs []Job, now time.Time) {
-	for i, j := range jobs {
-		d.Refresh = d.Refresh || j.State.Active()
-		switch j.State {
-		case Running:
-			d.Running++
-		case Done:
-			d.Done++
-		case Failed:
-			d.Fail++
-		default:
-			d.Waiting++
+func (d *pageData) add(list []jobs.Status, now time.Time) {
+	if d.More = len(list) > shownJobs; d.More {
+		list = list[:shownJobs]
+	}
+	for _, j := range list {
+		if !j.State.Final() {
+			d.Active++
 		}
-		if i >= shownJobs {
-			d.MoreJobs++
-			continue
-		}
-		study := prefix[1:] + "/" + dicomweb.Ref{Study: j.Study}.Path()
-		row := pageJob{Job: j, Percent: int(100 * min(max(j.Progress, 0), 1)), Age: lasting(now.Sub(j.Changed)), Metadata: study + "/metadata"}
-		for k, ref := range j.Results {
-			row.Links = append(row.Links, pageLink{fmt.Sprintf("result %d", k+1), prefix[1:] + "/" + ref.Path() + "/metadata"})
-		}
+		row := pageJob{Status: j, Percent: int(100 * min(max(j.Progress, 0), 1)), Age: lasting(now.Sub(j.Changed))}
+		row.Metadata = metadataLink(dicomweb.Ref{Study: j.Study})
+		row.link("report", j.Results.SR)
+		row.link("segmentation", j.Results.SEG)
 		d.Jobs = append(d.Jobs, row)
+	}
+}
+
+func metadataLink(ref dicomweb.Ref) string { return prefix[1:] + "/" + ref.Path() + "/metadata" }
+
+// link adds what a browser can show of each result: its metadata.
+func (j *pageJob) link(what string, refs []dicomweb.Ref) {
+	for i, ref := range refs {
+		text := what
+		if len(refs) > 1 {
+			text = fmt.Sprintf("%s %d", what, i+1)
+		}
+		j.Links = append(j.Links, pageLink{text, metadataLink(ref)})
 	}
 }
 
