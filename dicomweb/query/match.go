@@ -116,7 +116,7 @@ func (c Condition) matchElement(ds *dicom.Dataset, e *dicom.Element, zone string
 		return verdict(c.acceptsEmpty())
 	}
 	if c.VR == "" { // private or newer than the dictionary: what was stored tells how to read the key
-		terms, err := terms(e.VR, c.raw)
+		terms, err := terms(e.VR, c.raw, c.empty)
 		if err != nil {
 			return No
 		}

@@ -5,9 +5,9 @@ import (
 	"mome/dicomweb/dicom/tag"
 )
 
-// pairs are the dates and times that are one moment: where both are asked for as ranges, the range goes from one
-// moment to the other instead of asking for the same hours of each day (PS3.18 8.3.4.1: combined date and time
-// matching as in PS3.4 C.2.2.2.5).
+// pairs are the dates and times that are one moment: where both are asked for as ranges of the same form, the range
+// goes from one moment to the other instead of asking for the same hours of each day (PS3.4 C.2.2.2.5, combined date
+// and time matching, which PS3.18 8.3.4.1.1 asks of searches).
 var pairs = [][2]tag.Tag{
 	{tag.StudyDate, tag.StudyTime},
 	{tag.SeriesDate, tag.SeriesTime},
@@ -35,7 +35,8 @@ func partner(conditions []Condition, i, depth int) int {
 				continue
 			}
 			for j, o := range conditions {
-				if len(o.Path) == depth+1 && o.Path[depth] == pair[1-side] && o.ranged() && samePath(o, conditions[i], depth) {
+				if len(o.Path) == depth+1 && o.Path[depth] == pair[1-side] && samePath(o, conditions[i], depth) &&
+					o.ranged() && sameForm(o.Terms[0], conditions[i].Terms[0]) {
 					return j
 				}
 			}
@@ -55,25 +56,13 @@ func samePath(a, b Condition, depth int) bool {
 
 func (c Condition) ranged() bool { return len(c.Terms) == 1 && c.Terms[0].Op == Between }
 
-// Combine returns the range from moment to moment that a range of dates and one of times ask for together: Lo and Hi
-// are a canonical date followed by a canonical time. An open end of the dates leaves its side open; a missing time is
-// the begin or the end of the day.
-func Combine(date, time Term) Term {
-	t := Term{Op: Between}
-	if date.Lo != "" {
-		t.Lo = date.Lo + orElse(time.Lo, "000000000000")
-	}
-	if date.Hi != "" {
-		t.Hi = date.Hi + orElse(time.Hi, "235960999999")
-	}
-	return t
-}
+// sameForm reports whether two ranges are open on the same sides.
+func sameForm(a, b Term) bool { return (a.Lo == "") == (b.Lo == "") && (a.Hi == "") == (b.Hi == "") }
 
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
+// Combine returns the range from moment to moment that ranges of dates and times of the same form ask for together: Lo
+// and Hi are a canonical date followed by a canonical time.
+func Combine(date, time Term) Term {
+	return Term{Op: Between, Lo: date.Lo + time.Lo, Hi: date.Hi + time.Hi}
 }
 
 // together matches a date and a time as one moment.

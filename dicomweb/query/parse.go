@@ -1,11 +1,13 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -22,22 +24,26 @@ func Parse(rawQuery string, level Level, ref dicomweb.Ref) (Query, []string, err
 	if err := ref.Validate(); err != nil {
 		return q, nil, err
 	}
+	pairs, err := split(rawQuery)
+	if err != nil {
+		return q, nil, err
+	}
 	p := parser{q: &q, asked: map[string]string{}}
-	for part := range strings.SplitSeq(rawQuery, "&") { // url.ParseQuery drops what has a semicolon in it
-		part = strings.TrimPrefix(part, "?") // "?&" of some viewers may leave one
-		if part == "" {
-			continue
+	for _, kv := range pairs { // they say how the others are read
+		switch kv[0] {
+		case "fuzzymatching":
+			q.Fuzzy, err = option(kv)
+		case "emptyvaluematching":
+			p.empty, err = option(kv)
+		case "multiplevaluematching": // lists of values match with and without it, PS3.4 C.2.2.2.8
+			_, err = option(kv)
 		}
-		if p.count++; p.count > maxParameters {
-			return q, nil, dicomweb.Errorf(dicomweb.BadRequest, "more than %d parameters", maxParameters)
+		if err != nil {
+			return q, nil, err
 		}
-		name, value, _ := strings.Cut(part, "=")
-		name, errName := url.QueryUnescape(name)
-		value, errValue := url.QueryUnescape(value)
-		if errName != nil || errValue != nil {
-			return q, nil, dicomweb.Errorf(dicomweb.BadRequest, "parameter %s: malformed percent encoding", show(name))
-		}
-		if err := p.parameter(strings.TrimSpace(name), value); err != nil {
+	}
+	for _, kv := range pairs {
+		if err := p.parameter(kv[0], kv[1]); err != nil {
 			return q, nil, err
 		}
 	}
@@ -49,11 +55,44 @@ func Parse(rawQuery string, level Level, ref dicomweb.Ref) (Query, []string, err
 	return q, p.warnings, nil
 }
 
+// split returns the names and values of a query string. url.ParseQuery would drop those with a semicolon.
+func split(rawQuery string) ([][2]string, error) {
+	var out [][2]string
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		part = strings.TrimPrefix(part, "?") // "?&" of some viewers may leave one
+		if part == "" {
+			continue
+		}
+		if len(out) == maxParameters {
+			return nil, dicomweb.Errorf(dicomweb.BadRequest, "more than %d parameters", maxParameters)
+		}
+		rawName, rawValue, _ := strings.Cut(part, "=")
+		name, errName := url.QueryUnescape(rawName)
+		value, errValue := url.QueryUnescape(rawValue)
+		if errName != nil || errValue != nil || !utf8.ValidString(value) {
+			return nil, dicomweb.Errorf(dicomweb.BadRequest, "parameter %s: malformed percent encoding", show(rawName))
+		}
+		out = append(out, [2]string{strings.TrimSpace(name), value})
+	}
+	return out, nil
+}
+
+// option reads a parameter that is true or false.
+func option(kv [2]string) (bool, error) {
+	switch strings.ToLower(kv[1]) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, dicomweb.Errorf(dicomweb.BadRequest, "%s is true or false", kv[0])
+}
+
 type parser struct {
 	q        *Query
 	asked    map[string]string // value by parameter, to find contradictions
 	warnings []string
-	count    int
+	empty    bool // emptyvaluematching
 }
 
 // show returns a client's text in a form that is safe in a message or a header.
@@ -72,7 +111,7 @@ func (p *parser) parameter(name, value string) error {
 	switch name {
 	case "limit", "offset":
 		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
-		if err != nil {
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // more than any archive holds is fine: n is the largest
 			return dicomweb.Errorf(dicomweb.BadRequest, "%s is a whole number from 0 on", name)
 		}
 		if earlier, twice := p.asked[name]; twice && earlier != value {
@@ -88,19 +127,12 @@ func (p *parser) parameter(name, value string) error {
 			p.q.Limit = int(n)
 		}
 		return nil
-	case "fuzzymatching":
-		fuzzy, err := strconv.ParseBool(strings.ToLower(value))
-		if err != nil {
-			return dicomweb.Errorf(dicomweb.BadRequest, "fuzzymatching is true or false")
-		}
-		p.q.Fuzzy = fuzzy
-		return nil
 	case "includefield":
 		p.include(value)
 		return nil
 	case "accept", "charset": // of content negotiation, PS3.18 8.3.3
 		return nil
-	case "emptyvaluematching", "multiplevaluematching": // both are always on, PS3.18 8.3.4.5 and 8.3.4.6
+	case "fuzzymatching", "emptyvaluematching", "multiplevaluematching": // PS3.18 8.3.4.2, 8.3.4.5, 8.3.4.6: read before
 		return nil
 	}
 	path, ok := parsePath(name)
@@ -129,7 +161,7 @@ func parsePath(name string) ([]tag.Tag, bool) {
 
 // key adds a matching key.
 func (p *parser) key(name string, path []tag.Tag, value string) error {
-	c := Condition{Path: path, VR: vrOf(path[len(path)-1]), raw: value}
+	c := Condition{Path: path, VR: vrOf(path[len(path)-1]), raw: value, empty: p.empty}
 	switch last := path[len(path)-1]; {
 	case last.Group() <= 2:
 		return dicomweb.Errorf(dicomweb.BadRequest, "key %s: File Meta Information cannot be matched", show(name))
@@ -146,7 +178,7 @@ func (p *parser) key(name string, path []tag.Tag, value string) error {
 		vr = dicom.LO // to learn whether it is universal; read again with the VR that is stored
 	}
 	var err error
-	if c.Terms, err = terms(vr, value); err != nil {
+	if c.Terms, err = terms(vr, value, p.empty); err != nil {
 		return dicomweb.Errorf(dicomweb.BadRequest, "key %s: %s", show(name), err.Error())
 	}
 	for i, o := range p.q.Match {

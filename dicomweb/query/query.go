@@ -45,6 +45,7 @@ type Condition struct {
 	Terms []Term    // alternatives; none is universal matching (PS3.4 C.2.2.2.3)
 	Fuzzy bool      // for PN: every word of the term begins a word of the name
 	raw   string    // as asked, for an attribute whose VR only the stored element tells
+	empty bool      // two quotation marks in raw mean no value
 }
 
 // Universal reports whether the condition holds for everything, present or not.

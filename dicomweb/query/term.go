@@ -16,7 +16,7 @@ const (
 	Equal   Op = iota // the value is Lo
 	Wild              // the value fits the pattern Lo with * and ?
 	Between           // the value lies between Lo and Hi, both inclusive; "" leaves an end open
-	Empty             // there is no value (PS3.4 C.2.2.2.7: two quotation marks)
+	Empty             // there is no value (PS3.4 C.2.2.2.7)
 )
 
 // Term is one alternative of a condition. Lo and Hi are canonical (see Canonical), so that they compare with canonical
@@ -26,8 +26,9 @@ type Term struct {
 	Lo, Hi string
 }
 
-// terms reads the value of a key whose attribute has VR vr. No terms and no error is universal matching.
-func terms(vr dicom.VR, raw string) ([]Term, error) {
+// terms reads the value of a key whose attribute has VR vr. No terms and no error is universal matching. Where
+// emptyMatching is set, two quotation marks ask for attributes without a value.
+func terms(vr dicom.VR, raw string, emptyMatching bool) ([]Term, error) {
 	raw = strings.Trim(raw, " \x00")
 	if raw == "" {
 		return nil, nil
@@ -46,7 +47,7 @@ func terms(vr dicom.VR, raw string) ([]Term, error) {
 			continue
 		case strings.Trim(v, "*") == "": // PS3.4 C.2.2.2.4: like universal matching
 			return nil, nil
-		case v == `""`:
+		case v == `""` && emptyMatching:
 			out = append(out, Term{Op: Empty})
 			continue
 		}
