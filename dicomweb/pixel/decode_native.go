@@ -10,13 +10,17 @@ import (
 	"mome/dicomweb/dicom/uid"
 )
 
-// Transfer syntaxes whose frames are plain samples, PS3.5 annex A.1 to A.3 and A.5.
+// Transfer syntaxes whose frames are decoded: plain samples (PS3.5 annex A.1 to A.3 and A.5), and encapsulated ones (A.4).
 const (
 	implicitLittle = "1.2.840.10008.1.2"
 	explicitLittle = "1.2.840.10008.1.2.1"
 	deflatedLittle = "1.2.840.10008.1.2.1.99"
 	explicitBig    = "1.2.840.10008.1.2.2"
 	rleLossless    = "1.2.840.10008.1.2.5"
+	jpegLossless   = "1.2.840.10008.1.2.4.57"
+	jpegLosslessSV = "1.2.840.10008.1.2.4.70"
+	jpegLS         = "1.2.840.10008.1.2.4.80"
+	jpegLSNear     = "1.2.840.10008.1.2.4.81"
 )
 
 // maxFrameBytes bounds one decoded frame; the largest mammogram has 100 MB.
@@ -103,6 +107,10 @@ func Native(l Layout, transferSyntax string, raw []byte) ([]byte, error) {
 		return raw, nil
 	case rleLossless:
 		return decodeRLE(l, raw)
+	case jpegLossless, jpegLosslessSV:
+		return decodeJPEGLossless(l, raw)
+	case jpegLS, jpegLSNear:
+		return decodeJPEGLS(l, raw)
 	}
 	return nil, unsupported(transferSyntax)
 }
