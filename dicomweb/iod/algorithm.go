@@ -43,7 +43,7 @@ func (a Algorithm) Contributing(d *dicom.Dataset, description string, now time.T
 	item.Set(tag.ManufacturerModelName, a.Name)
 	item.Set(tag.SoftwareVersions, a.Version)
 	item.Set(tag.DeviceUID, a.DeviceUID)
-	item.Set(tag.ContributionDateTime, Date(now)+Time(now))
+	item.Set(tag.ContributionDateTime, Date(now)+Time(now)+now.Format("-0700")) // DT can say its zone, DA and TM cannot
 	item.Set(tag.ContributionDescription, description)
 	d.SetItems(tag.ContributingEquipmentSequence, append(d.Items(tag.ContributingEquipmentSequence), item)...)
 }

@@ -137,22 +137,12 @@ func availability(m experts.Modality) code.Code {
 
 // warning is the sentence that goes with everything that is shown.
 func (b *build) warning() string {
-	return sentence(Disclaimer) + " " + sentence(clean(b.a.Algorithm.TrainedOn))
+	return strings.TrimSpace(sentence(Disclaimer) + " " + sentence(clean(b.a.Algorithm.TrainedOn)))
 }
 
 // remarks are the comments of the report: how it ended, what it is, what was missing, notes, what each series was.
 func (b *build) remarks() []string {
-	var head string
-	switch b.a.Outcome {
-	case fusion.NotDone:
-		head = "Analysis not performed: " + sentence(clean(b.a.Reason.Text)) + " This is not a negative result."
-	case fusion.WithoutFindings:
-		head = "No lesion exceeded the operating point " + number(b.a.Algorithm.OperatingPoint) + "."
-	default:
-		head = fmt.Sprintf("Lesions reported: %d.", len(b.a.Findings))
-	}
-	out := []string{strings.TrimSpace(head + " " + b.warning() +
-		" Output of an automated algorithm, not verified by a physician.")}
+	out := []string{b.headline() + " " + b.warning() + " Output of an automated algorithm, not verified by a physician."}
 	if b.a.Outcome != fusion.NotDone {
 		for _, m := range experts.Modalities {
 			if !b.a.Present[m] {
@@ -169,6 +159,36 @@ func (b *build) remarks() []string {
 		out = append(out, s)
 	}
 	return out
+}
+
+// headline says in words how the analysis ended.
+func (b *build) headline() string {
+	point := b.a.Algorithm.OperatingPoint
+	switch {
+	case b.a.Outcome == fusion.NotDone:
+		return "Analysis not performed: " + sentence(clean(b.a.Reason.Text)) + " This is not a negative result."
+	case b.a.Outcome == fusion.WithoutFindings && point > 0:
+		return "No lesion exceeded the operating point " + number(point) + "."
+	case b.a.Outcome == fusion.WithoutFindings:
+		return "No lesion was found."
+	}
+	judged, above := 0, 0
+	for _, f := range b.a.Findings {
+		if f.Probability.Known {
+			judged++
+			if f.Probability.Value >= point {
+				above++
+			}
+		}
+	}
+	text := fmt.Sprintf("Lesions reported: %d", len(b.a.Findings))
+	switch {
+	case judged == 0:
+		text += ", none of them judged by a model"
+	case point > 0:
+		text += fmt.Sprintf(", of which %d reach the operating point %s", above, number(point))
+	}
+	return text + "."
 }
 
 // sorted tells what was made of each series.

@@ -20,9 +20,10 @@ func algorithm(a *fusion.Assessment) iod.Algorithm {
 	if f.WeightsSHA256 != "" {
 		alg.Parameters = append(alg.Parameters, "weights-sha256="+f.WeightsSHA256)
 	}
-	alg.Parameters = append(alg.Parameters,
-		"operating-point="+number(f.OperatingPoint),
-		"modalities="+strings.Join(present(a), ","))
+	if f.OperatingPoint > 0 {
+		alg.Parameters = append(alg.Parameters, "operating-point="+number(f.OperatingPoint))
+	}
+	alg.Parameters = append(alg.Parameters, "modalities="+strings.Join(present(a), ","))
 	for _, name := range slices.Sorted(maps.Keys(f.Parameters)) {
 		alg.Parameters = append(alg.Parameters, clean(name+"="+f.Parameters[name]))
 	}
@@ -41,7 +42,8 @@ func present(a *fusion.Assessment) []string {
 }
 
 // key identifies the analysis: what was read, by what, with which settings, and how it ended (a time-out that succeeds
-// at the second attempt is another result). What came out is not part of it.
+// at the second attempt is another result). What came out is not part of it. Where nothing came out, everything in the
+// study counts as read: what is said of it then is said of all of it.
 func key(a *fusion.Assessment, src Source) string {
 	var inputs []string
 	seen := map[string]bool{}
@@ -58,6 +60,11 @@ func key(a *fusion.Assessment, src Source) string {
 	}
 	for _, s := range a.Reference.Slices {
 		add(s.SOPInstanceUID)
+	}
+	if a.Outcome == fusion.NotDone {
+		for i := range src.Digests {
+			add(i)
+		}
 	}
 	slices.Sort(inputs)
 	alg := algorithm(a)

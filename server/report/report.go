@@ -36,7 +36,8 @@ type Source struct {
 	Node    iod.Equipment // the machine, not the algorithm
 	// Now is when the result was made. It is written to the second into every date and time of the result and into
 	// nothing else: pass a time that is stored with the job (not the clock) and an analysis that runs again after a
-	// crash gives the same bytes. The UIDs do not depend on it.
+	// crash gives the same bytes. The UIDs do not depend on it. It is written in the zone that the study states
+	// (Timezone Offset From UTC) or, as most state none, in its own: pass the site's local time.
 	Now time.Time
 	// Digests tells by SOP Instance UID what identifies an input's content, such as the SHA-256 of the stored bytes: an
 	// instance that was replaced under its own UID then leads to a new result. It may be nil or lack instances.

@@ -70,6 +70,16 @@ func TestOutcomes(t *testing.T) {
 		a.Present = map[experts.Modality]bool{experts.DCE: true}
 		return a
 	}
+	below := func() *fusion.Assessment {
+		a := withFindings()
+		a.Findings[1].Probability = experts.Known(0.1)
+		return a
+	}
+	unjudged := func() *fusion.Assessment {
+		a := withFindings()
+		a.Findings[0].Probability, a.Findings[1].Probability = experts.Quantity{}, experts.Quantity{}
+		return a
+	}
 	for _, c := range []struct {
 		name              string
 		a                 func() *fusion.Assessment
@@ -79,8 +89,10 @@ func TestOutcomes(t *testing.T) {
 		seg               bool
 		say               string
 	}{
-		{"with findings", withFindings, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "Lesions reported: 2."},
+		{"with findings", withFindings, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "Lesions reported: 2, of which 2 reach the operating point 0.35."},
 		{"without a modality", without, code.WithFindings, code.PartlySucceeded, code.Code{}, 4, true, "DWI missing"},
+		{"one below the operating point", below, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "of which 1 reach the operating point 0.35."},
+		{"without a model", unjudged, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "none of them judged by a model."},
 		{"without findings", withoutFindings, code.WithoutFindings, code.PartlySucceeded, code.Code{}, 2, true, "No lesion exceeded the operating point 0.35."},
 		{"no DCE", notDone, code.NoneSucceeded, code.NotAttempted, code.NoDCE, 0, false, "no dynamic series was found. This is not a negative result."},
 		{"time-out", failed("TIMEOUT"), code.NoneSucceeded, code.Failed, code.Timeout, 0, false, "This is not a negative result."},
@@ -189,6 +201,13 @@ func TestIdentity(t *testing.T) {
 		if o.SEG != nil && (o.SEG.String(tag.SOPInstanceUID) == base.SEG.String(tag.SOPInstanceUID)) != c.same {
 			t.Errorf("%s: same SEG %v, want %v", c.name, !c.same, c.same)
 		}
+	}
+	// A report on nothing speaks of the whole study.
+	whole := source()
+	before := mustBuild(t, notDone(), whole).SR.String(tag.SOPInstanceUID)
+	whole.Digests = map[string]string{"2.25.9": "abc"}
+	if mustBuild(t, notDone(), whole).SR.String(tag.SOPInstanceUID) == before {
+		t.Error("not done: an instance more in the study made no new report")
 	}
 	if base.SR.String(tag.SeriesInstanceUID) == base.SEG.String(tag.SeriesInstanceUID) {
 		t.Error("SR and SEG share a series")
@@ -359,6 +378,27 @@ func TestHeaders(t *testing.T) {
 	}
 	if s := o.SR.Item(tag.CodingSchemeIdentificationSequence); s.String(tag.CodingSchemeDesignator) != code.LocalScheme || s.String(tag.CodingSchemeUID) != code.LocalSchemeUID {
 		t.Error("the local coding scheme is not declared")
+	}
+}
+
+// TestCharacterSets: the patient's name comes through, from a file in a national character set to the file of the
+// result.
+func TestCharacterSets(t *testing.T) {
+	for _, c := range []struct{ name, charset, value, want string }{
+		{"Korean", `\ISO 2022 IR 149`, "Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7=\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf", "Hong^Gildong=洪^吉洞=홍^길동"},
+		{"Chinese", "GB18030", "Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab", "Wang^XiaoDong=王^小东"},
+		{"Latin 1", "ISO_IR 100", "M\xfcller^Anna", "Müller^Anna"},
+	} {
+		src := source()
+		src.Headers.Put(&dicom.Element{Tag: tag.SpecificCharacterSet, VR: dicom.CS, Value: []byte(c.charset)})
+		src.Headers.Put(&dicom.Element{Tag: tag.PatientName, VR: dicom.PN, Value: []byte(c.value)})
+		src.Headers, _ = scanned(t, written(t, src.Headers))
+		for _, d := range mustBuild(t, withFindings(), src).InOrder() {
+			stored, _ := scanned(t, written(t, d))
+			if got := stored.String(tag.PatientName); got != c.want {
+				t.Errorf("%s: the %s names %q, want %q", c.name, d.String(tag.Modality), got, c.want)
+			}
+		}
 	}
 }
 

@@ -43,6 +43,22 @@ var corners = []outcome{
 		}
 		return a
 	}},
+	{"no-frame-of-reference", func() *fusion.Assessment {
+		a := withFindings()
+		a.Grid.FrameOfReference = ""
+		for i := range a.Series {
+			a.Series[i].FrameOfReference = ""
+		}
+		return a
+	}},
+	{"no-model", func() *fusion.Assessment {
+		a := withFindings()
+		a.Algorithm.WeightsSHA256, a.Algorithm.OperatingPoint, a.Algorithm.TrainedOn, a.Algorithm.Parameters = "", 0, "", nil
+		for i := range a.Findings {
+			a.Findings[i].Probability, a.Findings[i].Contributions, a.Findings[i].Suspicion = experts.Quantity{}, nil, 0
+		}
+		return a
+	}},
 	{"one-slice", func() *fusion.Assessment {
 		a := withoutFindings()
 		a.Breasts = []experts.Breast{{Side: experts.Left, Mask: box([3]int{0, 0, 3}, [3]int{13, 11, 4})}}
