@@ -105,6 +105,8 @@ func Lookup(t Tag) Entry {
 		return Entry{VRs: []string{"UL"}, VM: "1", Name: "Group Length", Retired: true}
 	case t.Private() && t.Element() >= 0x10 && t.Element() <= 0xFF:
 		return Entry{VRs: []string{"LO"}, VM: "1", Name: "Private Creator"}
+	case t.Private(): // the repeating groups are even
+		return Entry{}
 	}
 	for _, r := range d.repeaters {
 		if t&r.mask == r.value {
