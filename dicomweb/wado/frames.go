@@ -215,8 +215,10 @@ func (s *frameSource) open(i int) (io.Reader, error) {
 		return nil, err
 	}
 	if s.decode {
-		raw, err = pixel.Native(s.layout, s.syntax, raw)
-		return bytes.NewReader(raw), err
+		if raw, err = pixel.Native(s.layout, s.syntax, raw); err != nil {
+			return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: fmt.Sprintf("frame %d is stored in a form that cannot be decoded", i+1), Err: err}
+		}
+		return bytes.NewReader(raw), nil
 	}
 	return bytes.NewReader(swap(raw, s.word)), nil
 }

@@ -14,6 +14,7 @@ const (
 	ohif     = "multipart/related; type=application/octet-stream; transfer-syntax=*"
 	python   = `multipart/related; type="*/*"`
 	lossless = uid.JPEGLosslessSV1
+	jpeg2000 = uid.JPEG2000Lossless
 )
 
 func TestFrames(t *testing.T) {
@@ -22,6 +23,7 @@ func TestFrames(t *testing.T) {
 	implicit := encode(image(1, 2, 3, 16, dicom.OW, []byte("aAbBcCdDeEfF")), uid.DeflatedExplicitVRLittleEndian)
 	mask := encode(image(3, 3, 3, 1, dicom.OB, []byte{0xFF, 0x01, 0x54, 0x05}), uid.ExplicitVRLittleEndian)
 	jpeg := encode(image(1, 2, 2, 16, "", nil), lossless, "one\xFF", "two\xFF")
+	wavelet := encode(image(1, 2, 2, 16, "", nil), jpeg2000, "one\xFF", "two\xFF")
 	// RLE of one 8-bit segment: a header of 64 bytes, then a run of two 7s.
 	rle := func(value string) string { return "\x01\x00\x00\x00\x40" + strings.Repeat("\x00", 59) + "\xFF" + value }
 	packed := encode(image(1, 2, 2, 8, "", nil), uid.RLELossless, rle("\x07"), rle("\x09"))
@@ -53,7 +55,9 @@ func TestFrames(t *testing.T) {
 		{"compressed, as OHIF asks", jpeg, "2", ohif, 200, []string{"two\xFF"}, "application/octet-stream; transfer-syntax=" + lossless},
 		{"compressed, image/jpeg", jpeg, "1,2", `multipart/related; type="image/jpeg"`, 200, []string{"one\xFF", "two\xFF"}, "image/jpeg; transfer-syntax=" + lossless},
 		{"compressed, any", jpeg, "1", python, 200, []string{"one\xFF"}, "image/jpeg; transfer-syntax=" + lossless},
-		{"compressed, decoded without a decoder", jpeg, "1", "multipart/related; type=application/octet-stream", 406, nil, ""},
+		{"compressed, broken", jpeg, "1", "multipart/related; type=application/octet-stream", 406, nil, ""},
+		{"compressed, as image/jp2", wavelet, "1", `multipart/related; type="image/jp2"`, 200, []string{"one\xFF"}, "image/jp2; transfer-syntax=" + jpeg2000},
+		{"compressed, decoded without a decoder", wavelet, "1", "multipart/related; type=application/octet-stream", 406, nil, ""},
 		{"RLE as stored", packed, "2", `multipart/related; type="image/dicom-rle"`, 200, []string{rle("\x09")}, "image/dicom-rle; transfer-syntax=" + uid.RLELossless},
 		{"RLE under its old name", packed, "2", `multipart/related; type="image/x-dicom-rle"`, 200, []string{rle("\x09")}, "image/x-dicom-rle; transfer-syntax=" + uid.RLELossless},
 		{"RLE decoded", packed, "2,1", "multipart/related; type=application/octet-stream", 200, []string{"\x09\x09", "\x07\x07"}, octets},
