@@ -76,6 +76,7 @@ func Assemble(ctx context.Context, instances []Instance, sorted Result, open Ope
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
+	defer func() { study.Notes = sentences(study.Notes) }()
 	if err := b.dynamic(study, sorted); err != nil {
 		return study, err
 	}
@@ -177,7 +178,6 @@ func (b *builder) dynamic(study *experts.Study, sorted Result) error {
 			SOPInstanceUID: b.instances[f.Instance].Header.String(tag.SOPInstanceUID), Frame: f.Number,
 		})
 	}
-	study.Notes = slices.Compact(study.Notes)
 	return nil
 }
 

@@ -93,6 +93,9 @@ func (s *oneSeries) mixedOrientation() bool {
 // judge decides what the part is from its attributes, and checks that against the words of its description.
 func (p *part) judge(described string, w []string) verdict {
 	im := &p.images[0]
+	if im.planeErr != nil && im.kind == kindMosaic {
+		return judgeKind(im.kind, "", im.types)
+	}
 	if im.planeErr != nil {
 		return verdict{experts.RoleUncertain, "no geometry", "No plane in patient space: " + im.planeErr.Error() + ".", 0}
 	}
@@ -119,7 +122,7 @@ func judgeKind(kind, described string, types []string) verdict {
 		confidence   float64
 	}{
 		{kind, "Image Type is " + imageType + ".", 0.95},
-		{described, fmt.Sprintf("Series Description names a %s (Image Type is %s).", described, imageType), 0.85},
+		{described, fmt.Sprintf("By its Series Description: %s (Image Type is %s).", described, imageType), 0.85},
 	} {
 		switch e.kind {
 		case kindLocalizer, kindPhase, kindReal, kindSubtraction, kindProjection, kindReformat, kindMap, kindCapture, kindComputedB, kindFat:

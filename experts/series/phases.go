@@ -314,15 +314,15 @@ func disagree(a, b []float64) bool {
 
 // assume gives times to phases of which only the order is known.
 func assume(moments []moment) timing {
-	stepS, basis := float64(assumedPhaseS), "an assumption"
+	stepS, basis := float64(assumedPhaseS), "were assumed"
 	if ms, ok := moments[len(moments)-1].images[0].header.Float(tag.TemporalResolution); ok && ms >= 1000*sameTimeS && ms <= 1000*longestPauseS {
-		stepS, basis = ms/1000, "Temporal Resolution"
+		stepS, basis = ms/1000, "were taken from Temporal Resolution"
 	}
 	t := timing{how: "order only"}
 	for i := range moments {
 		t.timesS = append(t.timesS, float64(i)*stepS)
 	}
-	t.notes = []string{fmt.Sprintf("the times of the dynamic phases are unknown, only their order is; %s s from phase to phase were taken, by %s",
+	t.notes = []string{fmt.Sprintf("the times of the dynamic phases are unknown, only their order is; %s s from phase to phase %s",
 		strconv.FormatFloat(stepS, 'g', 4, 64), basis)}
 	return t
 }

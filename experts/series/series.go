@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
@@ -80,7 +81,21 @@ func Sort(instances []Instance) Result {
 	for _, one := range all {
 		s.Series = append(s.Series, one.use(instances))
 	}
+	s.Notes = sentences(s.Notes)
 	return s.Result
+}
+
+// sentences begins each note with a capital letter and ends it with a full stop, without repeats.
+func sentences(notes []string) (out []string) {
+	for _, n := range notes {
+		if n = strings.ToUpper(n[:1]) + n[1:]; !strings.HasSuffix(n, ".") {
+			n += "."
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // oneSeries is a series and the parts that it falls into.
