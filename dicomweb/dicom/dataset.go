@@ -62,8 +62,8 @@ type Element struct {
 	Value []byte     // nil for a sequence, an empty value, or one that was left in the file
 	Items []*Dataset // of a sequence, in order
 	Span  Span       // where the value lies; zero for an element that was built in memory
-	// Fragments are the items of encapsulated Pixel Data (PS3.5 annex A.4), the Basic Offset Table first; nil
-	// for a native value.
+	// Fragments are the items of encapsulated Pixel Data (PS3.5 annex A.4), the Basic Offset Table first, which may
+	// be empty or wrong; nil for a native value.
 	Fragments []Span
 	// BulkDataURI is where the value can be had, of an element that came without it in DICOM JSON.
 	BulkDataURI string
