@@ -67,7 +67,7 @@ func decode(b []byte, depth int) (*dicom.Dataset, error) {
 		e := &dicom.Element{Tag: tag.Tag(binary.LittleEndian.Uint32(b)), VR: dicom.VR(b[4:6])}
 		form := b[6]
 		n, rest, ok := uvarint(b[7:])
-		if !ok {
+		if !ok || form != formPlace && (form == formItems) != (e.VR == dicom.SQ) {
 			return nil, errCorrupt
 		}
 		var err error

@@ -59,19 +59,16 @@ func New(f *dicom.File, ref dicomweb.Ref, sopClass string) *Entry {
 
 // Levels returns the attributes of query's table that a header has, by level.
 func Levels(h *dicom.Dataset) (study, series, self *dicom.Dataset) {
-	study, series, self = dicom.New(), dicom.New(), dicom.New()
-	for _, level := range []struct {
-		level query.Level
-		out   *dicom.Dataset
-	}{{query.Study, study}, {query.Series, series}, {query.Instance, self}} {
-		for _, a := range query.Attributes() {
-			if el := h.Get(a.Tag); el != nil && a.Level == level.level && !a.Computed && !empty(el) {
-				level.out.Put(el)
-			}
+	levels := [...]*dicom.Dataset{query.Study: dicom.New(), query.Series: dicom.New(), query.Instance: dicom.New()}
+	for _, a := range query.Attributes() {
+		if e := h.Get(a.Tag); e != nil && !a.Computed && !empty(e) {
+			levels[a.Level].Put(e)
 		}
-		declareUTF8(level.out)
 	}
-	return study, series, self
+	for _, ds := range levels {
+		declareUTF8(ds)
+	}
+	return levels[query.Study], levels[query.Series], levels[query.Instance]
 }
 
 // number returns an IS that fits the index, otherwise 0.

@@ -27,7 +27,7 @@ type Index struct {
 	closing     chan struct{}
 	ended       chan struct{} // the writer's goroutine is done
 	once        sync.Once
-	blank       bool // the live tables were made anew and know nothing of what state counts
+	blank       bool // the live tables were made anew and do not know the instances that state counts
 	rebuilding  bool // Add fills the shadow tables too; only the writer touches it
 	rebuild     sync.Mutex
 }
@@ -109,7 +109,9 @@ func (x *Index) prepare(ctx context.Context) (fresh bool, err error) {
 		if _, err := tx.ExecContext(ctx, create(live())+indexes()); err != nil {
 			return false, err
 		}
-		x.blank = true
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM state`).Scan(&x.blank); err != nil {
+			return false, err
+		}
 	}
 	if err := drop(ctx, tx, shadow()); err != nil { // of a rebuild that was cut short
 		return false, err
