@@ -16,7 +16,8 @@ type dynamic struct {
 	parts   []*part
 	moments []moment
 	timing
-	how     string // what told the time points of one series apart, "" if each is a series
+	copies  []*part // that hold only what others hold, too
+	how     string  // what told the time points of one series apart, "" if each is a series
 	grid    volume.Grid
 	gridErr error
 }
@@ -151,6 +152,11 @@ func (d *dynamic) complete() {
 	byNumber(d.moments)
 	kept := d.moments[:0:0]
 	for i, m := range d.moments {
+		if slices.ContainsFunc(kept, m.copyOf) {
+			d.notes = append(d.notes, fmt.Sprintf("series %d holds a dynamic phase a second time: the copy was left out", m.part.series.number))
+			d.copies = append(d.copies, m.part)
+			continue
+		}
 		if 10*len(m.images) >= 9*usual {
 			kept = append(kept, m)
 			continue
@@ -178,6 +184,22 @@ func (d *dynamic) complete() {
 	d.timing = order(d.moments)
 	d.notes = append(notes, d.notes...)
 	d.grid, d.gridErr = gridOf(d.moments[0].images)
+}
+
+// copyOf reports whether both moments are one that was stored in two series: the same description, Acquisition Number
+// and times in every slice. Times alone do not tell, since some scanners give all phases the same.
+func (m moment) copyOf(o moment) bool {
+	if m.part.series == o.part.series || m.part.description() != o.part.description() || len(m.images) != len(o.images) {
+		return false
+	}
+	for i := range m.images {
+		a, b := &m.images[i], &o.images[i]
+		if a.acquisition == 0 || a.acquisition != b.acquisition ||
+			a.clocks[acquisitionClock] != b.clocks[acquisitionClock] || a.clocks[contentClock] != b.clocks[contentClock] { // absent times are NaN and differ
+			return false
+		}
+	}
+	return true
 }
 
 func placesOf(images []image) []float64 {
@@ -322,7 +344,12 @@ func (s *sorter) take(d, second *dynamic) {
 	}
 	for _, p := range d.parts {
 		numbers, ok := phasesOf[p]
-		if !ok {
+		switch {
+		case ok:
+		case slices.Contains(d.copies, p):
+			p.verdict = verdict{experts.RoleDCE, "copy, not used", p.reason + " Another series holds the same phase.", p.confidence}
+			continue
+		default:
 			p.verdict = verdict{experts.RoleDCE, "incomplete phase, not used", p.reason + " Slices are missing.", p.confidence}
 			continue
 		}

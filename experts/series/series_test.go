@@ -218,6 +218,14 @@ func TestPhases(t *testing.T) {
 				h.Set(tag.ImagePositionPatient, -10, -20, 24)
 			}
 		}), []float64{0, 60, 120, 180}, false, "Temporal Position", "11 of 12"},
+		{"phases stored twice", func(e *exam) {
+			for range 2 {
+				e.dynamic(3, func(h *dicom.Dataset, p int) {
+					h.Set(tag.AcquisitionTime, clockTM(at(p)))
+					h.Set(tag.ContentTime, clockTM(at(p)+20))
+				})
+			}
+		}, []float64{0, 90, 180}, true, "Content Time", "a second time"},
 		{"the last phase was broken off", func(e *exam) {
 			for p := range 4 {
 				n := 12
