@@ -203,8 +203,8 @@ func (b *build) sorted() string {
 		if !s.Used {
 			part = name + " not used, " + string(s.Role)
 		}
-		if s.Detail != "" {
-			part += " (" + clean(s.Detail) + ")"
+		if detail := clean(s.Detail); detail != "" && detail != "not used" {
+			part += " (" + detail + ")"
 		}
 		parts = append(parts, part)
 	}
