@@ -20,7 +20,7 @@ func slice() *dicom.Dataset {
 	return d
 }
 
-// segmentation returns an object of 10 MB with as many frames as d.PerFrameFunctionalGroups of a long study.
+// segmentation returns an object of 10 MB with 1,000 frames, each with its functional groups.
 func segmentation() *dicom.Dataset {
 	d := object()
 	var frames []*dicom.Dataset

@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,11 +15,11 @@ import (
 
 // ParseJSON reads data sets in the DICOM JSON Model (PS3.18 annex F): an array of objects, or one object. They come
 // back in little endian and UTF-8, with Specific Character Set ISO_IR 192 where they name one or need it. An element
-// whose value is elsewhere has its BulkDataURI. Limits bounds the bytes read (HeaderBytes / 16, since text takes more
-// room once it is parsed), Elements, Items and Depth. The error never holds a value.
+// whose value is elsewhere has its BulkDataURI. Limits bounds the bytes read and the memory that they
+// take (HeaderBytes each), Elements, Items and Depth of all data sets together. The error never holds a value.
 func ParseJSON(r io.Reader, lim Limits) ([]*Dataset, error) {
 	lim = lim.withDefaults()
-	limited := &io.LimitedReader{R: r, N: lim.HeaderBytes/16 + 1}
+	limited := &io.LimitedReader{R: r, N: lim.HeaderBytes + 1}
 	p := &jsonParser{dec: json.NewDecoder(limited), lim: lim}
 	p.dec.UseNumber()
 	all, err := p.all()
@@ -55,6 +56,17 @@ type jsonParser struct {
 	dec             *json.Decoder
 	lim             Limits
 	elements, items int
+	held            int64 // bytes of memory accounted against Limits.HeaderBytes
+}
+
+// valueCost is what a jsonValue takes in memory while its attribute is read, in bytes.
+const valueCost = 96
+
+func (p *jsonParser) hold(n int64, t tag.Tag) error {
+	if p.held += n; p.held > p.lim.HeaderBytes {
+		return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonHeaderBytes}
+	}
+	return nil
 }
 
 // bad is the error of JSON that is no DICOM JSON.
@@ -129,7 +141,7 @@ func (p *jsonParser) dataset(t tag.Tag, depth int) (*Dataset, error) {
 	if err := p.open(t, '}'); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(d.elements, func(a, b *Element) int { return int(int64(a.Tag) - int64(b.Tag)) })
+	slices.SortFunc(d.elements, func(a, b *Element) int { return cmp.Compare(a.Tag, b.Tag) })
 	for i := 1; i < len(d.elements); i++ {
 		if e := d.elements[i]; e.Tag == d.elements[i-1].Tag {
 			return nil, p.bad(e.Tag, "the attribute occurs twice")
@@ -147,6 +159,9 @@ func (p *jsonParser) attribute(d *Dataset, key string, depth int) error {
 	t := tag.Tag(n)
 	if p.elements++; p.elements > p.lim.Elements {
 		return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonElements}
+	}
+	if err := p.hold(elementCost, t); err != nil {
+		return err
 	}
 	if err := p.open(t, '{'); err != nil {
 		return err
@@ -169,7 +184,8 @@ func (p *jsonParser) attribute(d *Dataset, key string, depth int) error {
 		return p.bad(t, reason)
 	}
 	d.elements = append(d.elements, e)
-	return nil
+	p.held -= valueCost * int64(len(a.values)) // they are garbage now
+	return p.hold(int64(len(e.Value)), t)
 }
 
 // jsonAttribute is what was read of one attribute; its members may come in any order.
@@ -236,8 +252,8 @@ func (p *jsonParser) values(a *jsonAttribute, depth int) error {
 		return err
 	}
 	for p.dec.More() {
-		if p.items++; p.items > 8*p.lim.Items {
-			return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonItems}
+		if err := p.hold(valueCost, a.tag); err != nil {
+			return err
 		}
 		tok, err := p.token(a.tag)
 		if err != nil {
@@ -256,6 +272,12 @@ func (p *jsonParser) values(a *jsonAttribute, depth int) error {
 				return p.bad(a.tag, "an array inside Value")
 			}
 			v.kind = 'o'
+			if p.items++; p.items > p.lim.Items {
+				return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonItems}
+			}
+			if err := p.hold(itemCost, a.tag); err != nil {
+				return err
+			}
 			if err := p.object(a, &v, depth); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package dicom_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -214,9 +215,30 @@ func TestParseJSONRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := dicom.ParseJSON(strings.NewReader(`[{"00080050":{"vr":"SH","Value":["`+strings.Repeat("x", 1000)+`"]}}]`),
-		dicom.Limits{HeaderBytes: 16 * 500}); err == nil {
-		t.Error("the limit of bytes was ignored")
+}
+
+// TestParseJSONLimits: each limit is enforced, and said to be one.
+func TestParseJSONLimits(t *testing.T) {
+	many := `{"00400275":{"vr":"SQ","Value":[{}` + strings.Repeat(`,{}`, 999) + `]}}`
+	for _, c := range []struct {
+		name, in string
+		lim      dicom.Limits
+		reason   string
+	}{
+		{"bytes", `[{"00080050":{"vr":"SH","Value":["` + strings.Repeat("x", 1000) + `"]}}]`, dicom.Limits{HeaderBytes: 500}, dicom.ReasonHeaderBytes},
+		{"memory", `{"00280010":{"vr":"US","Value":[1` + strings.Repeat(",1", 1000) + `]}}`, dicom.Limits{HeaderBytes: 50_000}, dicom.ReasonHeaderBytes},
+		{"items", many, dicom.Limits{Items: 999}, dicom.ReasonItems},
+		{"elements", `[{"00080050":{"vr":"SH"}},{"00080050":{"vr":"SH"}}]`, dicom.Limits{Elements: 1}, dicom.ReasonElements},
+		{"depth", `{"00400275":{"vr":"SQ","Value":[{"00400275":{"vr":"SQ","Value":[{}]}}]}}`, dicom.Limits{Depth: 1}, dicom.ReasonDepth},
+	} {
+		_, err := dicom.ParseJSON(strings.NewReader(c.in), c.lim)
+		var format *dicom.FormatError
+		if !errors.As(err, &format) || format.Reason != c.reason || !format.Limit() {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.reason)
+		}
+		if _, err := dicom.ParseJSON(strings.NewReader(c.in), dicom.Limits{}); err != nil {
+			t.Errorf("%s: refused without the limit: %v", c.name, err)
+		}
 	}
 }
 
