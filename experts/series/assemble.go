@@ -232,7 +232,7 @@ func prefixed(j *job) []string {
 	return out
 }
 
-// adcMedian is where the median of an ADC map over tissue lies, 1e-6 mm2/s: breast and most other soft tissue has 800
+// The median of an ADC map over tissue lies between these, 1e-6 mm2/s: breast and most other soft tissue has 800
 // to 2200; noise, fat and cysts in the map widen it.
 const adcLeastMedian, adcMostMedian = 300, 4000
 
