@@ -1,6 +1,9 @@
 package lesion
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // bins of the logarithmic histogram; the signal range it spans is 1 : 1000.
 const bins = 128
@@ -91,7 +94,40 @@ func (c *coarse) body(threshold float64) []bool {
 			inside[z*len(outside)+at] = !out
 		}
 	}
-	return inside
+	return c.trimmed(inside)
+}
+
+// trimmed takes off the surface cells that hold less than half of their brightest neighbour's signal: the threshold of
+// air lies far below the skin's signal, so that cells which the skin only touches are above it.
+func (c *coarse) trimmed(inside []bool) []bool {
+	out := slices.Clone(inside)
+	steps := [3]int{1, c.size[0], c.size[0] * c.size[1]}
+	for z := range c.size[2] {
+		for y := range c.size[1] {
+			for x := range c.size[0] {
+				at := c.at(x, y, z)
+				if !inside[at] {
+					continue
+				}
+				surface, brightest := false, float32(0)
+				for a, p := range [3]int{x, y, z} {
+					for _, n := range [2]struct {
+						ok bool
+						at int
+					}{{p > 0, at - steps[a]}, {p < c.size[a]-1, at + steps[a]}} {
+						if n.ok {
+							surface = surface || !inside[n.at]
+							brightest = max(brightest, c.soft[n.at])
+						}
+					}
+				}
+				if surface && c.soft[at] < brightest/2 {
+					out[at] = false
+				}
+			}
+		}
+	}
+	return out
 }
 
 // dilate and erode move a set's surface by one cell along the axes. Beyond the volume lies what lies at its border.

@@ -47,35 +47,48 @@ func Breasts(ctx context.Context, s *experts.Study) ([]experts.Breast, []string,
 	if ch.closed {
 		notes = append(notes, "No cleavage was found between the breasts; the midline was taken from the body's extent.")
 	}
+	sides := [2]experts.Side{experts.Left, experts.Right}
+	var found [2]*experts.Breast
+	var said [2]string
+	var failed [2]error
+	err = experts.EachSlice(ctx, len(sides), func(n int) { found[n], said[n], failed[n] = ch.breast(ctx, pre, sides[n]) })
+	if err = errors.Join(err, failed[0], failed[1]); err != nil {
+		return nil, nil, err
+	}
 	var breasts []experts.Breast
-	for _, side := range [2]experts.Side{experts.Left, experts.Right} {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+	for n, b := range found {
+		if b != nil {
+			breasts = append(breasts, *b)
 		}
-		area := ch.columns(side)
-		if float64(area.count)*c.cellMM[0]*c.cellMM[2] < minBreastMM*minBreastMM/4 {
-			notes = append(notes, fmt.Sprintf("No %s breast was found on the dynamic series.", sideName(side)))
-			continue
+		if said[n] != "" {
+			notes = append(notes, said[n])
 		}
-		m, err := ch.fine(ctx, area)
-		if err != nil {
-			return nil, nil, err
-		}
-		if v := m.VolumeCM3(); v < minBreastCM3 {
-			notes = append(notes, fmt.Sprintf("No %s breast was found on the dynamic series: %.0f cm3 of tissue in front of the chest wall.", sideName(side), v))
-			continue
-		}
-		b := experts.Breast{Side: side, Mask: m}
-		var note string
-		if b.Fibroglandular, note, err = ch.gland(ctx, pre, area, m); err != nil {
-			return nil, nil, err
-		}
-		if note != "" {
-			notes = append(notes, fmt.Sprintf("%s breast: %s", titleName(side), note))
-		}
-		breasts = append(breasts, b)
 	}
 	return breasts, notes, nil
+}
+
+// breast returns one side's breast, or nil with a sentence.
+func (ch *chest) breast(ctx context.Context, pre *volume.Volume, side experts.Side) (*experts.Breast, string, error) {
+	missing := fmt.Sprintf("No %s breast was found on the dynamic series.", sideName(side))
+	area := ch.columns(side)
+	if float64(area.count)*ch.cellMM[0]*ch.cellMM[2] < minBreastMM*minBreastMM/4 {
+		return nil, missing, nil
+	}
+	m, err := ch.fine(ctx, area)
+	if err != nil {
+		return nil, "", err
+	}
+	if m.VolumeCM3() < minBreastCM3 {
+		return nil, missing, nil
+	}
+	gland, note, err := ch.gland(ctx, pre, area, m)
+	if err != nil {
+		return nil, "", err
+	}
+	if note != "" {
+		note = fmt.Sprintf("%s breast: %s", titleName(side), note)
+	}
+	return &experts.Breast{Side: side, Mask: m, Fibroglandular: gland}, note, nil
 }
 
 func sideName(s experts.Side) string {
@@ -148,47 +161,51 @@ func (ch *chest) fine(ctx context.Context, area columns) (*volume.Mask, error) {
 // interpolated skin along y, mm. Calls for different slices of the grid run at the same time.
 func (ch *chest) each(ctx context.Context, area columns, do func(at, x, y, z int, depthMM float64)) error {
 	g := ch.grid
-	nx := ch.size[0]
-	skin := func(x, z int) float64 { return ch.skin[z*nx+x] }
+	front, wall := ch.surfaces(area)
 	return experts.EachSlice(ctx, g.Size[2], func(k int) {
 		for j := range g.Size[1] {
 			for i := range g.Size[0] {
 				v := ch.canonical(i, j, k)
-				x, y, z := v[0]/ch.factor[0], v[1]/ch.factor[1], v[2]/ch.factor[2]
-				if !area.set[z*nx+x] {
+				column := v[2]*ch.n[0] + v[0]
+				y := float32((float64(v[1]) + 0.5) * ch.mm[1])
+				if !(y < wall[column]) { // NaN where no breast is
 					continue
 				}
-				fx := (float64(v[0])+0.5)/float64(ch.factor[0]) - 0.5
-				fz := (float64(v[2])+0.5)/float64(ch.factor[2]) - 0.5
-				depth := (float64(v[1]) + 0.5) * ch.mm[1]
-				wall := ch.wallMM(fx, z)
-				if !(depth < wall) {
-					continue
-				}
-				do(g.Index(i, j, k), x, y, z, depth-between(skin, fx, fz, x, z, nx, ch.size[2]))
+				do(g.Index(i, j, k), v[0]/ch.factor[0], v[1]/ch.factor[1], v[2]/ch.factor[2], float64(y-front[column]))
 			}
 		}
 	})
 }
 
-// between interpolates f, given on whole columns, at (fx, fz); columns without a value (Inf) give way to that of (x, z).
-func between(f func(x, z int) float64, fx, fz float64, x, z, nx, nz int) float64 {
-	x0, z0 := int(math.Floor(fx)), int(math.Floor(fz))
-	sum := 0.0
-	for _, p := range [4]struct {
-		x, z int
-		w    float64
-	}{
-		{x0, z0, (1 - fx + float64(x0)) * (1 - fz + float64(z0))},
-		{x0 + 1, z0, (fx - float64(x0)) * (1 - fz + float64(z0))},
-		{x0, z0 + 1, (1 - fx + float64(x0)) * (fz - float64(z0))},
-		{x0 + 1, z0 + 1, (fx - float64(x0)) * (fz - float64(z0))},
-	} {
-		v := f(min(max(p.x, 0), nx-1), min(max(p.z, 0), nz-1))
-		if math.IsInf(v, 0) {
-			v = f(x, z)
+// surfaces returns skin and wall of the area for every column of voxels [z][x], mm along y, interpolated between cells;
+// NaN outside the area.
+func (ch *chest) surfaces(area columns) (front, wall []float32) {
+	front, wall = make([]float32, ch.n[0]*ch.n[2]), make([]float32, ch.n[0]*ch.n[2])
+	nx, nz := ch.size[0], ch.size[2]
+	for vz := range ch.n[2] {
+		z := vz / ch.factor[2]
+		fz := (float64(vz)+0.5)/float64(ch.factor[2]) - 0.5
+		z0 := int(math.Floor(fz))
+		for vx := range ch.n[0] {
+			at, x := vz*ch.n[0]+vx, vx/ch.factor[0]
+			front[at], wall[at] = float32(math.NaN()), float32(math.NaN())
+			if !area.set[z*nx+x] {
+				continue
+			}
+			fx := (float64(vx)+0.5)/float64(ch.factor[0]) - 0.5
+			x0 := int(math.Floor(fx))
+			sum := 0.0
+			for n := range 4 {
+				cx, cz := x0+n&1, z0+n>>1
+				weight := (1 - math.Abs(fx-float64(cx))) * (1 - math.Abs(fz-float64(cz)))
+				v := ch.skin[min(max(cz, 0), nz-1)*nx+min(max(cx, 0), nx-1)]
+				if math.IsInf(v, 0) {
+					v = ch.skin[z*nx+x]
+				}
+				sum += weight * v
+			}
+			front[at], wall[at] = float32(sum), float32(ch.wallMM(fx, z))
 		}
-		sum += p.w * v
 	}
-	return sum
+	return front, wall
 }

@@ -17,6 +17,9 @@ type crop struct {
 
 func newCrop(g *volume.Grid, b box) *crop {
 	c := &crop{box: b, grid: g}
+	if b.empty() {
+		return c
+	}
 	for a := range 3 {
 		c.n[a] = b.hi[a] - b.lo[a] + 1
 	}

@@ -3,6 +3,7 @@ package lesion
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,12 +17,15 @@ import (
 //
 //  1. Cores are voxels that enhance by MinPE and by Deviations more than the breast's own fibroglandular tissue does:
 //     background enhancement differs tenfold between women and must not be called lesions.
-//  2. Cores grow over 26-connected voxels down to half way to the background (hysteresis); each connected set is a
-//     candidate, its surface where the subtraction falls to half of its height, holes filled.
-//  3. Candidates smaller than a ball of MinDiameterMM, in the skin, or long and thin (vessels) are dropped.
+//  2. Cores grow over 26-connected voxels down to half way to the background (hysteresis). A long set is opened, which
+//     parts lesions from the vessels that lead to them and from one another.
+//  3. A lesion's surface is where the subtraction falls to half of its height; holes are filled.
+//  4. Dropped is what is smaller than a ball of MinDiameterMM, lies in the skin, is long and thin (a vessel), does not
+//     stand out from its surroundings (background), is the nipple, or hugs the chest wall (muscle).
+//  5. A second pass with a third of the Deviations adds what stands out clearly all the same.
 //
 // Suspicion is size x enhancement x wash-out, see suspicion. Enhancement says nothing about malignancy by itself: most
-// candidates of most women are benign.
+// candidates of most women are benign. What enhances no more than the tissue around it is not found.
 func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg Config) ([]*experts.Lesion, []string, error) {
 	cfg, err := cfg.checked()
 	if err != nil {
@@ -42,24 +46,22 @@ func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg
 		return nil, nil, err
 	}
 	ch := newChest(c)
-	depth := ch.depthMM()
-	var all []*candidate
-	var notes []string
-	for _, b := range breasts {
+	finders, found, failed := make([]*finder, len(breasts)), make([][]*candidate, len(breasts)), make([]error, len(breasts))
+	for n, b := range breasts {
 		if b.Mask == nil || !b.Mask.Same(grid) {
 			return nil, nil, fmt.Errorf("%s breast: its mask is not on the dynamic series' grid", sideName(b.Side))
 		}
-		bounds := bounds(b.Mask)
-		if bounds.empty() {
-			continue
-		}
-		f := &finder{cfg: cfg, s: s, early: early, late: late, breast: b, chest: ch, depth: depth,
-			crop: newCrop(grid, bounds.widen(grid, 3*cfg.SmoothMM))}
-		found, err := f.find(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, found...)
+		finders[n] = &finder{cfg: cfg, s: s, early: early, late: late, breast: b, chest: ch,
+			crop: newCrop(grid, bounds(b.Mask).widen(grid, 3*cfg.SmoothMM))}
+	}
+	err = experts.EachSlice(ctx, len(breasts), func(n int) { found[n], failed[n] = finders[n].find(ctx) })
+	if err = errors.Join(append(failed, err)...); err != nil {
+		return nil, nil, err
+	}
+	var all []*candidate
+	var notes []string
+	for n, f := range finders {
+		all = append(all, found[n]...)
 		if f.note != "" {
 			notes = append(notes, f.note)
 		}
@@ -94,20 +96,27 @@ type finder struct {
 	s           *experts.Study
 	early, late int
 	breast      experts.Breast
+	nipple      volume.Vec
+	hasNipple   bool
 	chest       *chest
-	depth       []float32 // of the chest's cells
 
 	base, rise []float32 // smoothed pre-contrast signal and early subtraction
 	pe         []float32 // percent enhancement of the smoothed signals
 	valid      []bool    // in the breast and below the skin
 	back       background
+	taken      []bool // by a candidate
 	note       string
 }
 
 // background is the enhancement of the breast's own tissue, %.
 type background struct{ median, deviation float64 }
 
+// find returns the breast's candidates in the order in which they were found.
 func (f *finder) find(ctx context.Context) ([]*candidate, error) {
+	if f.len() == 0 {
+		return nil, nil
+	}
+	f.nipple, f.hasNipple = Nipple(f.breast)
 	pre, early := f.s.DCE[0].Volume.Data, f.s.DCE[f.early].Volume.Data
 	var err error
 	if f.base, err = f.smoothed(ctx, f.cfg.SmoothMM, func(n int) float32 { return pre[n] }); err != nil {
@@ -119,18 +128,37 @@ func (f *finder) find(ctx context.Context) ([]*candidate, error) {
 	if err = f.enhancement(ctx); err != nil {
 		return nil, err
 	}
-	seed := max(f.cfg.MinPE, f.back.median+f.cfg.Deviations*f.back.deviation)
+	f.taken = make([]bool, f.len())
+	found, err := f.pass(ctx, nil, f.cfg.Deviations, minProminence)
+	if err != nil {
+		return nil, err
+	}
+	return f.pass(ctx, found, f.cfg.Deviations/3, distinctProminence)
+}
+
+// pass adds to found the candidates whose cores lie these deviations above the background.
+func (f *finder) pass(ctx context.Context, found []*candidate, deviations, leastProminence float64) ([]*candidate, error) {
+	seed := max(f.cfg.MinPE, f.back.median+deviations*f.back.deviation)
 	grow := max((seed+f.back.median)/2, f.cfg.MinPE/2)
-	var out []*candidate
 	for _, core := range f.components(float32(seed), float32(grow)) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if c := f.judge(f.outline(core)); c != nil {
-			out = append(out, c)
+		for _, set := range f.lesions(core) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(set, func(at int) bool { return f.taken[at] }) {
+				continue
+			}
+			c := f.judge(set, leastProminence)
+			if c == nil {
+				continue
+			}
+			found = append(found, c)
+			for _, at := range set {
+				f.taken[at] = true
+			}
 		}
 	}
-	return out, nil
+	return found, nil
 }
 
 // enhancement computes percent enhancement, which voxels count, and the background. The denominator is never less than
@@ -178,7 +206,7 @@ func (f *finder) enhancement(ctx context.Context) error {
 func (f *finder) belowSkin(index int) bool {
 	v := f.chest.canonical(f.grid.Voxel(index))
 	x, y, z := v[0]/f.chest.factor[0], v[1]/f.chest.factor[1], v[2]/f.chest.factor[2]
-	return float64(f.depth[f.chest.at(x, y, z)]) > f.cfg.SkinMM
+	return float64(f.chest.depth[f.chest.at(x, y, z)]) > f.cfg.SkinMM
 }
 
 // components returns the 26-connected sets of valid voxels at or above grow that hold at least one at or above seed.

@@ -91,7 +91,6 @@ func (ch *chest) gland(ctx context.Context, pre *volume.Volume, area columns, br
 
 // deepCells returns the cells of the area's breast below the skin, and which of them belong to the layer of fat.
 func (ch *chest) deepCells(area columns) (cells []int, shell []bool) {
-	depth := ch.depthMM()
 	for z := range ch.size[2] {
 		for x := range ch.size[0] {
 			if !area.set[z*ch.size[0]+x] {
@@ -104,7 +103,7 @@ func (ch *chest) deepCells(area columns) (cells []int, shell []bool) {
 				if toWall <= 0 {
 					break
 				}
-				if d := float64(depth[at]); d > skinMM {
+				if d := float64(ch.depth[at]); d > skinMM {
 					cells = append(cells, at)
 					shell = append(shell, d > fromShellMM && d <= shellMM && toWall > offWallMM)
 				}
@@ -112,61 +111,6 @@ func (ch *chest) deepCells(area columns) (cells []int, shell []bool) {
 		}
 	}
 	return cells, shell
-}
-
-// depthMM returns the distance of each cell inside the body to the outside, mm, up to a little over shellMM: paths over
-// faces, edges and corners (chamfer distance; Borgefors, CVGIP 1986;34:344).
-func (ch *chest) depthMM() []float32 {
-	out := make([]float32, ch.len())
-	const far = 1e6
-	for at, in := range ch.inside {
-		if in {
-			out[at] = far
-		}
-	}
-	type step struct {
-		d  [3]int
-		mm float32
-	}
-	var steps []step // the 13 neighbours that precede a cell in memory
-	for dz := -1; dz <= 0; dz++ {
-		for dy := -1; dy <= 1; dy++ {
-			for dx := -1; dx <= 1; dx++ {
-				if dz < 0 || dy < 0 || dy == 0 && dx < 0 {
-					v := stepMM([3]int{dx, dy, dz}, ch.cellMM)
-					steps = append(steps, step{[3]int{dx, dy, dz}, float32(v.Norm())})
-				}
-			}
-		}
-	}
-	relax := func(x, y, z, sign int) {
-		at := ch.at(x, y, z)
-		if out[at] == 0 {
-			return
-		}
-		for _, s := range steps {
-			nx, ny, nz := x+sign*s.d[0], y+sign*s.d[1], z+sign*s.d[2]
-			if nx < 0 || ny < 0 || nz < 0 || nx >= ch.size[0] || ny >= ch.size[1] || nz >= ch.size[2] {
-				continue
-			}
-			out[at] = min(out[at], out[ch.at(nx, ny, nz)]+s.mm)
-		}
-	}
-	for z := range ch.size[2] {
-		for y := range ch.size[1] {
-			for x := range ch.size[0] {
-				relax(x, y, z, 1)
-			}
-		}
-	}
-	for z := ch.size[2] - 1; z >= 0; z-- {
-		for y := ch.size[1] - 1; y >= 0; y-- {
-			for x := ch.size[0] - 1; x >= 0; x-- {
-				relax(x, y, z, -1)
-			}
-		}
-	}
-	return out
 }
 
 // split returns Otsu's threshold between two classes of values and whether they are apart.
@@ -204,61 +148,4 @@ func split(values []float64) (threshold float64, ok bool) {
 	m1, m2 := s[at]/n[at], (s[bins]-s[at])/(n[bins]-n[at])
 	within := (q[bins] - n[at]*m1*m1 - (n[bins]-n[at])*m2*m2) / n[bins]
 	return low + float64(at)*width, (m2-m1)*(m2-m1) > leastGap*leastGap*within
-}
-
-// sensitivity estimates ln of the coil's sensitivity at the cells from the fat among them: the mean of ln signal, smoothed
-// over biasMM by normalised convolution (Knutsson and Westin, CVPR 1993) and centred.
-func (ch *chest) sensitivity(cells []int, bias []float64, fat func(n int) bool) {
-	sum, weight := make([]float32, ch.len()), make([]float32, ch.len())
-	for n, at := range cells {
-		if fat(n) {
-			sum[at], weight[at] = float32(math.Log(max(float64(ch.value[at]), 1e-6))), 1
-		}
-	}
-	ch.blur(sum, biasMM)
-	ch.blur(weight, biasMM)
-	mean := 0.0
-	for n, at := range cells {
-		if weight[at] > 1e-4 {
-			bias[n] = float64(sum[at] / weight[at])
-		}
-		mean += bias[n] / float64(len(cells))
-	}
-	for n := range bias {
-		bias[n] -= mean
-	}
-}
-
-// blur smooths v in place along the three axes by three running means each, which is close to a Gaussian whose standard
-// deviation is sigmaMM.
-func (ch *chest) blur(v []float32, sigmaMM float64) {
-	steps := [3]int{1, ch.size[0], ch.size[0] * ch.size[1]}
-	for a := range 3 {
-		n := ch.size[a]
-		half := int(math.Round(sigmaMM / ch.cellMM[a])) // three boxes of width 2h+1 have the variance h(h+1)
-		if half == 0 || n == 1 {
-			continue
-		}
-		line, sums := make([]float64, n), make([]float64, n+1)
-		for start := range v {
-			if start/steps[a]%n != 0 {
-				continue
-			}
-			for p := range n {
-				line[p] = float64(v[start+p*steps[a]])
-			}
-			for range 3 {
-				for p := range n {
-					sums[p+1] = sums[p] + line[p]
-				}
-				for p := range n {
-					from, to := max(p-half, 0), min(p+half+1, n)
-					line[p] = (sums[to] - sums[from]) / float64(to-from)
-				}
-			}
-			for p := range n {
-				v[start+p*steps[a]] = float32(line[p])
-			}
-		}
-	}
 }

@@ -30,6 +30,9 @@ func (b *box) join(o box) {
 
 // widen grows b by marginMM on all sides, within the grid.
 func (b box) widen(g *volume.Grid, marginMM float64) box {
+	if b.empty() {
+		return b
+	}
 	for a := range 3 {
 		n := int(math.Ceil(marginMM / g.SpacingMM[a]))
 		b.lo[a], b.hi[a] = max(b.lo[a]-n, 0), min(b.hi[a]+n, g.Size[a]-1)

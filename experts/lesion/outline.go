@@ -1,16 +1,115 @@
 package lesion
 
-import (
-	"math"
-	"slices"
+// vesselRadiusMM is the least distance from the surface that the middle of a lesion has which hangs on a vessel: the
+// breast's vessels are up to 3 mm wide, half a voxel more as they are drawn.
+const vesselRadiusMM = 2.0
 
-	"mome/experts/volume"
-)
+// lesions returns the outlines in a connected set of enhancing voxels. A compact set holds one. A long one is a vessel,
+// or lesions that vessels or enhancing tissue connect: it is opened by a ball of vesselRadiusMM, and what remains are
+// pieces of their own. A piece that still runs out into its surroundings is outlined at a higher level.
+func (f *finder) lesions(set []int) [][]int {
+	pieces := [][]int{set}
+	if !f.compact(set) {
+		pieces = f.opened(set, vesselRadiusMM)
+	}
+	var out [][]int
+	for _, piece := range pieces {
+		for _, share := range [3]float32{0.5, 0.65, 0.8} {
+			if found := f.outline(piece, share); f.compact(found) {
+				out = append(out, found)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// compact reports whether a set is less than MaxElongation times as long as the largest ball in it.
+func (f *finder) compact(set []int) bool {
+	return f.lengthMM(set) <= f.cfg.MaxElongation*f.core(set)
+}
+
+// opened returns the connected parts of the set that lie farther than radiusMM from its outside, each grown back by that
+// distance within the set.
+func (f *finder) opened(set []int, radiusMM float64) [][]int {
+	depth := f.depthIn(set)
+	deep := map[int]bool{}
+	for n, at := range set {
+		if float64(depth[n]) > radiusMM {
+			deep[at] = true
+		}
+	}
+	in := make(map[int]bool, len(set))
+	for _, at := range set {
+		in[at] = true
+	}
+	var out [][]int
+	for _, seed := range set {
+		if !deep[seed] {
+			continue
+		}
+		delete(deep, seed)
+		part := []int{seed}
+		for n := 0; n < len(part); n++ {
+			f.neighbours(part[n], func(to int) {
+				if deep[to] {
+					delete(deep, to)
+					part = append(part, to)
+				}
+			})
+		}
+		var back []int
+		for _, at := range f.grown(part, radiusMM) {
+			if in[at] {
+				back = append(back, at)
+			}
+		}
+		out = append(out, back)
+	}
+	return out
+}
+
+// depthIn returns the distance of each voxel of the set from the set's surface, mm.
+func (f *finder) depthIn(set []int) []float32 {
+	b := emptyBox()
+	for _, at := range set {
+		b.add(f.voxel(at))
+	}
+	var n [3]int
+	for a := range 3 {
+		n[a] = b.hi[a] - b.lo[a] + 3
+	}
+	place := func(at int) int {
+		i, j, k := f.voxel(at)
+		return ((k-b.lo[2]+1)*n[1]+j-b.lo[1]+1)*n[0] + i - b.lo[0] + 1
+	}
+	in := make([]bool, n[0]*n[1]*n[2])
+	for _, at := range set {
+		in[place(at)] = true
+	}
+	distance := chamfer(in, n, f.grid.SpacingMM)
+	out := make([]float32, len(set))
+	// The distance runs to the centre of the first voxel outside, half a voxel beyond the surface.
+	half := float32(f.grid.SpacingMM[0]+f.grid.SpacingMM[1]+f.grid.SpacingMM[2]) / 6
+	for m, at := range set {
+		out[m] = distance[place(at)] - half
+	}
+	return out
+}
+
+// core returns the diameter of the largest ball that fits into the set, mm.
+func (f *finder) core(set []int) float64 {
+	deepest := float32(0)
+	for _, d := range f.depthIn(set) {
+		deepest = max(deepest, d)
+	}
+	return 2 * float64(deepest)
+}
 
 // outline returns the lesion around a core: the voxels connected to the core's brightest where the subtraction exceeds
-// half way between its surroundings and its height (the place of an edge that smoothing and partial volume do not move),
-// at most reachMM beyond the core, holes filled.
-func (f *finder) outline(core []int) []int {
+// a share of the way from its surroundings to its height, at most reachMM beyond the core, holes filled. The share of
+// one half is the place of an edge that smoothing and partial volume do not move.
+func (f *finder) outline(core []int, share float32) []int {
 	const reachMM = 3.0
 	rises := make([]float32, len(core))
 	peak := core[0]
@@ -33,7 +132,7 @@ func (f *finder) outline(core []int) []int {
 		}
 	}
 	ground := percentile(around, 0.25)
-	level := ground + (height-ground)/2
+	level := ground + (height-ground)*share
 	allowed := make(map[int]bool, len(near))
 	for _, at := range near {
 		allowed[at] = f.rise[at] >= level
@@ -127,100 +226,4 @@ func (f *finder) filled(set []int) []int {
 		}
 	}
 	return out
-}
-
-// judge turns a set into a candidate, or nil where it is too small or a vessel.
-func (f *finder) judge(set []int) *candidate {
-	volumeMM3 := float64(len(set)) * f.grid.VoxelMM3()
-	d := f.cfg.MinDiameterMM
-	if volumeMM3 < math.Pi/6*d*d*d {
-		return nil
-	}
-	long, thick := f.extent(set)
-	if long > f.cfg.MaxElongation*thick && thick < f.cfg.VesselMM {
-		return nil
-	}
-	c := &candidate{voxels: make([]int, len(set)), suspicion: f.suspicion(set, volumeMM3)}
-	for n, at := range set {
-		c.voxels[n] = f.index(at)
-	}
-	slices.Sort(c.voxels)
-	return c
-}
-
-// extent returns the set's length along its main axis and the diameter of the ellipse across it that has the same second
-// moments, mm (a ball's axes are its diameter: sqrt(20 variance); an ellipsoid's likewise).
-func (f *finder) extent(set []int) (longMM, thickMM float64) {
-	points := make([]volume.Vec, len(set))
-	var mean volume.Vec
-	for n, at := range set {
-		i, j, k := f.voxel(at)
-		points[n] = stepMM([3]int{i, j, k}, f.grid.SpacingMM)
-		mean = mean.Add(points[n].Scale(1 / float64(len(set))))
-	}
-	var cov [3][3]float64
-	for _, p := range points {
-		d := p.Sub(mean)
-		for a := range 3 {
-			for b := range 3 {
-				cov[a][b] += d[a] * d[b] / float64(len(set))
-			}
-		}
-	}
-	for a := range 3 { // the extent of the voxels themselves
-		cov[a][a] += f.grid.SpacingMM[a] * f.grid.SpacingMM[a] / 12
-	}
-	e := eigenvalues(cov)
-	return math.Sqrt(20 * e[0]), math.Sqrt(20 * math.Sqrt(max(e[1]*e[2], 0)))
-}
-
-// eigenvalues returns those of a symmetric matrix, largest first (closed form: Smith, Comm ACM 1961;4:168).
-func eigenvalues(m [3][3]float64) [3]float64 {
-	q := (m[0][0] + m[1][1] + m[2][2]) / 3
-	off := m[0][1]*m[0][1] + m[0][2]*m[0][2] + m[1][2]*m[1][2]
-	p2 := 2 * off
-	for a := range 3 {
-		p2 += (m[a][a] - q) * (m[a][a] - q)
-	}
-	p := math.Sqrt(p2 / 6)
-	if p == 0 {
-		return [3]float64{q, q, q}
-	}
-	b := m
-	for a := range 3 {
-		b[a][a] -= q
-		for c := range 3 {
-			b[a][c] /= p
-		}
-	}
-	for a := range 3 {
-		b[a][a] = (m[a][a] - q) / p
-	}
-	det := b[0][0]*(b[1][1]*b[2][2]-b[1][2]*b[2][1]) - b[0][1]*(b[1][0]*b[2][2]-b[1][2]*b[2][0]) +
-		b[0][2]*(b[1][0]*b[2][1]-b[1][1]*b[2][0])
-	phi := math.Acos(min(max(det/2, -1), 1)) / 3
-	first, last := q+2*p*math.Cos(phi), q+2*p*math.Cos(phi+2*math.Pi/3)
-	return [3]float64{first, 3*q - first - last, last}
-}
-
-// suspicion orders candidates: diameter of the ball of equal volume (at most 30 mm: beyond, size tells nothing more) x
-// mean enhancement (at most 300 %) x a factor from 1/2 (signal still rises by a third) over 1 (plateau) to 3/2 (falls by a third).
-func (f *finder) suspicion(set []int, volumeMM3 float64) float64 {
-	var pre, early, late float64
-	for _, at := range set {
-		n := f.index(at)
-		pre += float64(f.s.DCE[0].Volume.Data[n])
-		early += float64(f.s.DCE[f.early].Volume.Data[n])
-		if f.late >= 0 {
-			late += float64(f.s.DCE[f.late].Volume.Data[n])
-		}
-	}
-	if pre <= 0 || early <= 0 {
-		return 0
-	}
-	washout := 1.0
-	if f.late >= 0 {
-		washout = 1 - 1.5*min(max((late-early)/early, -1.0/3), 1.0/3)
-	}
-	return min(math.Cbrt(6*volumeMM3/math.Pi), 30) * min(max((early-pre)/pre, 0), 3) * washout
 }

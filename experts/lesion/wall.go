@@ -29,6 +29,7 @@ const (
 type chest struct {
 	*coarse
 	inside  []bool    // cells of the body
+	depth   []float32 // of each cell below the body's surface, mm
 	skin    []float64 // [z][x]: the first body surface from the front, +Inf where there is none
 	midline float64   // column, fractional; may lie outside
 	closed  bool      // no cleavage was found
@@ -40,15 +41,16 @@ type chest struct {
 func newChest(c *coarse) *chest {
 	threshold := airThreshold(c.soft)
 	ch := &chest{coarse: c, inside: c.body(threshold)}
-	ch.findSkin(threshold)
+	ch.depth = chamfer(ch.inside, ch.size, ch.cellMM)
+	ch.findSkin()
 	ch.findMidline()
 	ch.findSternum()
 	ch.findWidth()
 	return ch
 }
 
-// findSkin sets the first body surface of each column, between cells where the signal crosses the threshold.
-func (ch *chest) findSkin(threshold float64) {
+// findSkin sets the first body surface of each column, between cells where the signal crosses half of the skin's.
+func (ch *chest) findSkin() {
 	ch.skin = make([]float64, ch.size[0]*ch.size[2])
 	for z := range ch.size[2] {
 		for x := range ch.size[0] {
@@ -60,8 +62,12 @@ func (ch *chest) findSkin(threshold float64) {
 				}
 				s = float64(y) * ch.cellMM[1]
 				if y > 0 {
+					skin := ch.soft[at]
+					for n := 1; n <= 2 && y+n < ch.size[1]; n++ {
+						skin = max(skin, ch.soft[at+n*ch.size[0]])
+					}
 					air, body := float64(ch.soft[at-ch.size[0]]), float64(ch.soft[at])
-					if part := (threshold - air) / (body - air); part >= 0 && part <= 1 {
+					if part := (float64(skin)/2 - air) / (body - air); part >= 0 && part <= 1 {
 						s = (float64(y) - 0.5 + part) * ch.cellMM[1]
 					}
 				}
