@@ -50,6 +50,16 @@ func Frames(f *dicom.File) (*FrameSet, error) {
 	return s, s.native()
 }
 
+// On returns the same frames, read from another opening of the same file: where the frames lie is found once and used
+// often. Deflated files have no such place: for them body holds the inflated data set.
+func (s *FrameSet) On(body io.ReaderAt) *FrameSet {
+	f := *s.file
+	f.Body = body
+	c := *s
+	c.file = &f
+	return &c
+}
+
 // Count returns the number of frames.
 func (s *FrameSet) Count() int { return s.count }
 

@@ -110,6 +110,19 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+func TestFramesOfAnotherOpening(t *testing.T) {
+	f := encapsulated(2, nil, "one", "two")
+	frames, err := pixel.Frames(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := f.Body
+	f.Body = nil // closed, as it were
+	if got, err := frames.On(body).Frame(1); err != nil || string(got) != "two" {
+		t.Errorf("frame 2 = %q, %v, want two", got, err)
+	}
+}
+
 func TestFramesRefuse(t *testing.T) {
 	huge := native(65535, 65535, 64, 1<<30, []byte("abcd"))
 	frames := func(text string) *dicom.File {
