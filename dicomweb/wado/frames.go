@@ -30,15 +30,11 @@ func (s *Service) Frames(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 	if err != nil {
 		return err
 	}
-	o, f, err := s.scan(r.Context(), i)
+	o, f, frames, err := s.frames(r.Context(), i)
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	frames, err := pixel.Frames(f)
-	if err != nil {
-		return err
-	}
 	for _, n := range list {
 		if n > frames.Count() {
 			return dicomweb.Errorf(dicomweb.NotFound, "frame %d does not exist: the object has %d", n, frames.Count())

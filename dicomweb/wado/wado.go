@@ -37,7 +37,10 @@ type Config struct {
 }
 
 // Service answers retrievals. It is safe for concurrent use.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg   Config
+	known frameCache
+}
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
