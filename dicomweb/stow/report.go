@@ -66,7 +66,9 @@ func (r *result) format(err *dicom.FormatError, partType string) {
 		if partType != "" && !strings.HasPrefix(strings.ToLower(partType), "application/dicom") {
 			r.comment += ", but " + printable(partType)
 		}
-	case err.Tag.Keyword() != "":
+	case err.Reason == dicom.ReasonMismatch:
+		r.comment = "File Meta Information and data set name different objects"
+	case err.Tag.Keyword() != "" && len(err.Tag.Keyword()+err.Reason) <= 62:
 		r.comment = err.Tag.Keyword() + ": " + err.Reason
 	}
 }
@@ -206,7 +208,8 @@ func (r *result) item() object {
 	return item
 }
 
-// printable returns at most 64 characters of s that are safe in a text value and a message.
+// printable returns at most 64 characters of s, whole words where it has any, that are safe in a text value and a
+// message.
 func printable(s string) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' || c == '\\' {
@@ -214,5 +217,11 @@ func printable(s string) string {
 		}
 		return c
 	}, s)
-	return s[:min(len(s), 64)]
+	if len(s) <= 64 {
+		return s
+	}
+	if space := strings.LastIndexByte(s[:65], ' '); space > 0 {
+		return s[:space]
+	}
+	return s[:64]
 }
