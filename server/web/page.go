@@ -95,7 +95,10 @@ func (d *pageData) add(list []jobs.Status, now time.Time) {
 	}
 }
 
-func metadataLink(ref dicomweb.Ref) string { return prefix[1:] + "/" + ref.Path() + "/metadata" }
+// metadataLink asks for a type that browsers show; DICOM JSON they would save to a file.
+func metadataLink(ref dicomweb.Ref) string {
+	return prefix[1:] + "/" + ref.Path() + "/metadata?accept=application/json"
+}
 
 // link adds what a browser can show of each result: its metadata.
 func (j *pageJob) link(what string, refs []dicomweb.Ref) {

@@ -53,7 +53,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"Node &lt;7&gt;", "phantom 1", "0.1.0", n.dicom + "/studies", "<dt>Instances</dt><dd>2</dd>", "<dt>Studies</dt><dd>1</dd>",
 		`http-equiv="refresh"`, `value="42"`, "registration, 42 %", "(attempt 2)", "no DCE series &lt;b&gt;", "2 findings", "3 s ago", "2 h 0 min ago", "2 days ago",
-		`href="dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1/metadata">report<`, ">segmentation<", `href="dicom-web/studies/1.2.1/metadata"`,
+		`href="dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1/metadata?accept=application/json">report<`, ">segmentation<", `href="dicom-web/studies/1.2.1/metadata?accept=application/json"`,
 		"Not for clinical use", `name="viewport"`,
 	} {
 		if !strings.Contains(page, want) {

@@ -1,0 +1,120 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"mome/dicomweb/archive"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/server/web"
+)
+
+// benchNode is a node over HTTP that holds a series of n images of 416 x 416 pixels of 16 bits, as breast MRI has them.
+func benchNode(b *testing.B, n int) string {
+	b.Helper()
+	a, err := archive.Open(context.Background(), archive.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	for i := range n {
+		if _, err := a.Put(context.Background(), strings.NewReader(benchImage(b, i+1)), archive.PutOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, err := web.New(web.Config{Archive: a})
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	b.Cleanup(server.Close)
+	return server.URL + "/dicom-web"
+}
+
+func benchImage(b *testing.B, number int) string {
+	b.Helper()
+	d := object{number: number}.dataset()
+	d.Set(tag.Rows, 416)
+	d.Set(tag.Columns, 416)
+	d.Set(tag.NumberOfFrames, 1)
+	d.SetVR(tag.PixelData, dicom.OW, make([]byte, 416*416*2))
+	var out strings.Builder
+	if err := dicom.Write(&out, d, "1.2.840.10008.1.2.1"); err != nil {
+		b.Fatal(err)
+	}
+	return out.String()
+}
+
+func benchGet(b *testing.B, url, accept string) {
+	b.Helper()
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			req, _ := http.NewRequest("GET", url, nil)
+			req.Header.Set("Accept", accept)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			n, err := io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != 200 {
+				b.Errorf("%s: %s after %d bytes, %v", url, resp.Status, n, err)
+				return
+			}
+			b.SetBytes(n)
+		}
+	})
+}
+
+func BenchmarkFrame(b *testing.B) {
+	benchGet(b, benchNode(b, 1)+instance+".1/frames/1", "multipart/related; type=application/octet-stream; transfer-syntax=*")
+}
+
+func BenchmarkInstance(b *testing.B) {
+	benchGet(b, benchNode(b, 1)+instance+".1", `multipart/related; type="application/dicom"`)
+}
+
+func BenchmarkSeriesMetadata(b *testing.B) {
+	benchGet(b, benchNode(b, 150)+"/studies/"+study+"/series/"+series+"/metadata", "application/dicom+json")
+}
+
+func BenchmarkSearchInstances(b *testing.B) {
+	benchGet(b, benchNode(b, 150)+"/studies/"+study+"/series/"+series+"/instances", "application/dicom+json")
+}
+
+func BenchmarkStore(b *testing.B) {
+	url := benchNode(b, 0) + "/studies"
+	image := benchImage(b, 1)
+	uid := series + ".1"
+	var n atomic.Int64
+	b.SetBytes(int64(len(image)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			// another SOP Instance UID of the same length for each
+			other := fmt.Sprintf("%s%0*d", "1.2.9", len(uid)-5, n.Add(1))
+			resp, err := http.Post(url, "application/dicom", strings.NewReader(strings.ReplaceAll(image, uid+"\x00", other+"\x00")))
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode != 200 {
+				b.Errorf("store: %s", resp.Status)
+				return
+			}
+		}
+	})
+}
