@@ -83,7 +83,7 @@ func (d *dynamic) warning(best *dynamic) []string {
 	case len(d.moments) > 1 && parallel && apart:
 		return []string{fmt.Sprintf("series %d is another dynamic series of slices beside the one that was read, such as the other breast: it was not read", number)}
 	case len(d.moments) == 1 && parallel && number < best.parts[0].series.number && a.plane.Columns == b.plane.Columns && a.plane.Rows == b.plane.Rows &&
-		2*shared(mine, theirs) > len(mine):
+		2*shared(mine, theirs) > len(mine) && closeTo(a.sequence.trMS, b.sequence.trMS, 0.1) && closeTo(a.sequence.teMS, b.sequence.teMS, 0.1):
 		return []string{fmt.Sprintf("series %d precedes the dynamic series and has its slices, but %s; if it is the pre-contrast phase, the first phase that was read is not", number, unlike(d, best))}
 	}
 	return nil
