@@ -3,6 +3,7 @@ package dicom
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -35,6 +36,9 @@ func Write(w io.Writer, ds *Dataset, transferSyntax string) error {
 	return err
 }
 
+// errGoDicom stands for go-dicom's own errors, which may hold a value.
+var errGoDicom = errors.New("go-dicom refused it")
+
 func marshal(ds *Dataset, transferSyntax string) (b []byte, err error) {
 	syn, err := syntaxOf(transferSyntax)
 	if err != nil {
@@ -43,10 +47,9 @@ func marshal(ds *Dataset, transferSyntax string) (b []byte, err error) {
 	if syn.encapsulated || syn.deflated || syn.order != binary.LittleEndian {
 		return nil, fmt.Errorf("transfer syntax %s cannot be written", transferSyntax)
 	}
-	// go-dicom panics on what it does not expect.
 	defer func() {
-		if r := recover(); r != nil {
-			b, err = nil, fmt.Errorf("go-dicom: %v", r)
+		if r := recover(); r != nil { // go-dicom asserts by panicking; what it says could hold a value
+			b, err = nil, fmt.Errorf("go-dicom panicked")
 		}
 	}()
 	if ds, err = utf8Dataset(ds); err != nil {
@@ -64,8 +67,8 @@ func marshal(ds *Dataset, transferSyntax string) (b []byte, err error) {
 	if err := wr.dataset(ds); err != nil {
 		return nil, err
 	}
-	if err := enc.Error(); err != nil {
-		return nil, err
+	if enc.Error() != nil {
+		return nil, errGoDicom
 	}
 	return buf.Bytes(), verify(buf.Bytes(), ds, transferSyntax)
 }
@@ -116,6 +119,8 @@ func (w writer) element(e *Element) error {
 		return fmt.Errorf("an encapsulated value cannot be written")
 	case e.Deferred():
 		return fmt.Errorf("the value was left in a file")
+	case e.BulkDataURI != "":
+		return fmt.Errorf("the value is elsewhere, at its BulkDataURI")
 	case e.VR == SQ:
 		return w.sequence(e)
 	}
@@ -130,7 +135,10 @@ func (w writer) element(e *Element) error {
 	}
 	if g := goElement(e); g != nil {
 		godicom.WriteElement(w.enc, g)
-		return w.enc.Error()
+		if w.enc.Error() != nil {
+			return errGoDicom
+		}
+		return nil
 	}
 	w.raw(e)
 	return nil

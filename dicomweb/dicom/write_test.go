@@ -2,6 +2,7 @@ package dicom_test
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 
 	"mome/dicomweb/dicom"
@@ -133,6 +134,12 @@ func TestWriteRefuses(t *testing.T) {
 		{"deferred value", func(d *dicom.Dataset) {
 			d.Put(&dicom.Element{Tag: tag.PixelData, VR: dicom.OW, Span: dicom.Span{Offset: 1, Length: 2}})
 		}, uid.ExplicitVRLittleEndian},
+		{"a value elsewhere", func(d *dicom.Dataset) {
+			d.Put(&dicom.Element{Tag: tag.PixelData, VR: dicom.OW, BulkDataURI: "../bulkdata"})
+		}, uid.ExplicitVRLittleEndian},
+		{"encapsulated", func(d *dicom.Dataset) {
+			d.Put(&dicom.Element{Tag: tag.PixelData, VR: dicom.OB, Fragments: []dicom.Span{{}}})
+		}, uid.ExplicitVRLittleEndian},
 		{"big endian", func(d *dicom.Dataset) {}, "1.2.840.10008.1.2.2"},
 		{"deflated", func(d *dicom.Dataset) {}, uid.DeflatedExplicitVRLittleEndian},
 		{"JPEG", func(d *dicom.Dataset) {}, uid.JPEGBaseline8Bit},
@@ -178,4 +185,28 @@ func TestWriteCharacterSet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConcurrent: go-dicom's dictionaries are package state; many objects at once must not disturb each other.
+func TestConcurrent(t *testing.T) {
+	want := write(t, everyVR(), uid.ExplicitVRLittleEndian)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			var buf bytes.Buffer
+			if err := dicom.Write(&buf, everyVR(), uid.ExplicitVRLittleEndian); err != nil || !bytes.Equal(buf.Bytes(), want) {
+				t.Errorf("%d bytes, %v, want %d", buf.Len(), err, len(want))
+				return
+			}
+			f, err := dicom.Scan(bytes.NewReader(buf.Bytes()), int64(buf.Len()), dicom.Limits{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := dicom.Header(f); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }
