@@ -18,7 +18,7 @@ import (
 // Add enters e, in place of an entry under the same SOP Instance UID. Unless the same bytes were entered before, a
 // source advances its study's revision.
 func (x *Index) Add(ctx context.Context, e *index.Entry) error {
-	return x.Update(ctx, func(tx *sql.Tx) error {
+	return x.edit(ctx, func(tx change) error {
 		var sha256 string
 		var id int64
 		err := tx.QueryRow(`SELECT id, sha256 FROM instance WHERE uid = ?`, e.Ref.Instance).Scan(&id, &sha256)
@@ -52,7 +52,7 @@ func (x *Index) filled() []tables {
 }
 
 // advance adds n to the study's revision.
-func advance(tx *sql.Tx, study string, n int64, at time.Time) error {
+func advance(tx change, study string, n int64, at time.Time) error {
 	_, err := tx.Exec(`INSERT INTO state (study, revision, changed) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET revision = revision + excluded.revision, changed = excluded.changed`,
 		study, n, at.UnixMicro())
@@ -60,7 +60,7 @@ func advance(tx *sql.Tx, study string, n int64, at time.Time) error {
 }
 
 // insert enters e into t, which has no row under its UID.
-func insert(tx *sql.Tx, t tables, e *index.Entry) error {
+func insert(tx change, t tables, e *index.Entry) error {
 	study, err := putStudy(tx, t, e)
 	if err != nil {
 		return fmt.Errorf("study: %w", err)
@@ -119,7 +119,7 @@ func values(l query.Level, ds *dicom.Dataset) []any {
 }
 
 // putStudy returns the row of e's study, made or completed by what e says.
-func putStudy(tx *sql.Tx, t tables, e *index.Entry) (id int64, err error) {
+func putStudy(tx change, t tables, e *index.Entry) (id int64, err error) {
 	var modalities string
 	var blob []byte
 	err = tx.QueryRow(`SELECT id, modalities, attributes FROM `+t.study+` WHERE uid = ?`, e.Ref.Study).Scan(&id, &modalities, &blob)
@@ -164,7 +164,7 @@ func with(list, modality string) string {
 }
 
 // putSeries returns the row of e's series, made or completed by what e says; added is 1 when it is new.
-func putSeries(tx *sql.Tx, t tables, study int64, e *index.Entry) (id int64, added int, err error) {
+func putSeries(tx change, t tables, study int64, e *index.Entry) (id int64, added int, err error) {
 	var blob []byte
 	err = tx.QueryRow(`SELECT id, attributes FROM `+t.series+` WHERE study = ? AND uid = ?`, study, e.Ref.Series).Scan(&id, &blob)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -66,7 +66,7 @@ func (b *builder) add(e *index.Entry) error {
 func (b *builder) flush() error {
 	held := b.held
 	b.held, b.size = nil, 0
-	return b.x.Update(b.ctx, func(tx *sql.Tx) error {
+	return b.x.edit(b.ctx, func(tx change) error {
 		for _, e := range held {
 			var id int64
 			err := tx.QueryRow(`SELECT id FROM new_instance WHERE uid = ?`, e.Ref.Instance).Scan(&id)

@@ -13,7 +13,7 @@ import (
 
 // Remove takes instances out by their SOP Instance UIDs; one that is not there is no error.
 func (x *Index) Remove(ctx context.Context, instanceUIDs ...string) error {
-	return x.Update(ctx, func(tx *sql.Tx) error {
+	return x.edit(ctx, func(tx change) error {
 		for _, t := range x.filled() {
 			if err := remove(tx, t, instanceUIDs); err != nil {
 				return err
@@ -23,8 +23,13 @@ func (x *Index) Remove(ctx context.Context, instanceUIDs ...string) error {
 	})
 }
 
+// querier is a transaction.
+type querier interface {
+	Query(text string, args ...any) (*sql.Rows, error)
+}
+
 // collect returns a query's only column.
-func collect[T any](tx *sql.Tx, text string, args ...any) ([]T, error) {
+func collect[T any](tx querier, text string, args ...any) ([]T, error) {
 	rows, err := tx.Query(text, args...)
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func collect[T any](tx *sql.Tx, text string, args ...any) ([]T, error) {
 }
 
 // remove takes instances out of t. What their series and studies say is then what the instances left say.
-func remove(tx *sql.Tx, t tables, uids []string) error {
+func remove(tx change, t tables, uids []string) error {
 	series, studies := map[int64]bool{}, map[int64]bool{}
 	for _, uid := range uids {
 		var id, inSeries, inStudy int64
@@ -77,7 +82,7 @@ func remove(tx *sql.Tx, t tables, uids []string) error {
 	return nil
 }
 
-func recountSeries(tx *sql.Tx, t tables, id int64) error {
+func recountSeries(tx change, t tables, id int64) error {
 	said, n, err := merged(tx, query.Series, `SELECT h.body FROM `+t.instance+` i JOIN `+t.header+` h ON h.instance = i.id
 		WHERE i.series = ? ORDER BY i.received, i.uid`, id)
 	if err != nil {
@@ -92,7 +97,7 @@ func recountSeries(tx *sql.Tx, t tables, id int64) error {
 	return err
 }
 
-func recountStudy(tx *sql.Tx, t tables, id int64) error {
+func recountStudy(tx change, t tables, id int64) error {
 	said, n, err := merged(tx, query.Study, `SELECT h.body FROM `+t.series+` e JOIN `+t.instance+` i ON i.series = e.id
 		JOIN `+t.header+` h ON h.instance = i.id WHERE e.study = ? ORDER BY i.received, i.uid`, id)
 	if err != nil {
@@ -121,7 +126,7 @@ func recountStudy(tx *sql.Tx, t tables, id int64) error {
 }
 
 // merged returns what the headers that a query lists say at level l, and how many there are.
-func merged(tx *sql.Tx, l query.Level, text string, args ...any) (*dicom.Dataset, int, error) {
+func merged(tx change, l query.Level, text string, args ...any) (*dicom.Dataset, int, error) {
 	rows, err := tx.Query(text, args...)
 	if err != nil {
 		return nil, 0, err

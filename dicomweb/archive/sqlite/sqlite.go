@@ -27,8 +27,10 @@ type Index struct {
 	closing     chan struct{}
 	ended       chan struct{} // the writer's goroutine is done
 	once        sync.Once
-	blank       bool // the live tables were made anew and do not know the instances that state counts
-	rebuilding  bool // Add fills the shadow tables too; only the writer touches it
+	blank       bool                 // the live tables were made anew and do not know the instances that state counts
+	rebuilding  bool                 // Add fills the shadow tables too; only the writer touches it
+	prepared    map[string]*sql.Stmt // by text; this and wanted are the writer's
+	wanted      []string
 	rebuild     sync.Mutex
 }
 
@@ -58,7 +60,7 @@ func damaged(err error) bool {
 }
 
 func open(ctx context.Context, path string) (*Index, bool, error) {
-	x := &Index{ops: make(chan *op), closing: make(chan struct{}), ended: make(chan struct{})}
+	x := &Index{ops: make(chan *op), closing: make(chan struct{}), ended: make(chan struct{}), prepared: map[string]*sql.Stmt{}}
 	var err error
 	if x.write, err = connect(path, "_txlock=immediate&_pragma=synchronous(FULL)", 1); err != nil {
 		return nil, false, err

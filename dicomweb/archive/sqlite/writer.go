@@ -84,6 +84,7 @@ func (x *Index) commit(first *op) {
 	for _, o := range ran {
 		o.done <- explain(err)
 	}
+	x.prepareWanted()
 }
 
 // next returns a change that already waits, or nil.
@@ -127,4 +128,54 @@ func guarded(tx *sql.Tx, fn func(*sql.Tx) error) (err error) {
 		}
 	}()
 	return fn(tx)
+}
+
+// change is a transaction of the writer whose statements are prepared once: parsing them takes longer than running
+// them. Statements are prepared between transactions, for there is one connection.
+type change struct {
+	*sql.Tx
+	x *Index
+}
+
+// edit is Update with prepared statements.
+func (x *Index) edit(ctx context.Context, fn func(change) error) error {
+	return x.Update(ctx, func(tx *sql.Tx) error { return fn(change{tx, x}) })
+}
+
+// Exec runs a statement; its text must be one of few.
+func (c change) Exec(text string, args ...any) (sql.Result, error) {
+	if s := c.prepared(text); s != nil {
+		return c.Stmt(s).Exec(args...)
+	}
+	return c.Tx.Exec(text, args...)
+}
+
+// QueryRow runs a query for one row; its text must be one of few.
+func (c change) QueryRow(text string, args ...any) *sql.Row {
+	if s := c.prepared(text); s != nil {
+		return c.Stmt(s).QueryRow(args...)
+	}
+	return c.Tx.QueryRow(text, args...)
+}
+
+// prepared returns the statement, nil when it is yet to be prepared.
+func (c change) prepared(text string) *sql.Stmt {
+	s, ok := c.x.prepared[text]
+	if !ok {
+		c.x.prepared[text] = nil
+		c.x.wanted = append(c.x.wanted, text)
+	}
+	return s
+}
+
+// prepareWanted prepares what the last transaction used first. What fails is run from its text again.
+func (x *Index) prepareWanted() {
+	for _, text := range x.wanted {
+		if s, err := x.write.Prepare(text); err == nil {
+			x.prepared[text] = s
+		} else {
+			delete(x.prepared, text)
+		}
+	}
+	x.wanted = nil
 }
