@@ -7,19 +7,30 @@ import (
 	"io"
 	"slices"
 
+	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
+	"mome/dicomweb/pixel"
 )
 
-// explicit returns an object with native pixels as a file in explicit VR little endian and its length in bytes. Only
-// the form of the encoding changes, no value does. The pixels are read from f while the result is read; all else is in
-// memory. Data Set Trailing Padding, which has no meaning, is left out.
+// convertible reports whether objects in the transfer syntax can be given in explicit VR little endian, the default of
+// PS3.18 table 8.7.3-2: those with uncompressed pixels, and those for whose compression there is a decoder.
+func convertible(transferSyntax string) bool {
+	pixel1 := pixel.Layout{Rows: 1, Columns: 1, SamplesPerPixel: 1, BitsAllocated: 8, BitsStored: 8, HighBit: 7}
+	_, err := pixel.Native(pixel1, transferSyntax, nil)
+	return dicomweb.KindOf(err) != dicomweb.UnsupportedMedia
+}
+
+// explicit returns an object as a file in explicit VR little endian and its length in bytes. Only the form of the
+// encoding changes, no value does, but for compressed pixels, which are decoded. The pixels are read from f while the
+// result is read; all else is in memory. Data Set Trailing Padding, which has no meaning, is left out. An object that
+// cannot be converted is an error of kind NotAcceptable.
 func explicit(f *dicom.File) (io.Reader, int64, error) {
 	big := f.TransferSyntax == explicitVRBigEndian
 	head := dicom.New()
-	var pixels *dicom.Element
-	var behind []*dicom.Element
+	var pixels *dicom.Element // what is streamed
+	behind := false
 	for e := range f.Dataset.All() {
 		switch {
 		case e.Tag == tag.DataSetTrailingPadding:
@@ -31,12 +42,14 @@ func explicit(f *dicom.File) (io.Reader, int64, error) {
 				return nil, 0, err
 			}
 			head.Put(c)
-			if pixels != nil {
-				behind = append(behind, c)
-			}
+			behind = behind || pixels != nil
 		}
 	}
-	if pixels != nil && len(behind) > 0 { // a digital signature, say: rare enough to be made in memory
+	if pixels != nil && pixels.Fragments != nil {
+		head.Delete(tag.ExtendedOffsetTable) // they speak of fragments
+		head.Delete(tag.ExtendedOffsetTableLengths)
+	}
+	if behind && pixels.Fragments == nil { // a digital signature, say: rare enough to be made in memory
 		c, err := littleEndian(f, pixels, big)
 		if err != nil {
 			return nil, 0, err
@@ -48,18 +61,28 @@ func explicit(f *dicom.File) (io.Reader, int64, error) {
 	if err := dicom.Write(&buf, head, uid.ExplicitVRLittleEndian); err != nil {
 		return nil, 0, err
 	}
-	if pixels == nil {
+	switch {
+	case pixels == nil:
 		return &buf, int64(buf.Len()), nil
+	case behind:
+		return nil, 0, dicomweb.Errorf(dicomweb.NotAcceptable, "the object has attributes behind compressed pixel data: it can be had as stored only")
+	case pixels.Fragments != nil:
+		return decoded(&buf, f)
 	}
-	// PS3.5 section 7.1.2: tag, VR, two reserved bytes, 32-bit length.
-	n := pixels.Span.Length + pixels.Span.Length%2
-	h := binary.LittleEndian.AppendUint16(nil, pixels.Tag.Group())
-	h = binary.LittleEndian.AppendUint16(h, pixels.Tag.Element())
-	h = append(append(h, pixels.VR...), 0, 0)
-	buf.Write(binary.LittleEndian.AppendUint32(h, uint32(n)))
-	size := int64(buf.Len()) + n
-	padding := make([]byte, n-pixels.Span.Length)
+	size := pixelHeader(&buf, pixels.VR, pixels.Span.Length)
+	padding := make([]byte, pixels.Span.Length%2)
 	return io.MultiReader(&buf, f.Open(pixels.Span), bytes.NewReader(padding)), size, nil
+}
+
+// pixelHeader writes what stands before native Pixel Data of n bytes (PS3.5 section 7.1.2) and returns the length of the
+// whole file, with the padding.
+func pixelHeader(buf *bytes.Buffer, vr dicom.VR, n int64) int64 {
+	n += n % 2
+	h := binary.LittleEndian.AppendUint16(nil, tag.PixelData.Group())
+	h = binary.LittleEndian.AppendUint16(h, tag.PixelData.Element())
+	h = append(append(h, vr...), 0, 0)
+	buf.Write(binary.LittleEndian.AppendUint32(h, uint32(n)))
+	return int64(buf.Len()) + n
 }
 
 // littleEndian returns e of f with its value in memory and in little endian. Text keeps its bytes and character set.

@@ -76,7 +76,7 @@ func offersOf(i archive.Instance, single bool) []mediatype.Offer {
 	offers := []mediatype.Offer{{
 		Media: mediatype.DICOM, TransferSyntax: i.TransferSyntax, Default: i.TransferSyntax == uid.ExplicitVRLittleEndian,
 	}}
-	if native(i.TransferSyntax) && !offers[0].Default {
+	if !offers[0].Default && convertible(i.TransferSyntax) {
 		offers = append(offers, mediatype.Offer{Media: mediatype.DICOM, TransferSyntax: uid.ExplicitVRLittleEndian, Default: true})
 	}
 	return both(single, offers...)

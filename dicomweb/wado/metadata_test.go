@@ -193,3 +193,55 @@ func TestExplicit(t *testing.T) {
 		})
 	}
 }
+
+// TestDecodedInstances gives compressed objects in explicit VR little endian, or says that it cannot.
+func TestDecodedInstances(t *testing.T) {
+	// RLE of one 8-bit segment: a header of 64 bytes, then a run of three pixels.
+	rle := func(value string) string {
+		return "\x01\x00\x00\x00\x40" + strings.Repeat("\x00", 59) + "\xFE" + value
+	}
+	for _, c := range []struct {
+		name   string
+		file   []byte
+		accept string
+		status int
+		syntax string
+		pixels string
+	}{
+		{"RLE, default", encode(image(1, 3, 3, 8, "", nil), uid.RLELossless, rle("\x07"), rle("\x08"), rle("\x09")), "application/dicom", 200, uid.ExplicitVRLittleEndian, "\x07\x07\x07\x08\x08\x08\x09\x09\x09\x00"},
+		{"RLE, multipart", encode(image(1, 3, 1, 8, "", nil), uid.RLELossless, rle("\x07")), `multipart/related; type="application/dicom"`, 200, uid.ExplicitVRLittleEndian, "\x07\x07\x07\x00"},
+		{"RLE as stored", encode(image(1, 3, 1, 8, "", nil), uid.RLELossless, rle("\x07")), "application/dicom; transfer-syntax=*", 200, uid.RLELossless, ""},
+		{"RLE that is broken", encode(image(1, 3, 1, 8, "", nil), uid.RLELossless, "garbage!"), "application/dicom", 406, "", ""},
+		{"RLE of a layout without a decoder", encode(image(1, 3, 1, 1, "", nil), uid.RLELossless, rle("\x07")), "application/dicom", 406, "", ""},
+		{"no decoder", encode(image(1, 3, 1, 8, "", nil), jpeg2000, "x\xFF"), "application/dicom", 406, "", ""},
+		{"no decoder, anything goes", encode(image(1, 3, 1, 8, "", nil), jpeg2000, "x\xFF"), "*/*", 200, jpeg2000, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := service(t, c.file)
+			w, status := call(s.Instances, ref, c.accept)
+			if status != c.status {
+				t.Fatalf("status %d, want %d", status, c.status)
+			}
+			if status != 200 {
+				return
+			}
+			got, types := parts(t, w)
+			f, err := dicom.Scan(strings.NewReader(got[0]), int64(len(got[0])), dicom.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.TransferSyntax != c.syntax || !strings.HasSuffix(types[0], "transfer-syntax="+c.syntax) {
+				t.Errorf("%s, a part of %s, want %s", f.TransferSyntax, types[0], c.syntax)
+			}
+			if c.pixels == "" {
+				if got[0] != string(c.file) {
+					t.Error("the stored bytes came back changed")
+				}
+				return
+			}
+			if v, err := f.Value(f.Dataset.Get(tag.PixelData)); err != nil || string(v) != c.pixels {
+				t.Errorf("pixels %x, %v, want %x", v, err, c.pixels)
+			}
+		})
+	}
+}

@@ -15,7 +15,6 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/mediatype"
 )
 
@@ -58,16 +57,6 @@ func New(cfg Config) (*Service, error) {
 
 // explicitVRBigEndian is retired, so package uid has no name for it; objects in it still come.
 const explicitVRBigEndian = "1.2.840.10008.1.2.2"
-
-// native reports whether the transfer syntax holds pixels uncompressed: such objects can be given in explicit VR
-// little endian, the default of PS3.18 table 8.7.3-2.
-func native(transferSyntax string) bool {
-	switch transferSyntax {
-	case uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian, explicitVRBigEndian:
-		return true
-	}
-	return false
-}
 
 // one returns the instance that ref names.
 func (s *Service) one(ctx context.Context, ref dicomweb.Ref) (archive.Instance, error) {
