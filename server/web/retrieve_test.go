@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
 
 	"mome/dicomweb/dicom/uid"
 	"mome/server/web"
@@ -104,5 +105,54 @@ func TestRetrieveRange(t *testing.T) {
 	etag := n.get(instance+".1", "Accept: application/dicom").Header.Get("ETag")
 	if got = n.get(instance+".1", "Accept: application/dicom", "If-None-Match: "+etag); got.StatusCode != 304 {
 		t.Errorf("If-None-Match %s: %s, want 304", etag, got.Status)
+	}
+}
+
+func TestFramesAndBulkDataOverHTTP(t *testing.T) {
+	n := start(t, web.Config{})
+	n.store(object{number: 1}.bytes(t))
+	first, second := pixels[:8], pixels[8:]
+	for _, c := range []struct {
+		path   string
+		status int
+		want   [][]byte
+	}{
+		{"/frames/1", 200, [][]byte{first}},
+		{"/frames/2,1", 200, [][]byte{second, first}},
+		{"/frames/2%2C1", 200, [][]byte{second, first}},
+		{"/frames/2/", 200, [][]byte{second}},
+		{"/bulkdata/7FE00010", 200, [][]byte{pixels}},
+		{"/bulkdata/7FE00010/0/00100010", 404, nil},
+		{"/frames/3", 404, nil},
+		{"/frames/0", 400, nil},
+	} {
+		got := n.get(instance+".1"+c.path, "Accept: multipart/related; type=application/octet-stream; transfer-syntax=*")
+		if got.StatusCode != c.status {
+			t.Errorf("%s: %s %s, want %d", c.path, got.Status, got.body, c.status)
+			continue
+		}
+		if c.want == nil {
+			continue
+		}
+		parts, types, locations := got.parts(t)
+		if len(parts) != len(c.want) || got.ContentLength < 0 || locations[0] == "" {
+			t.Errorf("%s: %d parts at %v, length %d, want %d parts", c.path, len(parts), locations, got.ContentLength, len(c.want))
+			continue
+		}
+		for i := range parts {
+			if !bytes.Equal(parts[i], c.want[i]) || types[i] != "application/octet-stream; transfer-syntax="+uid.ExplicitVRLittleEndian {
+				t.Errorf("%s: part %d is %x as %s, want %x", c.path, i, parts[i], types[i], c.want[i])
+			}
+		}
+		if !bytes.Contains(got.body[:200], []byte("\r\nContent-Type: application/octet-stream")) {
+			t.Errorf("%s: the part header is spelled %q", c.path, got.body[:200])
+		}
+	}
+	bulk := n.get(instance + ".1/metadata").json(t)[0].Get(tag.PixelData)
+	if bulk == nil || bulk.BulkDataURI == "" {
+		t.Fatalf("pixel data in the metadata: %+v", bulk)
+	}
+	if got := n.get(bulk.BulkDataURI, "Accept: application/octet-stream", "Range: bytes=2-3"); got.StatusCode != 206 || !bytes.Equal(got.body, pixels[2:4]) {
+		t.Errorf("%s: %s %x, want bytes 2 and 3", bulk.BulkDataURI, got.Status, got.body)
 	}
 }
