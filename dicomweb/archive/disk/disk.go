@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -23,11 +22,17 @@ const (
 	openMark    = "open" // there while the store is in use: a start that finds it follows a crash
 )
 
+// bufferSize is how much of an object is held in memory while it is taken in.
+const bufferSize = 128 << 10
+
 // Store is a folder of objects. All methods may be called concurrently.
 type Store struct {
 	dir   string
 	lock  *os.File
 	clean bool
+
+	flush   flusher
+	buffers sync.Pool // of *[bufferSize]byte
 
 	mu      sync.Mutex
 	durable map[string]bool // folders whose own entry is known to be flushed
@@ -37,6 +42,7 @@ type Store struct {
 // process has it open.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir, durable: map[string]bool{}}
+	s.buffers.New = func() any { return new([bufferSize]byte) }
 	for _, d := range []string{"", objectsDir, incomingDir} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o750); err != nil {
 			return nil, err
@@ -130,7 +136,7 @@ func (s *Store) Remove(_ context.Context, key string) error {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := flushDir(filepath.Dir(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.flush.dir(filepath.Dir(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for key = path.Dir(key); key != "."; key = path.Dir(key) {
@@ -183,14 +189,3 @@ func (s *Store) Walk(ctx context.Context, fn func(key string, size int64, receiv
 		return fn(filepath.ToSlash(rel), info.Size(), info.ModTime())
 	})
 }
-
-// flushDir makes the entries of a folder durable.
-func flushDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-var _ io.ReaderAt = (*Object)(nil)

@@ -39,7 +39,9 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, e
 }
 
 func (st *Staged) fill(ctx context.Context, r io.Reader, limit int64) error {
-	buf := make([]byte, 128<<10)
+	array := st.store.buffers.Get().(*[bufferSize]byte)
+	defer st.store.buffers.Put(array)
+	buf := array[:]
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -93,7 +95,7 @@ func (st *Staged) Commit(_ context.Context, key string, received time.Time) erro
 	if err != nil {
 		return fmt.Errorf("disk: close %s: %w", key, err)
 	}
-	return flushDir(filepath.Dir(name))
+	return st.store.flush.dir(filepath.Dir(name))
 }
 
 // rename moves a temporary file to name, making its folders durably first.
