@@ -5,12 +5,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/archive/archivetest"
+	"mome/dicomweb/archive/disk"
+	"mome/dicomweb/archive/sqlite"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/query"
@@ -177,3 +183,118 @@ func isFormat(err error) bool { var f *dicom.FormatError; return errors.As(err, 
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestSources wants only sources that are not the node's own to advance a study.
+func TestSources(t *testing.T) {
+	a := open(t, archive.Config{
+		IsSource: func(ds *dicom.Dataset) bool { return ds.String(tag.Modality) != "PR" },
+		IsResult: func(ds *dicom.Dataset) bool { return ds.String(tag.Modality) == "SEG" },
+	})
+	study := archivetest.Ref("A", "", "").Study
+	for i, tc := range []struct {
+		name     string
+		modality string
+		opt      archive.PutOptions
+		revision int64
+		result   bool
+	}{
+		{"image", "MR", archive.PutOptions{}, 1, false},
+		{"no source", "PR", archive.PutOptions{}, 1, false},
+		{"own result", "MR", archive.PutOptions{Result: true}, 1, true},
+		{"own result that comes back", "SEG", archive.PutOptions{}, 1, true},
+		{"another image", "MR", archive.PutOptions{Study: study}, 2, false},
+	} {
+		ref := archivetest.Ref("A", "1", string(rune('a'+i)))
+		put(t, a, archivetest.Dataset(ref, func(ds *dicom.Dataset) { ds.Set(tag.Modality, tc.modality) }), tc.opt)
+		if got := revision(t, a, study); got != tc.revision {
+			t.Errorf("%s: revision: got %d, want %d", tc.name, got, tc.revision)
+		}
+		found, err := a.Instances(context.Background(), ref)
+		if err != nil || len(found) != 1 || found[0].Result != tc.result {
+			t.Errorf("%s: got %+v, %v, want result %v", tc.name, found, err, tc.result)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	a := open(t, archive.Config{})
+	ctx := context.Background()
+	ref := archivetest.Ref("A", "1", "1")
+	put(t, a, archivetest.Dataset(ref, nil), archive.PutOptions{})
+	found, err := a.Instances(ctx, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := a.Open(ctx, found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := a.Delete(ctx, ref); err != nil {
+		t.Fatal(err)
+	}
+	f, err := o.File() // who reads reads on
+	if err != nil || f.Dataset.String(tag.SOPInstanceUID) != ref.Instance || o.Size() != found[0].Size {
+		t.Errorf("file: got %v, %d bytes, want %s, %d", err, o.Size(), ref.Instance, found[0].Size)
+	}
+	if _, err := a.Instances(ctx, ref); dicomweb.KindOf(err) != dicomweb.NotFound {
+		t.Errorf("instances: got %v, want not found", err)
+	}
+	if err := a.Headers(ctx, ref, nil); dicomweb.KindOf(err) != dicomweb.NotFound {
+		t.Errorf("headers: got %v, want not found", err)
+	}
+	if _, err := a.Open(ctx, found[0]); err == nil {
+		t.Error("open what was deleted: got no error")
+	}
+}
+
+// fullDisk is a store without space for what it stages or commits.
+type fullDisk struct {
+	archive.Objects
+	when string
+}
+
+func (f fullDisk) Stage(ctx context.Context, r io.Reader, limit int64) (archive.Staged, error) {
+	if f.when == "stage" {
+		return nil, &fs.PathError{Op: "write", Err: syscall.ENOSPC}
+	}
+	s, err := f.Objects.Stage(ctx, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return fullStaged{s}, nil
+}
+
+type fullStaged struct{ archive.Staged }
+
+func (fullStaged) Commit(context.Context, string, time.Time) error { return syscall.ENOSPC }
+
+func TestFullDisk(t *testing.T) {
+	for _, when := range []string{"stage", "commit"} {
+		dir := t.TempDir()
+		store, err := disk.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idx, _, err := sqlite.Open(context.Background(), filepath.Join(dir, "index.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := archive.New(archive.Config{}, fullDisk{archive.Disk(store), when}, idx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := archivetest.File(t, archivetest.Dataset(archivetest.Ref("A", "1", "1"), nil))
+		if _, err := a.Put(context.Background(), bytes.NewReader(file), archive.PutOptions{}); !errors.Is(err, archive.ErrNoSpace) {
+			t.Errorf("full at %s: got %v, want ErrNoSpace", when, err)
+		}
+		if results, _, err := a.Find(context.Background(), query.Query{}); err != nil || len(results) != 0 {
+			t.Errorf("full at %s: got %d studies, %v, want none", when, len(results), err)
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "incoming")); err != nil || len(left) > 0 {
+			t.Errorf("full at %s: got %d temporary files, %v, want none", when, len(left), err)
+		}
+		a.Close()
+		store.Close(true)
+	}
+}

@@ -195,3 +195,78 @@ func findDifferential(t *testing.T, x archive.Index) {
 		t.Errorf("the questions match %d times in all: they decide nothing", matched)
 	}
 }
+
+// answers looks at what the results of a search hold.
+func answers(t *testing.T, x archive.Index) {
+	item := dicom.New()
+	item.Set(tag.RequestedProcedureID, "R1")
+	ref := Ref("A", "1", "1")
+	add(t, x, Entry(t, ref, 1, func(ds *dicom.Dataset) {
+		ds.Set(tag.SpecificCharacterSet, "ISO_IR 192")
+		ds.Set(tag.PatientName, "Müller^Änne")
+		ds.Set(tag.StudyDescription, "MR Breast")
+		ds.Set(tag.Manufacturer, "ACME")
+		ds.Set(tag.EchoTime, "1.50")
+		ds.Set(tag.ImageType, "ORIGINAL", "PRIMARY")
+		ds.SetItems(tag.RequestAttributesSequence, item)
+		ds.SetVR(tag.New(0x0029, 0x0010), dicom.LO, "ACME")
+		ds.SetVR(tag.New(0x0029, 0x1010), dicom.SH, "private")
+	}))
+	study := dicomweb.Ref{Study: ref.Study}
+	for _, tc := range []struct {
+		name  string
+		level query.Level
+		ref   dicomweb.Ref
+		raw   string
+		has   []tag.Tag // with a value
+		empty []tag.Tag // without one
+		lacks []tag.Tag
+	}{
+		{"study", query.Study, dicomweb.Ref{}, "",
+			[]tag.Tag{tag.SpecificCharacterSet, tag.StudyInstanceUID, tag.PatientName, tag.StudyDate, tag.ModalitiesInStudy, tag.NumberOfStudyRelatedInstances, tag.InstanceAvailability},
+			[]tag.Tag{tag.AccessionNumber, tag.ReferringPhysicianName, tag.PatientBirthDate, tag.PatientSex, tag.StudyID},
+			[]tag.Tag{tag.Modality, tag.SOPInstanceUID, tag.PatientWeight, tag.RetrieveURL, tag.SOPClassesInStudy}},
+		{"study, all", query.Study, dicomweb.Ref{}, "includefield=all", []tag.Tag{tag.StudyDescription, tag.SOPClassesInStudy}, nil, []tag.Tag{tag.Modality, tag.PatientWeight}},
+		{"study, attributes of below", query.Study, dicomweb.Ref{}, "includefield=Modality,EchoTime", nil, nil, []tag.Tag{tag.Modality, tag.EchoTime}},
+		{"key without a value comes back", query.Study, dicomweb.Ref{}, "StudyDescription=", []tag.Tag{tag.StudyDescription}, nil, nil},
+		{"series of all studies", query.Series, dicomweb.Ref{}, "",
+			[]tag.Tag{tag.SeriesInstanceUID, tag.Modality, tag.PatientName, tag.StudyDate, tag.NumberOfSeriesRelatedInstances, tag.NumberOfStudyRelatedSeries, tag.RequestAttributesSequence},
+			[]tag.Tag{tag.SeriesNumber}, []tag.Tag{tag.SOPInstanceUID, tag.Manufacturer, tag.SeriesDescription}},
+		{"series of a study", query.Series, study, "includefield=00080070", []tag.Tag{tag.StudyInstanceUID, tag.Modality, tag.Manufacturer}, nil, []tag.Tag{tag.PatientName}},
+		{"series of a study, asked for its name", query.Series, study, "includefield=PatientName", []tag.Tag{tag.PatientName}, nil, nil},
+		{"instances of all", query.Instance, dicomweb.Ref{}, "",
+			[]tag.Tag{tag.SOPInstanceUID, tag.SOPClassUID, tag.Rows, tag.BitsAllocated, tag.Modality, tag.PatientName, tag.AvailableTransferSyntaxUID},
+			[]tag.Tag{tag.InstanceNumber}, []tag.Tag{tag.EchoTime, tag.NumberOfFrames, tag.PixelData, tag.ImageType}},
+		{"instances of a study", query.Instance, study, "includefield=EchoTime&includefield=00291010",
+			[]tag.Tag{tag.Modality, tag.EchoTime, tag.New(0x0029, 0x1010)}, nil, []tag.Tag{tag.PatientName}},
+		{"instances of a series", query.Instance, dicomweb.Ref{Study: ref.Study, Series: ref.Series}, "ImageType=PRIMARY",
+			[]tag.Tag{tag.SOPInstanceUID, tag.SeriesInstanceUID, tag.StudyInstanceUID, tag.ImageType}, nil, []tag.Tag{tag.Modality, tag.PatientName}},
+		{"instances, all", query.Instance, study, "includefield=all",
+			[]tag.Tag{tag.EchoTime, tag.ImageType, tag.PatientName, tag.Manufacturer, tag.New(0x0029, 0x1010), tag.NumberOfStudyRelatedSeries}, nil, []tag.Tag{tag.PixelData}},
+	} {
+		results := find(t, x, tc.level, tc.ref, tc.raw)
+		if len(results) != 1 {
+			t.Errorf("%s: got %d results, want 1", tc.name, len(results))
+			continue
+		}
+		ds := results[0]
+		for _, k := range tc.has {
+			if e := ds.Get(k); e == nil || len(e.Value) == 0 && len(e.Items) == 0 {
+				t.Errorf("%s: %v %s: got %+v, want a value", tc.name, k, k.Keyword(), e)
+			}
+		}
+		for _, k := range tc.empty {
+			if e := ds.Get(k); e == nil || len(e.Value) > 0 {
+				t.Errorf("%s: %v %s: got %+v, want it there without a value", tc.name, k, k.Keyword(), e)
+			}
+		}
+		for _, k := range tc.lacks {
+			if ds.Has(k) {
+				t.Errorf("%s: %v %s: got it, want it not there", tc.name, k, k.Keyword())
+			}
+		}
+		if got := ds.String(tag.PatientName); ds.Has(tag.PatientName) && got != "Müller^Änne" {
+			t.Errorf("%s: name: got %q, want Müller^Änne", tc.name, got)
+		}
+	}
+}

@@ -36,6 +36,7 @@ func RunIndex(t *testing.T, open func(t *testing.T) archive.Index) {
 		{"concurrent adds", concurrentAdds},
 		{"transactions", transactions},
 		{"whole files", wholeFiles},
+		{"answers", answers},
 		{"find as the rules say", findDifferential},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -108,22 +108,20 @@ func Merge(have, more *dicom.Dataset) bool {
 	return changed
 }
 
-// Answer puts the attributes of one level into the answer to q: those that the level's data set knows, and an element
-// without a value for those that every answer has.
-func Answer(out *dicom.Dataset, q query.Query, level query.Level, from *dicom.Dataset) {
-	if level == query.Instance && q.IncludeAll {
+// Answer puts the attributes of one level into an answer: those of wanted (query.Query.Answers) that the level's data
+// set knows, an element without a value for those that every answer has, and all if that is asked for.
+func Answer(out *dicom.Dataset, wanted []tag.Tag, all bool, from *dicom.Dataset) {
+	if all {
 		for e := range from.All() {
-			if !e.Deferred() && e.Fragments == nil {
+			if !e.Deferred() {
 				out.Put(e)
 			}
 		}
 	}
-	for _, t := range q.Answers(level) {
-		e := from.Get(t)
-		switch a, _ := query.Lookup(t); {
-		case e != nil && !e.Deferred() && e.Fragments == nil:
+	for _, t := range wanted {
+		if e := from.Get(t); e != nil && !e.Deferred() {
 			out.Put(e)
-		case a.Answer == query.Always && !out.Has(t):
+		} else if a, _ := query.Lookup(t); a.Answer == query.Always && !out.Has(t) {
 			out.Set(t)
 		}
 	}

@@ -45,7 +45,10 @@ type finder struct {
 	exact       bool                 // SQL decides alone
 	open        [3][]query.Condition // per level: what the data sets have to decide
 	below       clause               // what SQL says of the levels below q's
+	wanted      [3][]tag.Tag         // per level: the attributes of an answer
 	cached      [2]candidate         // what was decoded last of studies and series
+	classes     []any                // SOP classes of the study classesOf
+	classesOf   int64
 
 	results   []*dicom.Dataset
 	remaining int
@@ -69,6 +72,7 @@ func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
 		}
 	}
 	for l := query.Study; l <= query.Instance; l++ {
+		f.wanted[l] = q.Answers(l)
 		conditions := q.On(l)
 		c := clauses(conditions, l)
 		if !c.exact {
@@ -228,11 +232,11 @@ func (f *finder) decode(l query.Level, id int64, blob []byte) (*dicom.Dataset, e
 func (f *finder) answer(c *candidate) error {
 	out := dicom.New()
 	for l := query.Study; l <= f.q.Level; l++ {
-		index.Answer(out, f.q, l, c.levels[l])
+		index.Answer(out, f.wanted[l], f.q.IncludeAll && l == query.Instance, c.levels[l])
 	}
 	out.Set(tag.InstanceAvailability, availability)
 	for l := query.Study; l <= min(f.q.Level, query.Series); l++ {
-		for _, t := range f.q.Answers(l) {
+		for _, t := range f.wanted[l] {
 			switch t {
 			case tag.ModalitiesInStudy:
 				out.Set(t, list(c.modalities)...)
@@ -243,17 +247,26 @@ func (f *finder) answer(c *candidate) error {
 			case tag.NumberOfSeriesRelatedInstances:
 				out.Set(t, c.members)
 			case tag.SOPClassesInStudy:
-				classes, err := collect[string](f.tx, `SELECT DISTINCT i.class FROM series e JOIN instance i ON i.series = e.id
-					WHERE e.study = ? ORDER BY i.class`, c.ids[query.Study])
-				if err != nil {
+				if err := f.sopClasses(c.ids[query.Study]); err != nil {
 					return err
 				}
-				out.Set(t, anys(classes)...)
+				out.Set(t, f.classes...)
 			}
 		}
 	}
 	f.results = append(f.results, out)
 	return nil
+}
+
+// sopClasses finds out the SOP classes of a study.
+func (f *finder) sopClasses(study int64) error {
+	if f.classesOf == study {
+		return nil
+	}
+	classes, err := collect[string](f.tx, `SELECT DISTINCT i.class FROM series e JOIN instance i ON i.series = e.id
+		WHERE e.study = ? ORDER BY i.class`, study)
+	f.classes, f.classesOf = anys(classes), study
+	return err
 }
 
 func anys(list []string) []any {
