@@ -113,13 +113,13 @@ func Merge(have, more *dicom.Dataset) bool {
 func Answer(out *dicom.Dataset, wanted []tag.Tag, all bool, from *dicom.Dataset) {
 	if all {
 		for e := range from.All() {
-			if !e.Deferred() {
+			if e = held(e); e != nil {
 				out.Put(e)
 			}
 		}
 	}
 	for _, t := range wanted {
-		if e := from.Get(t); e != nil && !e.Deferred() {
+		if e := held(from.Get(t)); e != nil {
 			out.Put(e)
 		} else if a, _ := query.Lookup(t); a.Answer == query.Always && !out.Has(t) {
 			out.Set(t)
@@ -128,6 +128,39 @@ func Answer(out *dicom.Dataset, wanted []tag.Tag, all bool, from *dicom.Dataset)
 	if cs := from.Get(tag.SpecificCharacterSet); cs != nil {
 		out.Put(cs)
 	}
+}
+
+// held returns e without what was left in the file, at any depth; nil when that is all of it or e is nil.
+func held(e *dicom.Element) *dicom.Element {
+	switch {
+	case e == nil || e.Deferred():
+		return nil
+	case !lacking(e):
+		return e
+	}
+	c := &dicom.Element{Tag: e.Tag, VR: e.VR}
+	for _, item := range e.Items {
+		n := dicom.New()
+		for child := range item.All() {
+			if child = held(child); child != nil {
+				n.Put(child)
+			}
+		}
+		c.Items = append(c.Items, n)
+	}
+	return c
+}
+
+// lacking reports whether something inside e was left in the file.
+func lacking(e *dicom.Element) bool {
+	for _, item := range e.Items {
+		for child := range item.All() {
+			if child.Deferred() || lacking(child) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // NeedsHeader reports whether q can be decided and answered only with the instances' headers: their attributes

@@ -245,3 +245,29 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestAnswer wants nothing in an answer that lies in the file, at any depth.
+func TestAnswer(t *testing.T) {
+	away := &dicom.Element{Tag: tag.EncapsulatedDocument, VR: dicom.OB, Span: dicom.Span{Offset: 100, Length: 99999}}
+	inner, outer, from := dicom.New(), dicom.New(), dicom.New()
+	inner.Put(away)
+	inner.Set(tag.CodeValue, "C1")
+	outer.SetItems(tag.ProcedureCodeSequence, inner)
+	from.SetItems(tag.RequestAttributesSequence, outer)
+	from.Put(away)
+	from.Set(tag.PatientID, "P1")
+	for _, all := range []bool{false, true} {
+		out := dicom.New()
+		index.Answer(out, []tag.Tag{tag.RequestAttributesSequence, tag.EncapsulatedDocument, tag.PatientSex}, all, from)
+		item := out.Item(tag.RequestAttributesSequence).Item(tag.ProcedureCodeSequence)
+		if item.String(tag.CodeValue) != "C1" || item.Has(tag.EncapsulatedDocument) || out.Has(tag.EncapsulatedDocument) {
+			t.Errorf("all %v: got %s", all, dump(out))
+		}
+		if out.Has(tag.PatientID) != all || !out.Has(tag.PatientSex) {
+			t.Errorf("all %v: got %s", all, dump(out))
+		}
+	}
+	if !inner.Has(tag.EncapsulatedDocument) {
+		t.Error("the data set that answers come from was changed")
+	}
+}
