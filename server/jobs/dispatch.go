@@ -16,22 +16,21 @@ const unsavedDelay = 10 * time.Second
 func (q *Queue) dispatch() {
 	defer close(q.ended)
 	for {
-		wait, idle := q.tick()
-		var timer <-chan time.Time
-		if !idle {
-			timer = q.cfg.After(wait)
+		var alarm <-chan time.Time
+		if next := q.tick(); !next.IsZero() {
+			alarm = q.cfg.Alarm(next)
 		}
 		select {
 		case <-q.stop:
 			return
 		case <-q.wake:
-		case <-timer:
+		case <-alarm:
 		}
 	}
 }
 
-// tick does all that is due and returns how long nothing more will be; idle when only a call can bring news.
-func (q *Queue) tick() (wait time.Duration, idle bool) {
+// tick does all that is due and returns when something will be due next; zero when only a call can bring news.
+func (q *Queue) tick() (next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	failed := false
@@ -67,17 +66,14 @@ func (q *Queue) tick() (wait time.Duration, idle bool) {
 		}
 	}
 	if q.saveAll() != nil || failed {
-		return unsavedDelay, false
+		return now.Add(unsavedDelay)
 	}
-	idle = true
 	for _, e := range q.active {
-		if e.State == Waiting || e.State == Retrying {
-			if d := e.NextAttempt.Sub(now); idle || d < wait {
-				wait, idle = d, false
-			}
+		if (e.State == Waiting || e.State == Retrying) && (next.IsZero() || e.NextAttempt.Before(next)) {
+			next = e.NextAttempt
 		}
 	}
-	return max(wait, 0), idle
+	return next
 }
 
 // look lets a study wait to settle when it has changed since it was analysed. While it runs, the end of the run looks.
@@ -193,7 +189,7 @@ func (q *Queue) run(e *entry, job Job) {
 	switch {
 	case err == nil:
 		e.State, e.Progress, e.Reason = Done, 1, ""
-		e.Results, e.Summary = Results{SR: result.SR, SEG: result.SEG}, result.Summary
+		e.keep(result)
 		e.analysed = max(e.analysed, job.Revision)
 		q.note(e)
 		q.cfg.Log.Info("study analysed", "study", e.Study, "attempt", job.Attempt, "seconds", e.Finished.Sub(e.Started).Seconds())
@@ -201,6 +197,7 @@ func (q *Queue) run(e *entry, job Job) {
 		e.Attempts--
 		q.enqueue(e)
 	case errors.As(err, &permanent), job.Attempt >= q.cfg.Attempts:
+		e.keep(result)
 		q.giveUp(e, shorten(err.Error()))
 		q.cfg.Log.Error("analysis given up", "study", e.Study, "attempt", job.Attempt, "err", err)
 	default:
@@ -210,6 +207,13 @@ func (q *Queue) run(e *entry, job Job) {
 		q.cfg.Log.Warn("analysis failed, will be tried again", "study", e.Study, "attempt", job.Attempt, "err", err)
 	}
 	q.Changed(e.Study) // it may have, meanwhile
+}
+
+// keep remembers what a run stored, if it stored something: also a failure may leave objects that say so.
+func (e *entry) keep(r Result) {
+	if len(r.SR)+len(r.SEG) > 0 || r.Summary != "" {
+		e.Results, e.Summary = Results{SR: r.SR, SEG: r.SEG}, r.Summary
+	}
 }
 
 // shorten keeps a reason readable.

@@ -55,7 +55,7 @@ type Status struct {
 	Finished    time.Time   `json:"finished,omitzero"`
 	NextAttempt time.Time   `json:"next_attempt,omitzero"` // when waiting or retrying ends
 	Reason      string      `json:"reason,omitempty"`      // why the last attempt failed
-	Results     Results     `json:"results"`               // of the last run that was done
+	Results     Results     `json:"results"`               // of the last run that stored some
 	Summary     string      `json:"summary,omitempty"`
 	Stages      []StageTime `json:"stages,omitempty"` // of the last attempt
 }
@@ -145,14 +145,14 @@ type Archive interface {
 // Config is what a Queue works with. Archive and Run are needed.
 type Config struct {
 	Archive  Archive
-	Settle   time.Duration                          // how long a study must be quiet; default 30 s
-	Attempts int                                    // before giving up; default 5
-	Backoff  func(n int) time.Duration              // the wait after attempt n; default 10 s, doubled each time, at most 10 min
-	Now      func() time.Time                       // the archive's clock too; default time.Now
-	After    func(d time.Duration) <-chan time.Time // default time.After
-	Workers  int                                    // runs at once; default 1
+	Settle   time.Duration                       // how long a study must be quiet; default 30 s
+	Attempts int                                 // before giving up; default 5
+	Backoff  func(n int) time.Duration           // the wait after attempt n; default 10 s, doubled each time, at most 10 min
+	Now      func() time.Time                    // the archive's clock too; default time.Now
+	Alarm    func(at time.Time) <-chan time.Time // fires at a time of the clock, or at once when it is past; default by time.After
+	Workers  int                                 // runs at once; default 1
 	// Run analyses a study and stores its results. It must return soon after ctx is cancelled, and doing it twice for
-	// one revision must do no harm. Progress may be called from any goroutine until Run returns. An error's text is
+	// one revision must do no harm. A result beside an error counts when the error is the last. Progress may be called from any goroutine until Run returns. An error's text is
 	// shown to users: it must hold no patient data.
 	Run func(ctx context.Context, job Job, progress func(stage string, fraction float64)) (Result, error)
 	Log *slog.Logger // default: nothing is logged
@@ -186,8 +186,9 @@ func (c *Config) validate() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.After == nil {
-		c.After = time.After
+	if c.Alarm == nil {
+		now := c.Now
+		c.Alarm = func(at time.Time) <-chan time.Time { return time.After(at.Sub(now())) }
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

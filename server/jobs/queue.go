@@ -73,6 +73,9 @@ func (q *Queue) restore(ctx context.Context) error {
 		return err
 	}
 	for _, e := range q.active {
+		if e.State == Waiting {
+			e.NextAttempt = time.Time{} // settle counts anew, Settle may be another one by now
+		}
 		if e.State != Running {
 			continue
 		}

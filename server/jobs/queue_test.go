@@ -39,15 +39,15 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func (c *clock) After(d time.Duration) <-chan time.Time {
+func (c *clock) Alarm(at time.Time) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ch := make(chan time.Time, 1)
-	if d <= 0 {
+	if !at.After(c.now) {
 		ch <- c.now
 		return ch
 	}
-	c.waiters[ch] = c.now.Add(d)
+	c.waiters[ch] = at
 	return ch
 }
 
@@ -106,7 +106,7 @@ func start(t *testing.T, c *clock, dir string) *node {
 		t.Fatalf("open the archive: %v", err)
 	}
 	n.q, err = jobs.New(jobs.Config{
-		Archive: n.a, Settle: settle, Attempts: 3, Now: c.Now, After: c.After,
+		Archive: n.a, Settle: settle, Attempts: 3, Now: c.Now, Alarm: c.Alarm,
 		Backoff: func(n int) time.Duration { return time.Duration(n) * time.Hour },
 		Run: func(ctx context.Context, job jobs.Job, progress func(string, float64)) (jobs.Result, error) {
 			at := &attempt{Job: job, at: c.Now(), ctx: ctx, progress: progress, end: make(chan outcome)}
@@ -258,9 +258,9 @@ func TestRetries(t *testing.T) {
 	if at.Attempt != 1 || at.Revision != 2 {
 		t.Errorf("after a change: got %+v, want attempt 1 of revision 2", at.Job)
 	}
-	at.end <- outcome{err: jobs.Permanent(errors.New("no DCE series"))}
-	if s := n.until("A", jobs.Failed); s.Attempts != 1 || s.Reason != "no DCE series" {
-		t.Errorf("permanent error: got %+v, want given up at once with the reason", s)
+	at.end <- outcome{result: jobs.Result{Summary: "not done"}, err: jobs.Permanent(errors.New("no DCE series"))}
+	if s := n.until("A", jobs.Failed); s.Attempts != 1 || s.Reason != "no DCE series" || s.Summary != "not done" {
+		t.Errorf("permanent error: got %+v, want given up at once with the reason and what it left", s)
 	}
 	if err := n.q.Requeue(context.Background(), uid("A")); err != nil {
 		t.Fatalf("requeue: %v", err)

@@ -63,7 +63,8 @@ const explicitVRBigEndian = "1.2.840.10008.1.2.2"
 func portable(ds *dicom.Dataset, e *dicom.Element, big bool) *dicom.Element {
 	c := &dicom.Element{Tag: e.Tag, VR: e.VR, Span: e.Span}
 	switch {
-	case len(e.Fragments) > 0: // compressed pixels: known to be there, read from the file
+	case e.Fragments != nil: // compressed pixels: known to be there, read from the file
+		c.Span = spanOf(e)
 	case e.VR == dicom.SQ:
 		for _, item := range e.Items {
 			n := dicom.New()
