@@ -21,7 +21,8 @@ type File struct {
 }
 
 // Ref returns the UIDs that identify the object: Study, Series and SOP Instance, and its SOP Class. It is an error,
-// always a *FormatError, when one is missing or no valid UID, or when the File Meta Information names another object.
+// always a *FormatError, when one is missing or no valid UID, or when the File Meta Information names another SOP Class.
+// Where it names another instance the data set counts: tools that give objects new UIDs often leave it behind.
 func (f *File) Ref() (study, series, instance, sopClass string, err error) {
 	for _, w := range []struct {
 		t   tag.Tag
@@ -40,13 +41,8 @@ func (f *File) Ref() (study, series, instance, sopClass string, err error) {
 			return "", "", "", "", &FormatError{Offset: e.Span.Offset, Tag: w.t, Reason: ReasonUID}
 		}
 	}
-	for _, w := range []struct {
-		t    tag.Tag
-		want string
-	}{{tag.MediaStorageSOPClassUID, sopClass}, {tag.MediaStorageSOPInstanceUID, instance}} {
-		if got := f.Meta.String(w.t); got != "" && got != w.want {
-			return "", "", "", "", &FormatError{Tag: w.t, Reason: ReasonMismatch}
-		}
+	if class := f.Meta.String(tag.MediaStorageSOPClassUID); class != "" && class != sopClass {
+		return "", "", "", "", &FormatError{Tag: tag.MediaStorageSOPClassUID, Reason: ReasonMismatch}
 	}
 	return study, series, instance, sopClass, nil
 }

@@ -88,7 +88,7 @@ const (
 	ReasonDeflate        = "the deflated data set cannot be inflated"
 	ReasonMissing        = "a UID that identifies the object is missing"
 	ReasonUID            = "not a valid UID"
-	ReasonMismatch       = "the File Meta Information names another object than the data set"
+	ReasonMismatch       = "the File Meta Information names another SOP Class than the data set"
 
 	ReasonFileSize    = "the file is larger than the limit"
 	ReasonHeaderBytes = "the data set needs more memory than the limit"

@@ -67,7 +67,7 @@ func (r *result) format(err *dicom.FormatError, partType string) {
 			r.comment += ", but " + printable(partType)
 		}
 	case err.Reason == dicom.ReasonMismatch:
-		r.comment = "File Meta Information and data set name different objects"
+		r.comment = "File Meta Information and data set differ in SOP Class"
 	case err.Tag.Keyword() != "" && len(err.Tag.Keyword()+err.Reason) <= 62:
 		r.comment = err.Tag.Keyword() + ": " + err.Reason
 	}
