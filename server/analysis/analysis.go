@@ -143,23 +143,23 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
 		w.progress("volumes", 0.15+0.35*done)
 	})
+	var broken *series.Error
+	if err != nil && !errors.As(err, &broken) {
+		return nil, fmt.Errorf("build volumes: %w", err)
+	}
 	w.reading.Assessment = &fusion.Assessment{
-		StudyUID: sorted.StudyUID, Series: sorted.Series, Notes: sorted.Notes, Algorithm: w.algorithm,
+		StudyUID: sorted.StudyUID, Series: study.Series, Notes: study.Notes, Algorithm: w.algorithm,
 		Present: map[experts.Modality]bool{},
 	}
-	if study != nil {
-		w.reading.Study = study
-		w.reading.Assessment.Series, w.reading.Assessment.Notes = study.Series, study.Notes
-		for _, m := range experts.Modalities {
-			w.reading.Assessment.Present[m] = study.Has(m)
-		}
-	}
-	var broken *series.Error
-	if errors.As(err, &broken) {
+	if broken != nil {
+		// What the study holds is told although nothing was read of it.
+		w.reading.Assessment.Present[experts.T2] = sorted.T2 != nil
+		w.reading.Assessment.Present[experts.DWI] = len(sorted.DWI) > 1 || sorted.ADC != nil
 		return w.notDone(broken.Code, broken.Text), nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("build volumes: %w", err)
+	w.reading.Study = study
+	for _, m := range experts.Modalities {
+		w.reading.Assessment.Present[m] = study.Has(m)
 	}
 
 	w.stage("breasts", 0.5)
@@ -217,21 +217,23 @@ func (a *Analyzer) NotDone(study, code, text string) *fusion.Assessment {
 	}
 }
 
+// headers reads what the series are sorted by. A stored object that cannot be opened is an error, since that may pass.
 func headers(ctx context.Context, objects []Object) ([]series.Instance, error) {
-	instances := make([]series.Instance, len(objects))
-	err := experts.EachSlice(ctx, len(objects), func(n int) {
+	instances, errs := make([]series.Instance, len(objects)), make([]error, len(objects))
+	read := func(n int) error {
 		f, closer, err := objects[n].Open()
 		if err != nil {
-			panic(fmt.Sprintf("open instance: %v", err))
+			return fmt.Errorf("open instance: %w", err)
 		}
 		defer closer.Close()
 		header, err := dicom.Header(f)
-		if err != nil {
-			panic(fmt.Sprintf("read header: %v", err))
-		}
 		instances[n] = series.Instance{Header: header, TransferSyntax: f.TransferSyntax}
-	})
-	return instances, err
+		return err
+	}
+	if err := experts.EachSlice(ctx, len(objects), func(n int) { errs[n] = read(n) }); err != nil {
+		return nil, err
+	}
+	return instances, errors.Join(errs...)
 }
 
 // trainedOn is the sentence that every result carries.
@@ -242,17 +244,19 @@ func trainedOn(meta map[string]string) string {
 	return "unknown data: the weights do not say what they were trained on"
 }
 
-// SourceHeader returns the header that patient and study attributes are copied from: of the first image.
+// SourceHeader returns the header that patient and study attributes are copied from: of the series that results point
+// to, else of the first MR instance, else of any.
 func (r *Reading) SourceHeader() *dicom.Dataset {
+	var best *dicom.Dataset
 	for _, h := range r.Headers {
-		if h.String(tag.Modality) == "MR" {
+		switch {
+		case r.Assessment.Reference.SeriesUID != "" && h.String(tag.SeriesInstanceUID) == r.Assessment.Reference.SeriesUID:
 			return h
+		case best == nil, best.String(tag.Modality) != "MR" && h.String(tag.Modality) == "MR":
+			best = h
 		}
 	}
-	if len(r.Headers) > 0 {
-		return r.Headers[0]
-	}
-	return nil
+	return best
 }
 
 // Explain sorts the series of the study that objects hold, from their headers alone.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
+	"mome/dicomweb/iod"
+	"mome/experts/volume"
+	"mome/server/analysis"
+	"mome/server/report"
+)
+
+type analyzeCommand struct {
+	Dir     string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
+	Output  string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
+	Keep    bool   `help:"Also write every volume, map and mask as NIfTI."`
+	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights of the model (safetensors); default: the built-in ones."`
+}
+
+// Help is the longer text of "server analyze --help".
+func (analyzeCommand) Help() string {
+	return `Reads the study as the node would and writes the same SR and SEG that it would store, with findings.json for programs. A study
+that cannot be read (no dynamic series, for one) gets an SR that says so; that is no failure of the command.`
+}
+
+// Run analyses the folder.
+func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
+	objects, err := objectsOf(c.Dir)
+	if err != nil {
+		return err
+	}
+	analyzer, err := newAnalyzer(c.Weights)
+	if err != nil {
+		return err
+	}
+	line := newProgressLine(os.Stderr)
+	reading, err := analyzer.Read(ctx, objects, func(stage string, fraction float64) { line.show(stage, fraction, "") })
+	line.end()
+	if err != nil {
+		return err
+	}
+	built, err := report.Build(reading.Assessment, report.Source{
+		Headers: reading.SourceHeader(), Node: nodeEquipment("1"), Now: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Output, 0o755); err != nil {
+		return err
+	}
+	if err := c.write(reading, built); err != nil {
+		return err
+	}
+	findings := analysis.FindingsOf(reading, report.Disclaimer)
+	printFindings(findings)
+	fmt.Println("results in", c.Output)
+	return nil
+}
+
+func (c *analyzeCommand) write(reading *analysis.Reading, built report.Objects) error {
+	for name, ds := range map[string]*dicom.Dataset{"sr.dcm": built.SR, "seg.dcm": built.SEG} {
+		if ds == nil {
+			continue
+		}
+		if err := writeFile(filepath.Join(c.Output, name), func(w io.Writer) error {
+			return dicom.Write(w, ds, uid.ExplicitVRLittleEndian)
+		}); err != nil {
+			return err
+		}
+	}
+	err := writeFile(filepath.Join(c.Output, "findings.json"), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(analysis.FindingsOf(reading, report.Disclaimer))
+	})
+	if err != nil || !c.Keep {
+		return err
+	}
+	return reading.Keep(func(name string, write func(io.Writer) error) error {
+		return writeFile(filepath.Join(c.Output, name+".nii"), write)
+	}, volume.WriteNIfTI, volume.WriteMaskNIfTI)
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := write(f); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Close()
+}
+
+// nodeEquipment is this node as the maker of objects.
+func nodeEquipment(serial string) iod.Equipment {
+	return iod.Equipment{Manufacturer: analysis.Manufacturer, Model: "MOME DICOMweb node", Serial: serial, SoftwareVersion: version}
+}
+
+// printFindings prints a reading in a few lines.
+func printFindings(f analysis.Findings) {
+	switch {
+	case f.Reason != "":
+		fmt.Println("not analysed:", f.Reason)
+	case len(f.Lesions) == 0:
+		fmt.Println("no enhancing lesion found")
+	}
+	for _, l := range f.Lesions {
+		fmt.Println("  " + describeFinding(l))
+	}
+	for _, n := range f.Notes {
+		fmt.Println("  note:", n)
+	}
+	fmt.Println(f.Notice + "; trained on " + f.Algorithm.TrainedOn)
+}
+
+func describeFinding(l analysis.LesionFinding) string {
+	p := "probability not known"
+	if l.Probability != nil {
+		p = fmt.Sprintf("malignant %.0f %% (%s)", 100**l.Probability, shareText(l))
+	}
+	return fmt.Sprintf("%s: side %s, %.0f mm, %.2f cm3 at (%.0f, %.0f, %.0f) mm, %s, curve %s", l.Label, l.Side, l.LongAxisMM,
+		l.VolumeCM3, l.CentreMM[0], l.CentreMM[1], l.CentreMM[2], p, l.Curve)
+}

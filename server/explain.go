@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"mome/experts"
+	"mome/experts/series"
+	"mome/server/analysis"
+)
+
+type explainCommand struct {
+	Dir  string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
+	JSON bool   `name:"json" help:"Print JSON instead of a table."`
+}
+
+// Help is the longer text of "server explain --help".
+func (explainCommand) Help() string {
+	return `Headers only, nothing is analysed. For each series: its role (DCE, T2, DWI, ADC, excluded, uncertain), whether the analysis would
+use it, and the attributes that decided. Below the table stand assumptions, such as unknown phase times.`
+}
+
+// Run prints the roles.
+func (c *explainCommand) Run(ctx context.Context) error {
+	objects, err := objectsOf(c.Dir)
+	if err != nil {
+		return err
+	}
+	result, err := analysis.Explain(ctx, objects)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(explanation(result))
+	}
+	w := tabwriter.NewWriter(os.Stdout, 2, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NO\tROLE\tUSED\tDETAIL\tDESCRIPTION\tREASON")
+	for _, s := range result.Series {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", s.Number, s.Role, yes(s.Used), s.Detail, oneLine(s.Description), s.Reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, n := range result.Notes {
+		fmt.Println("note:", n)
+	}
+	return nil
+}
+
+// explanationJSON is the form of "server explain --json".
+type explanationJSON struct {
+	Study  string     `json:"study"`
+	Series []roleJSON `json:"series"`
+	Notes  []string   `json:"notes,omitempty"`
+}
+
+type roleJSON struct {
+	analysis.SeriesFinding
+	Description string `json:"description"`
+	Modality    string `json:"modality"`
+	Instances   int    `json:"instances_used"`
+}
+
+func explanation(r series.Result) explanationJSON {
+	out := explanationJSON{Study: r.StudyUID, Notes: r.Notes}
+	for _, s := range r.Series {
+		out.Series = append(out.Series, roleJSON{
+			SeriesFinding: analysis.SeriesFinding{Series: s.SeriesUID, Number: s.Number, Role: s.Role, Used: s.Used, Detail: s.Detail, Reason: s.Reason, Confidence: s.Confidence},
+			Description:   s.Description, Modality: s.Modality, Instances: len(s.Instances),
+		})
+	}
+	return out
+}
+
+// objectsOf lists the DICOM files of dir and says how many files are something else.
+func objectsOf(dir string) ([]analysis.Object, error) {
+	objects, passedOver, err := analysis.FromDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(objects) == 0 {
+		return nil, fmt.Errorf("%s holds no DICOM file", dir)
+	}
+	if passedOver > 0 {
+		fmt.Fprintf(os.Stderr, "passed over %d files that are not DICOM\n", passedOver)
+	}
+	return objects, nil
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// oneLine keeps a sender's text from breaking the table.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func printJSON(v any) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// shareText is how results are summed up in one line.
+func shareText(l analysis.LesionFinding) string {
+	var parts []string
+	for _, m := range experts.Modalities {
+		if v, ok := l.Contributions[string(m)]; ok {
+			parts = append(parts, fmt.Sprintf("%s %+.2f", m, v))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

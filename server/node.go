@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"mome/dicomweb/archive"
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/server/analysis"
+	"mome/server/jobs"
+	"mome/server/web"
+)
+
+// node is a running node: archive, queue and HTTP side.
+type node struct {
+	archive  *archive.Archive
+	analyzer *analysis.Analyzer
+	queue    *jobs.Queue
+	web      *web.Server
+	listener net.Listener
+	log      *slog.Logger
+}
+
+// openNode opens the archive, starts the queue and listens. Serve answers; close ends it.
+func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err error) {
+	n = &node{log: log}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if n.analyzer, err = newAnalyzer(f.Weights); err != nil {
+		return n, err
+	}
+	// The queue is started after the archive that tells it of changes; nothing is stored before both are there.
+	changed := func(study string) { n.queue.Changed(study) }
+	if n.archive, err = openArchive(ctx, f, log, changed); err != nil {
+		return n, err
+	}
+	work := &reader{archive: n.archive, analyzer: n.analyzer, node: nodeEquipment(f.Serial), attempts: f.Attempts, log: log}
+	if n.queue, err = jobs.New(jobs.Config{
+		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
+	}); err != nil {
+		return n, err
+	}
+	if n.web, err = web.New(web.Config{
+		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
+		Model: modelLine(n.analyzer),
+	}); err != nil {
+		return n, err
+	}
+	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
+		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
+	}
+	return n, nil
+}
+
+// openArchive opens the archive of a node; changed may be nil.
+func openArchive(ctx context.Context, f nodeFlags, log *slog.Logger, changed func(study string)) (*archive.Archive, error) {
+	a, err := archive.Open(ctx, archive.Config{
+		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Replace,
+		OnStored: changed, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the archive in %s: %w", f.Data, err)
+	}
+	return a, nil
+}
+
+// isSource reports whether an instance is something to read: an MR image that this node did not make.
+func isSource(d *dicom.Dataset) bool { return d.String(tag.Modality) == "MR" && !isResult(d) }
+
+// isResult recognises the node's own results, also when they come back from elsewhere.
+func isResult(d *dicom.Dataset) bool {
+	for _, e := range d.Items(tag.ContributingEquipmentSequence) {
+		if e.String(tag.Manufacturer) == analysis.Manufacturer && e.String(tag.ManufacturerModelName) == analysis.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// url is where the node answers.
+func (n *node) url() string { return "http://" + n.listener.Addr().String() }
+
+// serve answers until ctx ends, then lets requests and analyses come to their end.
+func (n *node) serve(ctx context.Context) error { return n.web.Serve(ctx, n.listener) }
+
+// close stops the queue, giving a running analysis a few seconds, and closes the archive.
+func (n *node) close() error {
+	var err error
+	if n.queue != nil {
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if e := n.queue.Stop(grace); e != nil && !errors.Is(e, context.DeadlineExceeded) {
+			err = errors.Join(err, e)
+		}
+	}
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	if n.archive != nil {
+		err = errors.Join(err, n.archive.Close())
+	}
+	return err
+}
+
+// modelLine describes the model in one line.
+func modelLine(a *analysis.Analyzer) string {
+	g := a.Algorithm()
+	return fmt.Sprintf("%s %s, weights %s, trained on %s", g.Name, g.Version, g.WeightsSHA256[:12], g.TrainedOn)
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+)
+
+type serveCommand struct{ nodeFlags }
+
+// Help is the longer text of "server serve --help".
+func (serveCommand) Help() string {
+	return `Serves DICOMweb under /dicom-web, the state of every analysis as JSON under /jobs and as a page under /. Nothing else needs to
+run: the archive is a folder of DICOM files with an index beside it, which "server reindex" can rebuild from the files.
+Ctrl-C ends it; what was acknowledged is kept, and an analysis that was cut off starts again with the next start.`
+}
+
+// Run serves until it is told to end.
+func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
+	n, err := openNode(ctx, c.nodeFlags, log)
+	if err != nil {
+		return err
+	}
+	announce(os.Stdout, n, c.nodeFlags)
+	err = n.serve(ctx)
+	if e := n.close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// announce says where everything is.
+func announce(w io.Writer, n *node, f nodeFlags) {
+	fmt.Fprintf(w, `MOME node %s
+  status page  %s/
+  DICOMweb     %s/dicom-web   (STOW-RS, QIDO-RS, WADO-RS)
+  analyses     %s/jobs
+  archive      %s
+  model        %s
+INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE
+`, version, n.url(), n.url(), n.url(), f.Data, modelLine(n.analyzer))
+	if host, _, err := net.SplitHostPort(n.listener.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
+		fmt.Fprintln(w, "This node has no access control: whoever reaches its address can read and store studies.")
+	}
+}
