@@ -57,8 +57,12 @@ type finder struct {
 // plan turns q into SQL and what SQL leaves open.
 func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
 	f := &finder{ctx: ctx, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
-	f.from = [...]string{`study s`, `study s JOIN series e ON e.study = s.id`,
-		`study s JOIN series e ON e.study = s.id JOIN instance i ON i.series = e.id`}[q.Level]
+	join := ` CROSS JOIN ` // from the top down, in the order of the answer
+	if byUID(q) {
+		join = ` JOIN ` // from wherever the UID is
+	}
+	f.from = [...]string{`study s`, `study s` + join + `series e ON e.study = s.id`,
+		`study s` + join + `series e ON e.study = s.id` + join + `instance i ON i.series = e.id`}[q.Level]
 	if q.Level == query.Instance && f.header {
 		f.from += ` JOIN header h ON h.instance = i.id`
 	}
@@ -87,10 +91,36 @@ func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
 		}
 	}
 	if f.below.text != "1" {
-		f.where += ` AND EXISTS (SELECT 1 FROM ` + f.belowFrom() + ` AND ` + f.below.text + `)`
+		f.where += ` AND ` + f.someBelowSQL()
 		f.args = append(f.args, f.below.args...)
 	}
 	return f
+}
+
+// someBelowSQL returns the condition that something below a row meets f.below: looked for from the row, or from the
+// UIDs that are asked for.
+func (f *finder) someBelowSQL() string {
+	own, parent, from := `s.id`, `e.study`, `series e JOIN instance i ON i.series = e.id`
+	if f.q.Level == query.Series {
+		own, parent, from = `e.id`, `i.series`, `instance i`
+	}
+	if byUID(f.q) {
+		return own + ` IN (SELECT ` + parent + ` FROM ` + from + ` WHERE ` + f.below.text + `)`
+	}
+	return `EXISTS (SELECT 1 FROM ` + from + ` WHERE ` + parent + ` = ` + own + ` AND ` + f.below.text + `)`
+}
+
+// byUID reports whether q names series or instances by their UIDs without naming their study.
+func byUID(q query.Query) bool {
+	if q.Ref.Study == "" && (q.Ref.Series != "" || q.Ref.Instance != "") {
+		return true
+	}
+	for _, c := range q.Match {
+		if c.Path[0] == tag.SeriesInstanceUID || c.Path[0] == tag.SOPInstanceUID {
+			return !c.Universal()
+		}
+	}
+	return false
 }
 
 // stored returns the conditions on attributes that data sets hold; the others are always exact in SQL.
@@ -102,14 +132,6 @@ func stored(conditions []query.Condition) []query.Condition {
 		}
 	}
 	return out
-}
-
-// belowFrom returns the tables below q's level, joined to its row.
-func (f *finder) belowFrom() string {
-	if f.q.Level == query.Series {
-		return `instance i WHERE i.series = e.id`
-	}
-	return `series e JOIN instance i ON i.series = e.id WHERE e.study = s.id`
 }
 
 // selected are the columns of a candidate of level l.

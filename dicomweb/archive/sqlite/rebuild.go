@@ -84,34 +84,44 @@ func (b *builder) flush() error {
 	})
 }
 
+// The order of a CROSS JOIN is kept; left to itself the database would go through all instances for each study.
+const (
+	// advanceKnown adds to the revisions the sources that the live tables do not know.
+	advanceKnown = `
+UPDATE state SET revision = revision + n, changed = newest FROM (
+	SELECT s.uid AS uid, COUNT(*) AS n, MAX(i.received) AS newest
+	FROM new_study s CROSS JOIN new_series e ON e.study = s.id CROSS JOIN new_instance i ON i.series = e.id
+	WHERE i.source = 1 AND i.uid NOT IN (SELECT uid FROM instance) GROUP BY s.uid
+) AS found WHERE state.study = found.uid`
+
+	// countUnknown gives a state to studies that have none.
+	countUnknown = `
+INSERT INTO state (study, revision, changed, answered)
+WITH answer AS MATERIALIZED (
+	SELECT e.study AS study, MAX(i.received) AS newest FROM new_instance i JOIN new_series e ON e.id = i.series
+	WHERE i.result = 1 GROUP BY e.study
+)
+SELECT s.uid, COUNT(*), MAX(i.received), COALESCE(SUM(i.received <= answer.newest), 0)
+FROM new_study s CROSS JOIN new_series e ON e.study = s.id CROSS JOIN new_instance i ON i.series = e.id
+LEFT JOIN answer ON answer.study = s.id
+WHERE i.source = 1 AND s.uid NOT IN (SELECT study FROM state) GROUP BY s.uid`
+)
+
 // swap puts the shadow tables in the place of the live ones. Revisions follow: what the old tables did not know is a
 // change, unless they were made anew and knew nothing; then the state that is there already counts all, and a study
 // without any gets its state from what the objects tell.
 func (x *Index) swap(tx *sql.Tx) error {
-	// What was known to be a result stays one, whoever else recognises it.
-	steps := []string{`UPDATE new_instance SET result = 1, source = 0 WHERE uid IN (SELECT uid FROM instance WHERE result = 1)`}
+	// The indexes come first, for the steps need them. What was known to be a result stays one, whoever else
+	// recognises it.
+	steps := append(reindex(shadow()), `UPDATE new_instance SET result = 1, source = 0 WHERE uid IN (SELECT uid FROM instance WHERE result = 1)`)
 	if !x.blank {
-		steps = append(steps, `
-			UPDATE state SET revision = revision + n, changed = newest FROM (
-				SELECT s.uid AS uid, COUNT(*) AS n, MAX(i.received) AS newest
-				FROM new_instance i JOIN new_series e ON e.id = i.series JOIN new_study s ON s.id = e.study
-				WHERE i.source = 1 AND i.uid NOT IN (SELECT uid FROM instance) GROUP BY s.uid
-			) AS found WHERE state.study = found.uid`)
+		steps = append(steps, advanceKnown)
 	}
-	steps = append(steps, `
-		INSERT INTO state (study, revision, changed, answered)
-		WITH answer AS MATERIALIZED (
-			SELECT e.study AS study, MAX(i.received) AS newest FROM new_instance i JOIN new_series e ON e.id = i.series
-			WHERE i.result = 1 GROUP BY e.study
-		)
-		SELECT s.uid, COUNT(*), MAX(i.received), COALESCE(SUM(i.received <= answer.newest), 0)
-		FROM new_instance i JOIN new_series e ON e.id = i.series JOIN new_study s ON s.id = e.study
-		LEFT JOIN answer ON answer.study = s.id
-		WHERE i.source = 1 AND s.uid NOT IN (SELECT study FROM state) GROUP BY s.uid`)
+	steps = append(steps, countUnknown)
 	for i, name := range live().all() {
 		steps = append(steps, `DROP TABLE `+name, `ALTER TABLE `+shadow().all()[i]+` RENAME TO `+name)
 	}
-	steps = append(steps, indexes(), `INSERT OR REPLACE INTO meta (key, value) VALUES ('version', '`+version()+`')`)
+	steps = append(steps, `INSERT OR REPLACE INTO meta (key, value) VALUES ('version', '`+version()+`')`)
 	for _, text := range steps {
 		if _, err := tx.Exec(text); err != nil {
 			return err

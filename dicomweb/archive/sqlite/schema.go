@@ -28,15 +28,20 @@ func (t tables) all() []string { return []string{t.study, t.series, t.instance, 
 // column is the name of an attribute's column.
 func column(t tag.Tag) string { return "a" + t.Hex() }
 
-// columns returns the attributes of level l that have a column.
+// columns returns the attributes of level l that have a column of that name. The UIDs that identify have not: they are
+// the column uid.
 func columns(l query.Level) []tag.Tag {
 	var out []tag.Tag
 	for _, a := range query.Attributes() {
-		if a.Level == l && a.Column {
+		if a.Level == l && a.Column && !identifies(a.Tag) {
 			out = append(out, a.Tag)
 		}
 	}
 	return out
+}
+
+func identifies(t tag.Tag) bool {
+	return t == tag.StudyInstanceUID || t == tag.SeriesInstanceUID || t == tag.SOPInstanceUID
 }
 
 // base is what stays when the index is rebuilt. Times are microseconds since 1970, UTC.
@@ -101,16 +106,26 @@ func define(l query.Level) string {
 	return b.String()
 }
 
-// indexes returns the statements that make the indexes of the tables in use: the orders in which Find answers, and
-// the keys by which a study is looked for.
-func indexes() string {
+// secondary are the indexes beside those that the tables' own constraints make: the orders in which Find answers, and
+// the keys by which a study is looked for. Those for an order are unique, which they are anyway, to tell the database
+// that rows of the next level can be put one after the other.
+func secondary(t tables) []struct{ name, make string } {
 	date, time := column(tag.StudyDate), column(tag.StudyTime)
-	return fmt.Sprintf(`
-CREATE INDEX study_order ON study (%s DESC, %s DESC, uid);
-CREATE INDEX study_patient ON study (%s);
-CREATE INDEX study_accession ON study (%s);
-CREATE INDEX series_order ON series (study, number, uid);
-CREATE INDEX series_uid ON series (uid);
-CREATE INDEX instance_order ON instance (series, number, uid);`,
-		date, time, column(tag.PatientID), column(tag.AccessionNumber))
+	return []struct{ name, make string }{
+		{"study_order", fmt.Sprintf(`CREATE UNIQUE INDEX study_order ON %s (%s DESC, %s DESC, uid)`, t.study, date, time)},
+		{"study_patient", fmt.Sprintf(`CREATE INDEX study_patient ON %s (%s)`, t.study, column(tag.PatientID))},
+		{"study_accession", fmt.Sprintf(`CREATE INDEX study_accession ON %s (%s)`, t.study, column(tag.AccessionNumber))},
+		{"series_order", fmt.Sprintf(`CREATE UNIQUE INDEX series_order ON %s (study, number, uid)`, t.series)},
+		{"series_uid", fmt.Sprintf(`CREATE INDEX series_uid ON %s (uid)`, t.series)},
+		{"instance_order", fmt.Sprintf(`CREATE UNIQUE INDEX instance_order ON %s (series, number, uid)`, t.instance)},
+	}
+}
+
+// reindex returns the statements that take the secondary indexes away, wherever they are, and make those of t.
+func reindex(t tables) []string {
+	var drop, make []string
+	for _, i := range secondary(t) {
+		drop, make = append(drop, `DROP INDEX IF EXISTS `+i.name), append(make, i.make)
+	}
+	return append(drop, make...)
 }

@@ -108,8 +108,10 @@ func (x *Index) prepare(ctx context.Context) (fresh bool, err error) {
 		if err := drop(ctx, tx, live()); err != nil {
 			return false, err
 		}
-		if _, err := tx.ExecContext(ctx, create(live())+indexes()); err != nil {
-			return false, err
+		for _, text := range append([]string{create(live())}, reindex(live())...) {
+			if _, err := tx.ExecContext(ctx, text); err != nil {
+				return false, err
+			}
 		}
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM state`).Scan(&x.blank); err != nil {
 			return false, err

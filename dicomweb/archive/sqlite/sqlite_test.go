@@ -17,6 +17,7 @@ import (
 	"mome/dicomweb/archive/archivetest"
 	"mome/dicomweb/archive/index"
 	"mome/dicomweb/archive/sqlite"
+	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/query"
 )
 
@@ -170,7 +171,8 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestPlans wants the searches that viewers make to be answered in the order of an index, without sorting.
+// TestPlans wants the searches that viewers make to be answered in the order of an index, without sorting, and nothing
+// to go through all instances.
 func TestPlans(t *testing.T) {
 	x, _ := open(t, filepath.Join(t.TempDir(), "index.db"))
 	defer x.Close()
@@ -180,12 +182,21 @@ func TestPlans(t *testing.T) {
 		ref   dicomweb.Ref
 		raw   string
 		want  string
+		sorts bool
 	}{
-		{query.Study, dicomweb.Ref{}, "limit=101", "USING INDEX study_order"},
-		{query.Study, dicomweb.Ref{}, "PatientID=P1", "USING INDEX study_patient"},
-		{query.Study, dicomweb.Ref{}, "AccessionNumber=X", "USING INDEX study_accession"},
-		{query.Series, dicomweb.Ref{Study: study}, "", "USING INDEX series_order"},
-		{query.Instance, dicomweb.Ref{Study: study, Series: "1.2"}, "", "USING INDEX instance_order"},
+		{query.Study, dicomweb.Ref{}, "limit=101", "USING INDEX study_order", false},
+		{query.Study, dicomweb.Ref{}, "StudyDate=20240101-20240107", "SEARCH s USING INDEX study_order", false},
+		{query.Study, dicomweb.Ref{}, "PatientID=P1", "USING INDEX study_patient", true},
+		{query.Study, dicomweb.Ref{}, "AccessionNumber=X", "USING INDEX study_accession", true},
+		{query.Study, dicomweb.Ref{}, "SOPInstanceUID=1.2", "SEARCH s USING INTEGER PRIMARY KEY", true},
+		{query.Series, dicomweb.Ref{Study: study}, "", "SEARCH e USING INDEX series_order", false},
+		{query.Series, dicomweb.Ref{}, "SeriesInstanceUID=1.2", "SEARCH e USING INDEX series_uid", true},
+		{query.Series, dicomweb.Ref{}, "limit=10", "SEARCH e USING INDEX series_order", false},
+		{query.Instance, dicomweb.Ref{Study: study, Series: "1.2"}, "", "SEARCH i USING INDEX instance_order", false},
+		{query.Instance, dicomweb.Ref{Study: study}, "", "SEARCH i USING INDEX instance_order", false},
+		{query.Instance, dicomweb.Ref{}, "limit=10", "SEARCH i USING INDEX instance_order", false},
+		{query.Instance, dicomweb.Ref{}, "StudyInstanceUID=1.2&includefield=all", "COVERING INDEX instance_order", false},
+		{query.Instance, dicomweb.Ref{}, "SOPInstanceUID=1.2", "SEARCH i USING INDEX sqlite_autoindex_instance", false},
 	} {
 		q, _, err := query.Parse(tc.raw, tc.level, tc.ref)
 		if err != nil {
@@ -198,8 +209,43 @@ func TestPlans(t *testing.T) {
 		if !strings.Contains(plan, tc.want) {
 			t.Errorf("%s?%s: got plan\n%s\nwant %s in it", tc.level, tc.raw, plan, tc.want)
 		}
-		if tc.raw == "limit=101" && strings.Contains(plan, "TEMP B-TREE") {
+		if strings.Contains(plan, "TEMP B-TREE") && !tc.sorts {
 			t.Errorf("%s?%s: got plan\n%s\nwant no sorting", tc.level, tc.raw, plan)
 		}
+	}
+	plans, err := x.ExplainRebuild(context.Background())
+	if err != nil || len(plans) != 2 {
+		t.Fatalf("plans of the rebuild: got %d, %v", len(plans), err)
+	}
+	for _, plan := range plans {
+		if !strings.Contains(plan, "SEARCH i USING INDEX instance_order") {
+			t.Errorf("rebuild: got plan\n%s\nwant a study's instances found by their index", plan)
+		}
+	}
+}
+
+// BenchmarkRebuild fills an index with studies of 20 instances.
+func BenchmarkRebuild(b *testing.B) {
+	x, _, err := sqlite.Open(context.Background(), filepath.Join(b.TempDir(), "index.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer x.Close()
+	base := archivetest.Entry(b, archivetest.Ref("A", "1", "1"), 1, nil)
+	b.ReportAllocs()
+	if err := x.Rebuild(context.Background(), func(add func(*index.Entry) error) error {
+		for n := range b.N {
+			e := *base
+			study := fmt.Sprint("1.2.", n/20)
+			e.Ref = dicomweb.Ref{Study: study, Series: fmt.Sprint(study, ".", n/10%2), Instance: fmt.Sprint("1.2.9.", n)}
+			e.Study = base.Study.Clone()
+			e.Study.Set(tag.PatientID, study)
+			if err := add(&e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -78,6 +78,9 @@ func condition(c query.Condition, from string) clause {
 			return clause{text: "0", exact: true}
 		}
 	}
+	if len(c.Path) == 1 && identifies(c.Path[0]) {
+		return anyTerm(c, from+".uid")
+	}
 	if !hasColumn(c) {
 		return anything()
 	}
