@@ -25,7 +25,7 @@ type trainCommand struct {
 	Output     string  `short:"o" default:"weights.safetensors" type:"path" help:"File for the weights."`
 	Studies    int     `default:"400" help:"Phantom studies to fit to; a fifth of them validates."`
 	HeldOut    int     `default:"100" help:"Further phantom studies, never seen in training, that the result is measured on."`
-	Resolution string  `enum:"small,standard" default:"standard" help:"Of the phantoms: small (2.7 mm voxels) or standard (1.6 mm)."`
+	Resolution string  `enum:"small,standard,mixed" default:"mixed" help:"Of the training phantoms: small (2.7 mm voxels), standard (1.6 mm) or mixed (one in three standard). Those held out are standard."`
 	Epochs     int     `default:"24" help:"Passes over the training part."`
 	Embed      int     `default:"48" help:"Length of a token; divisible by 16."`
 	Layers     int     `default:"4" help:"Transformer layers; the last one fuses the modalities."`
@@ -74,11 +74,11 @@ func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	fit, tally, err := c.candidates(ctx, analyzer, config.Boxes, "training", int64(c.Seed)*1_000_000, c.Studies)
+	fit, tally, err := c.candidates(ctx, analyzer, config.Boxes, "training", c.Resolution, int64(c.Seed)*1_000_000, c.Studies)
 	if err != nil {
 		return err
 	}
-	held, heldTally, err := c.candidates(ctx, analyzer, config.Boxes, "held-out", int64(c.Seed)*1_000_000+500_000, c.HeldOut)
+	held, heldTally, err := c.candidates(ctx, analyzer, config.Boxes, "held-out", string(phantom.Standard), int64(c.Seed)*1_000_000+500_000, c.HeldOut)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // candidates reads n phantoms from seed first on, on all cores, in an order that does not depend on their number.
-func (c *trainCommand) candidates(ctx context.Context, a *analysis.Analyzer, boxes nn.Boxes, what string, first int64, n int) ([]training.Candidate, training.Tally, error) {
+func (c *trainCommand) candidates(ctx context.Context, a *analysis.Analyzer, boxes nn.Boxes, what, resolution string, first int64, n int) ([]training.Candidate, training.Tally, error) {
 	vendors := []phantom.Vendor{phantom.Siemens, phantom.GE, phantom.Philips}
 	perStudy := make([][]training.Candidate, n)
 	var tally training.Tally
@@ -136,7 +136,13 @@ func (c *trainCommand) candidates(ctx context.Context, a *analysis.Analyzer, box
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range n {
 		group.Go(func() error {
-			cfg := phantom.Config{Seed: first + int64(i), Vendor: vendors[i%len(vendors)], Resolution: phantom.Resolution(c.Resolution), MotionMM: float64(i%3) * 0.5}
+			cfg := phantom.Config{
+				Seed: first + int64(i), Vendor: vendors[i%len(vendors)], MotionMM: float64(i%3) * 0.5,
+				Resolution: phantom.Resolution(resolution),
+			}
+			if resolution == "mixed" {
+				cfg.Resolution = [...]phantom.Resolution{phantom.Standard, phantom.Small, phantom.Small}[i/len(vendors)%3]
+			}
 			found, t, err := training.Study(ctx, a, boxes, cfg)
 			if err != nil {
 				return fmt.Errorf("phantom %d: %w", cfg.Seed, err)
@@ -199,8 +205,8 @@ func measure(ctx context.Context, set weights.Set, held []training.Candidate) (s
 		}
 		return train.AUROC(scores, positive), n[1], n[0], nil
 	}
-	lesions := func(c training.Candidate) bool { return c.Kind != training.Other }
-	everything := func(training.Candidate) bool { return true }
+	lesions := func(c training.Candidate) bool { return c.Kind != training.Other && !c.Missed }
+	everything := func(c training.Candidate) bool { return !c.Missed }
 	auroc, positives, negatives, err := score("", lesions)
 	if err != nil {
 		return "", err

@@ -12,6 +12,7 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/nn"
+	"mome/experts/volume"
 	"mome/fixtures/phantom"
 	"mome/fusion"
 	"mome/fusion/train"
@@ -28,10 +29,11 @@ const (
 	Other     Kind = "other"
 )
 
-// Candidate is one lesion that the analysis found in a phantom.
+// Candidate is one lesion that the analysis found in a phantom, or one that it missed.
 type Candidate struct {
 	train.Sample
-	Kind Kind
+	Kind   Kind
+	Missed bool // planted and not found: cut around the planted centre
 }
 
 // Tally counts what the analysis made of the phantoms' lesions.
@@ -52,7 +54,8 @@ func (t Tally) String() string {
 		t.Studies, t.Found, t.Planted, float64(t.Other)/float64(max(t.Studies, 1)))
 }
 
-// Study reads the phantom of cfg and returns its candidates, cut to boxes. The label is 1 for malignant.
+// Study reads the phantom of cfg and returns its candidates and the planted lesions that are none, cut to boxes. The
+// label is 1 for malignant.
 func Study(ctx context.Context, a *analysis.Analyzer, boxes nn.Boxes, cfg phantom.Config) ([]Candidate, Tally, error) {
 	p, err := phantom.New(cfg)
 	if err != nil {
@@ -77,32 +80,47 @@ func Study(ctx context.Context, a *analysis.Analyzer, boxes nn.Boxes, cfg phanto
 	found := map[int]bool{}
 	labels := p.Labels()
 	var candidates []Candidate
-	for _, l := range r.Lesions {
-		in, err := fusion.Crop(boxes, r.Channels(), l.CentreMM)
+	add := func(centreMM volume.Vec, n int, missed bool) error {
+		in, err := fusion.Crop(boxes, r.Channels(), centreMM)
 		if err != nil {
-			return nil, Tally{}, err
+			return err
 		}
-		c := Candidate{Kind: Other, Sample: train.Sample{
+		c := Candidate{Kind: Other, Missed: missed, Sample: train.Sample{
 			DCE: in.DCE, T2: in.T2, DWI: in.DWI, Group: fmt.Sprint(cfg.Vendor, cfg.Seed),
 		}}
-		if n := match(l, labels); n >= 0 {
-			found[n] = true
+		switch {
+		case n < 0 || p.Truth.Lesions[n].Kind == phantom.Cyst:
+		case p.Truth.Lesions[n].Malignant:
+			c.Kind, c.Label = Malignant, 1
+		default:
 			c.Kind = Benign
-			if p.Truth.Lesions[n].Malignant {
-				c.Kind, c.Label = Malignant, 1
-			}
+		}
+		candidates = append(candidates, c)
+		return nil
+	}
+	for _, l := range r.Lesions {
+		n := match(l, labels)
+		if n >= 0 {
+			found[n] = true
 		} else {
 			tally.Other++
 		}
-		candidates = append(candidates, c)
+		if err := add(l.CentreMM, n, false); err != nil {
+			return nil, Tally{}, err
+		}
 	}
 	for n, l := range p.Truth.Lesions {
-		if l.Kind != phantom.Cyst {
-			tally.Planted++
-			if found[n] {
-				tally.Found++
+		switch {
+		case l.Kind == phantom.Cyst:
+			continue
+		case found[n]:
+			tally.Found++
+		default:
+			if err := add(volume.Vec(l.CentreMM), n, true); err != nil {
+				return nil, Tally{}, err
 			}
 		}
+		tally.Planted++
 	}
 	return candidates, tally, nil
 }
