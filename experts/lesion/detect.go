@@ -18,11 +18,12 @@ import (
 //  1. Cores are voxels that enhance by MinPE and by Deviations more than the breast's own fibroglandular tissue does:
 //     background enhancement differs tenfold between women and must not be called lesions.
 //  2. Cores grow over 26-connected voxels down to half way to the background (hysteresis). A long set is opened, which
-//     parts lesions from the vessels that lead to them and from one another.
+//     parts lesions from the vessels that lead to them and from one another; what is no candidate as a whole is searched
+//     for brighter parts that are.
 //  3. A lesion's surface is where the subtraction falls to half of its height; holes are filled.
 //  4. Dropped is what is smaller than a ball of MinDiameterMM, lies in the skin, is long and thin (a vessel), does not
 //     stand out from its surroundings (background), is the nipple, or hugs the chest wall (muscle).
-//  5. A second pass with a third of the Deviations adds what stands out clearly all the same.
+//  5. A second pass with a third of the Deviations adds what the first was too strict for.
 //
 // Suspicion is size x enhancement x wash-out, see suspicion. Enhancement says nothing about malignancy by itself: most
 // candidates of most women are benign. What enhances no more than the tissue around it is not found.
@@ -129,34 +130,22 @@ func (f *finder) find(ctx context.Context) ([]*candidate, error) {
 		return nil, err
 	}
 	f.taken = make([]bool, f.len())
-	found, err := f.pass(ctx, nil, f.cfg.Deviations, minProminence)
+	found, err := f.pass(ctx, nil, f.cfg.Deviations)
 	if err != nil {
 		return nil, err
 	}
-	return f.pass(ctx, found, f.cfg.Deviations/3, distinctProminence)
+	return f.pass(ctx, found, f.cfg.Deviations/3)
 }
 
 // pass adds to found the candidates whose cores lie these deviations above the background.
-func (f *finder) pass(ctx context.Context, found []*candidate, deviations, leastProminence float64) ([]*candidate, error) {
+func (f *finder) pass(ctx context.Context, found []*candidate, deviations float64) ([]*candidate, error) {
 	seed := max(f.cfg.MinPE, f.back.median+deviations*f.back.deviation)
 	grow := max((seed+f.back.median)/2, f.cfg.MinPE/2)
 	for _, core := range f.components(float32(seed), float32(grow)) {
-		for _, set := range f.lesions(core) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if slices.ContainsFunc(set, func(at int) bool { return f.taken[at] }) {
-				continue
-			}
-			c := f.judge(set, leastProminence)
-			if c == nil {
-				continue
-			}
-			found = append(found, c)
-			for _, at := range set {
-				f.taken[at] = true
-			}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
+		found = append(found, f.search(core, grow)...)
 	}
 	return found, nil
 }
@@ -182,7 +171,7 @@ func (f *finder) enhancement(ctx context.Context) error {
 		for at := k * plane; at < (k+1)*plane; at++ {
 			index := f.index(at)
 			f.pe[at] = 100 * f.rise[at] / max(f.base[at], floor)
-			f.valid[at] = f.breast.Mask.Data[index] && f.belowSkin(index)
+			f.valid[at] = f.breast.Mask.Data[index] && f.skinDepthMM(index) > f.cfg.SkinMM
 		}
 	})
 	if err != nil {
@@ -202,11 +191,11 @@ func (f *finder) enhancement(ctx context.Context) error {
 	return nil
 }
 
-// belowSkin reports whether a voxel lies deeper than SkinMM below the body's surface.
-func (f *finder) belowSkin(index int) bool {
+// skinDepthMM returns the depth of a voxel of the grid below the body's surface.
+func (f *finder) skinDepthMM(index int) float64 {
 	v := f.chest.canonical(f.grid.Voxel(index))
 	x, y, z := v[0]/f.chest.factor[0], v[1]/f.chest.factor[1], v[2]/f.chest.factor[2]
-	return float64(f.chest.depth[f.chest.at(x, y, z)]) > f.cfg.SkinMM
+	return float64(f.chest.depth[f.chest.at(x, y, z)])
 }
 
 // components returns the 26-connected sets of valid voxels at or above grow that hold at least one at or above seed.

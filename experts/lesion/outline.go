@@ -1,25 +1,82 @@
 package lesion
 
+import "slices"
+
 // vesselRadiusMM is the least distance from the surface that the middle of a lesion has which hangs on a vessel: the
 // breast's vessels are up to 3 mm wide, half a voxel more as they are drawn.
 const vesselRadiusMM = 2.0
 
-// lesions returns the outlines in a connected set of enhancing voxels. A compact set holds one. A long one is a vessel,
-// or lesions that vessels or enhancing tissue connect: it is opened by a ball of vesselRadiusMM, and what remains are
-// pieces of their own. A piece that still runs out into its surroundings is outlined at a higher level.
-func (f *finder) lesions(set []int) [][]int {
+// levelStep is the factor between the levels at which a set is looked at: five of them double the enhancement.
+const levelStep = 1.15
+
+// search returns the candidates in a connected set of voxels that enhance by level or more. A compact set holds one
+// lesion, if it can be one. A long one is a vessel, or lesions that vessels or enhancing tissue connect: it is opened by a
+// ball of vesselRadiusMM, and what remains are pieces of their own. Of what is no candidate the parts that enhance more
+// are searched in turn, as far up as there is room for one.
+func (f *finder) search(set []int, level float64) []*candidate {
+	set = f.filled(set) // a rim or a mottled lesion is as thick as it is wide
 	pieces := [][]int{set}
 	if !f.compact(set) {
 		pieces = f.opened(set, vesselRadiusMM)
 	}
-	var out [][]int
+	var out []*candidate
 	for _, piece := range pieces {
-		for _, share := range [3]float32{0.5, 0.65, 0.8} {
-			if found := f.outline(piece, share); f.compact(found) {
-				out = append(out, found)
-				break
-			}
+		if float64(len(piece))*f.grid.VoxelMM3() < f.leastMM3() {
+			continue
 		}
+		if c := f.lesion(piece); c != nil {
+			out = append(out, c)
+			continue
+		}
+		for _, brighter := range f.above(piece, level*levelStep) {
+			out = append(out, f.search(brighter, level*levelStep)...)
+		}
+	}
+	return out
+}
+
+// lesion outlines a piece as one lesion, at a higher level where it runs out into its surroundings, and judges it.
+func (f *finder) lesion(piece []int) *candidate {
+	if !f.compact(piece) {
+		return nil
+	}
+	for _, share := range [3]float32{0.5, 0.65, 0.8} {
+		if set := f.outline(piece, share); f.compact(set) {
+			return f.judge(set)
+		}
+	}
+	return nil
+}
+
+// above returns the connected parts of the set that enhance by level or more.
+func (f *finder) above(set []int, level float64) [][]int {
+	left := map[int]bool{}
+	for _, at := range set {
+		if float64(f.pe[at]) >= level {
+			left[at] = true
+		}
+	}
+	return f.parts(set, left)
+}
+
+// parts returns the 26-connected parts of left, which is a part of set, in the order of set, and empties it.
+func (f *finder) parts(set []int, left map[int]bool) [][]int {
+	var out [][]int
+	for _, seed := range set {
+		if !left[seed] {
+			continue
+		}
+		delete(left, seed)
+		part := []int{seed}
+		for n := 0; n < len(part); n++ {
+			f.neighbours(part[n], func(to int) {
+				if left[to] {
+					delete(left, to)
+					part = append(part, to)
+				}
+			})
+		}
+		out = append(out, part)
 	}
 	return out
 }
@@ -43,30 +100,11 @@ func (f *finder) opened(set []int, radiusMM float64) [][]int {
 	for _, at := range set {
 		in[at] = true
 	}
-	var out [][]int
-	for _, seed := range set {
-		if !deep[seed] {
-			continue
-		}
-		delete(deep, seed)
-		part := []int{seed}
-		for n := 0; n < len(part); n++ {
-			f.neighbours(part[n], func(to int) {
-				if deep[to] {
-					delete(deep, to)
-					part = append(part, to)
-				}
-			})
-		}
-		var back []int
-		for _, at := range f.grown(part, radiusMM) {
-			if in[at] {
-				back = append(back, at)
-			}
-		}
-		out = append(out, back)
+	parts := f.parts(set, deep)
+	for n, part := range parts {
+		parts[n] = slices.DeleteFunc(f.grown(part, radiusMM), func(at int) bool { return !in[at] })
 	}
-	return out
+	return parts
 }
 
 // depthIn returns the distance of each voxel of the set from the set's surface, mm.
@@ -111,15 +149,13 @@ func (f *finder) core(set []int) float64 {
 // one half is the place of an edge that smoothing and partial volume do not move.
 func (f *finder) outline(core []int, share float32) []int {
 	const reachMM = 3.0
-	rises := make([]float32, len(core))
 	peak := core[0]
-	for n, at := range core {
-		rises[n] = f.rise[at]
+	for _, at := range core {
 		if f.rise[at] > f.rise[peak] {
 			peak = at
 		}
 	}
-	height := percentile(rises, 0.9)
+	height := float32(f.height(f.rise, core))
 	near := f.grown(core, reachMM)
 	in := make(map[int]bool, len(core))
 	for _, at := range core {

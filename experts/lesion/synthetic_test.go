@@ -3,6 +3,7 @@ package lesion_test
 import (
 	"math"
 	"math/rand/v2"
+	"testing"
 
 	"mome/experts"
 	"mome/experts/volume"
@@ -21,8 +22,8 @@ type ball struct {
 // (half ellipsoids) of fat with a core of gland, skin, lesions, noise.
 type synthetic struct {
 	grid        volume.Grid
-	suppressed  bool    // fat suppression
 	breastMM    float64 // how far the breasts hang
+	suppressed  bool    // fat suppression
 	noise       float64 // standard deviation of both channels; gland has 100
 	background  []float64
 	lesions     []ball
@@ -115,31 +116,38 @@ func (s *synthetic) tissue(p volume.Vec) (float64, []float64) {
 }
 
 // study draws six phases 75 s apart; with partial volume by 2x2x2 samples a voxel.
-func (s *synthetic) study() *experts.Study {
+func (s *synthetic) study(t *testing.T) *experts.Study {
+	t.Helper()
 	const phases = 6
 	st := &experts.Study{TimesKnown: true}
-	rng := rand.New(rand.NewPCG(s.seed, 1))
 	for n := range phases {
 		st.DCE = append(st.DCE, experts.Phase{TimeS: 75 * float64(n), Volume: volume.New(s.grid)})
 	}
 	g := &s.grid
-	for at := range g.Len() {
-		i, j, k := g.Voxel(at)
-		var sum [phases]float64
-		for sub := range 8 {
-			o := func(bit int) float64 { return float64(sub>>bit&1)/2 - 0.25 }
-			v, pe := s.tissue(g.Point(float64(i)+o(0), float64(j)+o(1), float64(k)+o(2)))
-			for n := range phases {
-				e := 0.0
-				if n > 0 && len(pe) > 0 {
-					e = pe[min(n, len(pe))-1]
+	err := experts.EachSlice(t.Context(), g.Size[2], func(k int) {
+		rng := rand.New(rand.NewPCG(s.seed, uint64(k)))
+		for j := range g.Size[1] {
+			for i := range g.Size[0] {
+				var sum [phases]float64
+				for sub := range 8 {
+					o := func(bit int) float64 { return float64(sub>>bit&1)/2 - 0.25 }
+					v, pe := s.tissue(g.Point(float64(i)+o(0), float64(j)+o(1), float64(k)+o(2)))
+					for n := range phases {
+						e := 0.0
+						if n > 0 && len(pe) > 0 {
+							e = pe[min(n, len(pe))-1]
+						}
+						sum[n] += v * (1 + e) / 8
+					}
 				}
-				sum[n] += v * (1 + e) / 8
+				for n := range phases {
+					st.DCE[n].Volume.Data[g.Index(i, j, k)] = float32(math.Hypot(sum[n]+s.noise*rng.NormFloat64(), s.noise*rng.NormFloat64()))
+				}
 			}
 		}
-		for n := range phases {
-			st.DCE[n].Volume.Data[at] = float32(math.Hypot(sum[n]+s.noise*rng.NormFloat64(), s.noise*rng.NormFloat64()))
-		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return st
 }

@@ -10,7 +10,7 @@ import (
 // sternum: the landmark that fat-suppressed and other images, prone and supine share, where edges between gland, fat
 // and muscle change their sign from one to the next. (Sternum as landmark: Lin et al., Med Phys 2013;40:122301.)
 const (
-	sternumMM     = 6.0   // skin and fat in front of the sternum, where the wall begins
+	sternumMM     = 9.0   // skin and fat in front of the sternum, where the wall begins
 	chestDepth    = 0.65  // half depth over half width of the ellipse; thoracic index of adults about 0.7, ribs a little flatter
 	halfWidthMM   = 150.0 // half width where the images do not show it
 	minHalfMM     = 125.0 // least and
