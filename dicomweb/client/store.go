@@ -58,8 +58,8 @@ func (p Problem) String() string {
 }
 
 // Store sends the files, each in a request of its own, several at once (PS3.18 section 10.5). What becomes of each
-// file is in the report; the error means that the whole was given up: the sources ended with an error, ctx ended, or the
-// server wants none of it (no such resource, no permission, another service).
+// file is in the report; the error means that the whole was given up: the sources ended with an error, ctx ended, the
+// server wants none of it (no such resource, no permission, another service), or it cannot be reached.
 func (c *Client) Store(ctx context.Context, sources iter.Seq2[Source, error], opt StoreOptions) (Report, error) {
 	t := &tally{progress: opt.Progress}
 	resource := "studies"
@@ -104,6 +104,8 @@ func (c *Client) storeOne(ctx context.Context, resource string, s Source, t *tal
 	case errors.As(err, &status) && got.failure != nil: // it had a reason, and had it to the end
 		t.add(s, got)
 		return nil
+	case !errors.As(err, &status): // no answer at all, to the end: the next file will fare no better
+		return fmt.Errorf("client: store: %w", err)
 	}
 	t.add(s, outcome{failure: &Problem{Name: s.Name, Text: err.Error()}})
 	return nil
