@@ -71,7 +71,7 @@ func Breasts(ctx context.Context, s *experts.Study) ([]experts.Breast, []string,
 func (ch *chest) breast(ctx context.Context, pre *volume.Volume, side experts.Side) (*experts.Breast, string, error) {
 	missing := fmt.Sprintf("No %s breast was found on the dynamic series.", sideName(side))
 	area := ch.columns(side)
-	if float64(area.count)*ch.cellMM[0]*ch.cellMM[2] < minBreastMM*minBreastMM/4 {
+	if float64(area.width[0])*ch.cellMM[0] < minWidthMM || float64(area.width[1])*ch.cellMM[2] < minWidthMM {
 		return nil, missing, nil
 	}
 	m, err := ch.fine(ctx, area)
@@ -108,7 +108,7 @@ func titleName(s experts.Side) string {
 // columns is a set of columns (x, z) of cells.
 type columns struct {
 	set   []bool // [z][x]
-	count int
+	width [2]int // of its range along x and z
 }
 
 // columns returns the columns of one side that hold breast: deeper than minDepthMM between skin and wall, opened by
@@ -135,12 +135,15 @@ func (ch *chest) columns(side experts.Side) columns {
 		set = plane.dilate(set)
 	}
 	out := columns{set: plane.largest(set)}
+	extent := emptyBox()
 	for at, in := range out.set {
-		left := float64(at%nx) > ch.midline
-		if in = in && left == (side == experts.Left); in {
-			out.count++
+		x := at % nx
+		if out.set[at] = in && (float64(x) > ch.midline) == (side == experts.Left); out.set[at] {
+			extent.add(x, 0, at/nx)
 		}
-		out.set[at] = in
+	}
+	if !extent.empty() {
+		out.width = [2]int{extent.hi[0] - extent.lo[0] + 1, extent.hi[2] - extent.lo[2] + 1}
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,13 +59,12 @@ func TestDetect(t *testing.T) {
 			s.background = marked
 			s.lesions[1].pe, s.lesions[2].pe = washout, washout
 		}},
-		{"noisy", func(s *synthetic) { s.noise = 7 }},
-		{"other seed", func(s *synthetic) { s.seed = 2 }},
+		{"noisy", func(s *synthetic) { s.noise, s.seed = 7, 2 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := bilateral()
 			c.change(&s)
-			_, found, notes := read(t, s.study(t), lesion.Config{})
+			_, found, notes := read(t, s.study(t, 6), lesion.Config{})
 			if len(found) != 3 {
 				t.Errorf("found %d candidates, want the 3 lesions; notes %q", len(found), notes)
 			}
@@ -98,7 +98,7 @@ func TestDetect(t *testing.T) {
 func TestDetectNothing(t *testing.T) {
 	s := bilateral()
 	s.lesions = s.lesions[3:] // the vessel
-	_, found, notes := read(t, s.study(t), lesion.Config{})
+	_, found, notes := read(t, s.study(t, 6), lesion.Config{})
 	for _, l := range found {
 		t.Errorf("%s at %.0f, %.2f cm3 in a study without lesions", l.Label, l.CentreMM, l.VolumeCM3)
 	}
@@ -107,25 +107,49 @@ func TestDetectNothing(t *testing.T) {
 	}
 }
 
-func TestDetectMost(t *testing.T) {
+// TestDetectSettings reads one study in several ways.
+func TestDetectSettings(t *testing.T) {
 	s := bilateral()
-	_, found, notes := read(t, s.study(t), lesion.Config{MaxLesions: 1})
-	if len(found) != 1 || found[0].CentreMM.Sub(s.lesions[0].centre).Norm() > 2 {
-		t.Errorf("with MaxLesions 1: %d candidates, want the most suspicious alone", len(found))
-	}
-	if !strings.Contains(strings.Join(notes, " "), "3 regions") {
-		t.Errorf("notes %q do not say that 3 regions were found", notes)
-	}
-}
-
-// TestDetectTwoPhases: the early phase is all there is.
-func TestDetectTwoPhases(t *testing.T) {
-	s := bilateral()
-	st := s.study(t)
-	st.DCE = []experts.Phase{st.DCE[0], st.DCE[2]}
-	if _, found, _ := read(t, st, lesion.Config{}); len(found) != 3 {
-		t.Errorf("found %d candidates, want 3", len(found))
-	}
+	st := s.study(t, 6)
+	t.Run("most", func(t *testing.T) {
+		_, found, notes := read(t, st, lesion.Config{MaxLesions: 1})
+		if len(found) != 1 || found[0].CentreMM.Sub(s.lesions[0].centre).Norm() > 2 {
+			t.Errorf("with MaxLesions 1: %d candidates, want the most suspicious alone", len(found))
+		}
+		if !strings.Contains(strings.Join(notes, " "), "3 regions") {
+			t.Errorf("notes %q do not say that 3 regions were found", notes)
+		}
+	})
+	t.Run("two phases", func(t *testing.T) { // the early phase is all there is
+		two := *st
+		two.DCE = []experts.Phase{st.DCE[0], st.DCE[2]}
+		if _, found, _ := read(t, &two, lesion.Config{}); len(found) != 3 {
+			t.Errorf("found %d candidates, want 3", len(found))
+		}
+	})
+	t.Run("same again", func(t *testing.T) {
+		_, first, _ := read(t, st, lesion.Config{})
+		_, second, _ := read(t, st, lesion.Config{})
+		if len(first) != len(second) {
+			t.Fatalf("%d candidates, then %d", len(first), len(second))
+		}
+		for n := range first {
+			if !slices.Equal(first[n].Mask.Data, second[n].Mask.Data) {
+				t.Errorf("%s differs between two readings of one study", first[n].Label)
+			}
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		breasts, _, _ := read(t, st, lesion.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := lesion.Breasts(ctx, st); !errors.Is(err, context.Canceled) {
+			t.Errorf("Breasts: error %v, want context.Canceled", err)
+		}
+		if _, _, err := lesion.Detect(ctx, st, breasts, lesion.Config{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("Detect: error %v, want context.Canceled", err)
+		}
+	})
 }
 
 func TestRefuses(t *testing.T) {
@@ -201,22 +225,5 @@ func TestOddVolumes(t *testing.T) {
 				t.Errorf("%d candidates, error %v", len(found), err)
 			}
 		})
-	}
-}
-
-func TestCancelled(t *testing.T) {
-	s := bilateral()
-	st := s.study(t)
-	breasts, _, err := lesion.Breasts(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := lesion.Breasts(ctx, st); !errors.Is(err, context.Canceled) {
-		t.Errorf("Breasts: error %v, want context.Canceled", err)
-	}
-	if _, _, err := lesion.Detect(ctx, st, breasts, lesion.Config{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("Detect: error %v, want context.Canceled", err)
 	}
 }

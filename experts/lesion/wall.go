@@ -21,6 +21,7 @@ const (
 	midlineMM     = 60.0  // how far from the scanner's x = 0 the midline is looked for
 	minBesideMM   = 20.0  // body beyond the midline that proves it to lie in the images
 	minBreastMM   = 60.0  // body beside the midline that can hold a breast
+	minWidthMM    = 40.0  // of a breast that the images show, from side to side and from head to feet
 	sternumSpanMM = 20.0  // half span of the running median over slices
 )
 
@@ -32,7 +33,7 @@ type chest struct {
 	depth   []float32 // of each cell below the body's surface, mm
 	skin    []float64 // [z][x]: the first body surface from the front, +Inf where there is none
 	midline float64   // column, fractional; may lie outside
-	closed  bool      // no cleavage was found
+	closed  bool      // both sides lie in the images, but no cleavage was found
 	sternum []float64 // [z]: the deepest skin near the midline, NaN where there is none
 	halfMM  float64   // half width of the thorax
 }
@@ -103,36 +104,38 @@ func (ch *chest) findMidline() {
 	if last < 0 {
 		return
 	}
-	const prominenceMM = 4.0
+	const prominenceMM, flatMM = 4.0, 3.0
 	beside := int(minBesideMM / ch.cellMM[0])
-	least := make([]float64, ch.size[0]) // the most anterior front to the right of x; then compared with that to the left
+	least := make([]float64, ch.size[0]) // the most anterior front up to x; then compared with that from x on
 	m := math.Inf(1)
 	for x := range front {
 		m = min(m, front[x])
 		least[x] = m
 	}
 	m = math.Inf(1)
-	deepest, columns, sum := prominenceMM, 0.0, 0.0
+	best, most := -1, prominenceMM
 	for x := ch.size[0] - 1; x >= 0; x-- {
 		m = min(m, front[x])
-		off := math.Abs(float64(x)-zero) * ch.cellMM[0]
-		if math.IsInf(front[x], 1) || off > midlineMM || x-first < beside || last-x < beside {
+		if math.IsInf(front[x], 1) || math.Abs(float64(x)-zero)*ch.cellMM[0] > midlineMM || x-first < beside || last-x < beside {
 			continue
 		}
-		switch p := min(front[x]-least[x], front[x]-m); {
-		case p > deepest+0.5:
-			deepest, columns, sum = p, 1, float64(x)
-		case columns > 0 && p > deepest-0.5: // the bottom of the cleavage is flat: its middle counts
-			columns, sum = columns+1, sum+float64(x)
+		if p := min(front[x]-least[x], front[x]-m); p > most {
+			best, most = x, p
 		}
 	}
-	if columns > 0 {
-		ch.midline = sum / columns
+	if best >= 0 { // the bottom of the cleavage is flat: its middle counts
+		lo, hi := best, best
+		for lo > first && front[lo-1] >= front[best]-flatMM {
+			lo--
+		}
+		for hi < last && front[hi+1] >= front[best]-flatMM {
+			hi++
+		}
+		ch.midline = float64(lo+hi) / 2
 		return
 	}
-	ch.closed = true
 	if centre := float64(first+last) / 2; (zero-float64(first))*ch.cellMM[0] > minBreastMM && (float64(last)-zero)*ch.cellMM[0] > minBreastMM {
-		ch.midline = centre
+		ch.midline, ch.closed = centre, true
 	}
 }
 
