@@ -13,9 +13,12 @@ import (
 // phases than n none is taken twice; where there are fewer each is taken at least once and some are repeated.
 func choose(post []experts.Phase, n int) []int {
 	p := len(post)
-	first, span := post[0].TimeS, post[p-1].TimeS-post[0].TimeS
+	timeS := func(phase int) float64 { return post[phase].TimeS - post[0].TimeS }
+	if !(timeS(p-1) > 0) { // no times: the order is all there is
+		timeS = func(phase int) float64 { return float64(phase) }
+	}
 	cost := func(slot, phase int) float64 {
-		return math.Abs(post[phase].TimeS - first - span*float64(slot)/float64(n-1))
+		return math.Abs(timeS(phase) - timeS(p-1)*float64(slot)/float64(n-1))
 	}
 	leastStep, mostStep := 0, 1
 	if p >= n {
