@@ -18,8 +18,8 @@ type Config struct {
 	// MinBSPerMM2 is the b-value from which signal counts as free of perfusion, s/mm2; 100 if zero (EUSOBI consensus on
 	// breast DWI, Baltzer et al., Eur Radiol 2020;30:1436, advises against b = 0 for that reason).
 	MinBSPerMM2 float64
-	// NoiseFactor is how many noise standard deviations a signal must exceed to enter the fit; 2 if zero: below about
-	// that the mean of a Rician magnitude is the noise floor, not the signal (Gudbjartsson and Patz, Magn Reson Med
+	// NoiseFactor is how many standard deviations of one channel's noise a signal must exceed to enter the fit; 2 if zero:
+	// below about that a magnitude tells the noise floor, not the signal (Gudbjartsson and Patz, Magn Reson Med
 	// 1995;34:910).
 	NoiseFactor float64
 	// MaxADC bounds the map, 1e-6 mm2/s; 4000 if zero: free water at body temperature has about 3000.

@@ -3,7 +3,6 @@ package dwi
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -12,16 +11,20 @@ import (
 )
 
 // fitted returns the ADC map of the diffusion-weighted images, or nil where fewer than two b-values remain. The fit is
-// S = S0 exp(-b ADC), linear in ln S, over b >= MinBSPerMM2 where at least two such b-values exist.
+// S = S0 exp(-b ADC), linear in ln S, over b >= MinBSPerMM2 where at least two such b-values exist, and over the signals
+// above the noise floor. Magnitudes are taken as they are: the mean logarithm of a Rician magnitude exceeds that of its
+// amplitude by E1(SNR^2/2)/2 (Lapidoth and Moser, IEEE Trans Inf Theory 2003;49:2426), which is 0.024 at SNR 2 and
+// nothing from 3 on, while subtracting the noise's power before the logarithm would bias it by 1/SNR^2 the other way.
 func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string, ...any)) (*volume.Volume, error) {
 	used, all := e.choose(s.DWI)
 	if len(used) < 2 {
 		return nil, nil
 	}
-	grid := used[0].Volume.Grid
-	for _, b := range used[1:] {
+	grid := used[len(used)-1].Volume.Grid
+	for n, b := range used {
 		if !b.Volume.Same(&grid) {
-			return nil, fmt.Errorf("b %g s/mm2: its voxels lie elsewhere than those of b %g", b.BSPerMM2, used[0].BSPerMM2)
+			note("The images of b %g s/mm2 were resampled onto those of b %g.", b.BSPerMM2, used[len(used)-1].BSPerMM2)
+			used[n].Volume = volume.Resample(b.Volume, grid)
 		}
 	}
 	if all {
@@ -30,7 +33,7 @@ func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string,
 	}
 	sigma := noise(used)
 	if sigma == 0 {
-		note("The noise of the diffusion images could not be measured in air; no noise floor was subtracted from them.")
+		note("The noise of the diffusion images could not be measured in air; signals near the noise were not left out of the ADC.")
 	}
 	adc := volume.New(grid)
 	slice := grid.Size[0] * grid.Size[1]
@@ -40,12 +43,8 @@ func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string,
 			x, y = x[:0], y[:0]
 			for _, b := range used {
 				v := float64(b.Volume.Data[at])
-				if !(v > e.cfg.NoiseFactor*sigma) || v <= 0 {
-					continue
-				}
-				// E[M^2] = A^2 + 2 sigma^2 of a Rician magnitude M with amplitude A; sigma of one channel.
-				if v = v*v - 2*sigma*sigma; v > 0 {
-					x, y = append(x, b.BSPerMM2), append(y, 0.5*math.Log(v))
+				if v > e.cfg.NoiseFactor*sigma && v > 0 {
+					x, y = append(x, b.BSPerMM2), append(y, math.Log(v))
 				}
 			}
 			if d := -slope(x, y) * 1e6; d > 0 {
