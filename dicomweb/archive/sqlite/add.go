@@ -27,7 +27,7 @@ func (x *Index) Add(ctx context.Context, e *index.Entry) error {
 			return err
 		}
 		for _, t := range x.filled() {
-			if known {
+			if known || x.rebuilding { // a rebuild may have come across the object before its row was entered
 				if err := remove(tx, t, []string{e.Ref.Instance}); err != nil {
 					return err
 				}
