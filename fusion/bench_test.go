@@ -41,7 +41,7 @@ func BenchmarkForward(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := New(set, branches())
+	m, err := New(set, Options{Branches: branches()})
 	if err != nil {
 		b.Fatal(err)
 	}

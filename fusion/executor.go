@@ -26,7 +26,7 @@ type executor struct {
 }
 
 // newExecutor builds the graph and binds the weights it uses.
-func newExecutor(config nn.Config, set weights.Set, branches Branches, which present) (run *executor, err error) {
+func newExecutor(config nn.Config, set weights.Set, o Options, which present) (run *executor, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // Gorgonia panics where a type cannot be inferred
 			run, err = nil, fmt.Errorf("%v", cause)
@@ -42,7 +42,7 @@ func newExecutor(config nn.Config, set weights.Set, branches Branches, which pre
 			inputs[m] = b.Volume(m)
 		}
 	}
-	out, err := Graph(b, branches, inputs)
+	out, err := Graph(b, o.Branches, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,7 @@ func newExecutor(config nn.Config, set weights.Set, branches Branches, which pre
 	if err != nil {
 		return nil, err
 	}
+	program.SetPrecision(o.Precision)
 	names, _ := b.Weights()
 	for _, name := range names {
 		t, _ := set.Tensor(name) // nn.ConfigFrom has seen them all

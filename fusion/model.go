@@ -11,6 +11,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/experts/weights"
+	"mome/gpu/op"
 )
 
 // ErrInput is wrapped by errors about volumes that the model cannot read.
@@ -37,7 +38,7 @@ func (in Input) Of(m experts.Modality) []float32 {
 type Model struct {
 	set         weights.Set
 	config      nn.Config
-	branches    Branches
+	options     Options
 	temperature float64
 	threshold   float64
 	hash        func() string
@@ -47,20 +48,26 @@ type Model struct {
 	scratch []float32 // shared by all runs, since they take turns
 }
 
+// Options says how a model is made and run.
+type Options struct {
+	Branches  Branches     // the experts' graphs; required
+	Precision op.Precision // of matrix products and convolutions; float32 by default
+}
+
 // New makes a model of weights whose tensors and metadata fit together; see nn.ConfigFrom. The tensors are not copied
 // and must not change any more. Without a temperature in the metadata logits are taken as they are; without an
 // operating point it is 0.5.
-func New(set weights.Set, branches Branches) (*Model, error) {
+func New(set weights.Set, o Options) (*Model, error) {
 	config, err := nn.ConfigFrom(set)
 	if err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
 	for _, m := range nn.RowOrder() {
-		if branches.of(m) == nil {
+		if o.Branches.of(m) == nil {
 			return nil, fmt.Errorf("new model: no branch for %s", m)
 		}
 	}
-	m := &Model{set: set, config: config, branches: branches, runs: map[present]*executor{}, hash: sync.OnceValue(set.SHA256)}
+	m := &Model{set: set, config: config, options: o, runs: map[present]*executor{}, hash: sync.OnceValue(set.SHA256)}
 	if m.temperature, err = setting(set, weights.Temperature, 1, math.SmallestNonzeroFloat64, 1e6); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
@@ -88,6 +95,12 @@ func (m *Model) Config() nn.Config { return m.config }
 
 // Metadata are those of the weights; see the keys in package weights. They must not be changed.
 func (m *Model) Metadata() map[string]string { return m.set.Metadata }
+
+// Weights are what the model was made of. They must not be changed.
+func (m *Model) Weights() weights.Set { return m.set }
+
+// Options are those that the model was made with.
+func (m *Model) Options() Options { return m.options }
 
 // SHA256 is the hash of the weights, 64 hexadecimal digits.
 func (m *Model) SHA256() string { return m.hash() }
@@ -119,7 +132,7 @@ func (m *Model) executor(in Input) (*executor, error) {
 	if run, ok := m.runs[which]; ok {
 		return run, nil
 	}
-	run, err := newExecutor(m.config, m.set, m.branches, which)
+	run, err := newExecutor(m.config, m.set, m.options, which)
 	if err != nil {
 		return nil, fmt.Errorf("build graph: %w", err)
 	}

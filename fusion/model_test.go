@@ -17,7 +17,7 @@ import (
 func oddModel(t testing.TB) (*Model, nn.Config) {
 	t.Helper()
 	c := odd()[1]
-	m, err := New(shaken(t, c), branches())
+	m, err := New(shaken(t, c), Options{Branches: branches()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestProbabilityIsCalibrated(t *testing.T) {
 	set := shaken(t, c)
 	set.Metadata["temperature"] = "2.5"
 	set.Metadata["operating_point"] = "0.125"
-	m, err := New(set, branches())
+	m, err := New(set, Options{Branches: branches()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		set, b := shaken(t, odd()[1]), branches()
 		change(set.Metadata, &b)
-		if _, err := New(set, b); err == nil {
+		if _, err := New(set, Options{Branches: b}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -167,7 +167,7 @@ func TestBranchErrorsAndPanicsAreErrors(t *testing.T) {
 	} {
 		b := branches()
 		b.DWI = branch
-		m, err := New(shaken(t, odd()[1]), b)
+		m, err := New(shaken(t, odd()[1]), Options{Branches: b})
 		if err != nil {
 			t.Fatal(err)
 		}

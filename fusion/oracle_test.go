@@ -123,7 +123,7 @@ func farthest(got, want []float32) float64 {
 
 func TestLogitsMatchPublishedCode(t *testing.T) {
 	dir := oracle(t)
-	m, err := New(oracleWeights(t, dir), branches())
+	m, err := New(oracleWeights(t, dir), Options{Branches: branches()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestLogitsMatchPublishedCode(t *testing.T) {
 
 func TestAbsentModalitiesMatchPublishedCode(t *testing.T) {
 	dir := oracle(t)
-	m, err := New(oracleWeights(t, dir), branches())
+	m, err := New(oracleWeights(t, dir), Options{Branches: branches()})
 	if err != nil {
 		t.Fatal(err)
 	}

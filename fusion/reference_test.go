@@ -347,7 +347,7 @@ func shaken(t testing.TB, c nn.Config) weights.Set {
 func TestModelMatchesReference(t *testing.T) {
 	for k, c := range odd() {
 		set := shaken(t, c)
-		m, err := New(set, branches())
+		m, err := New(set, Options{Branches: branches()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func newAnalyzer(weightsPath string) (*analysis.Analyzer, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := fusion.New(set, branches)
+	model, err := fusion.New(set, fusion.Options{Branches: branches})
 	if err != nil {
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func (s source) At(i int) (train.Sample, error) { return s[i].Sample, nil }
 // measure runs the finished model on held-out candidates: malignant against benign, malignant against all others, and
 // malignant against benign with one modality left out.
 func measure(ctx context.Context, set weights.Set, held []training.Candidate) (string, error) {
-	model, err := fusion.New(set, branches)
+	model, err := fusion.New(set, fusion.Options{Branches: branches})
 	if err != nil {
 		return "", err
 	}

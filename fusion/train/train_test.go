@@ -106,7 +106,7 @@ func TestFitLearnsAndRepeats(t *testing.T) {
 		t.Errorf("two trainings with one seed end in %s and %s", first.SHA256(), second.SHA256())
 	}
 
-	m, err := fusion.New(first, branches())
+	m, err := fusion.New(first, fusion.Options{Branches: branches()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ type Program struct {
 	outputs []*gorgonia.Node
 	size    int // floats of the arena
 	arena   []float32
+
+	precision Precision
 }
 
 type step struct {
@@ -217,12 +219,21 @@ func (p *Program) Run(ctx context.Context) error {
 			s.args[j] = p.floats(v)
 		}
 		if s.kernel != nil {
-			s.kernel.Run(p.floats(s.out), s.args)
+			p.run(s.kernel, p.floats(s.out), s.args)
 		} else if err := p.foreign(s); err != nil {
 			return fmt.Errorf("run %v: %w", s.op, err)
 		}
 	}
 	return nil
+}
+
+// run picks the form of the kernel for the program's precision.
+func (p *Program) run(k Kernel, out []float32, in [][]float32) {
+	if reduced, ok := k.(Reducible); ok && p.precision == BFloat16 {
+		reduced.RunBFloat16(out, in)
+		return
+	}
+	k.Run(out, in)
 }
 
 // foreign runs an operation of Gorgonia's own and copies its result into the arena.

@@ -1,0 +1,33 @@
+package op
+
+import "fmt"
+
+// Precision is the form in which matrix products and convolutions read their factors. Sums, norms, softmax and
+// everything kept between operations are float32 in either.
+type Precision int
+
+// Precisions.
+const (
+	Float32  Precision = iota
+	BFloat16           // 8 bits of mantissa; about 1e-2 relative in the result
+)
+
+func (p Precision) String() string {
+	switch p {
+	case Float32:
+		return "float32"
+	case BFloat16:
+		return "bfloat16"
+	}
+	return fmt.Sprintf("Precision(%d)", int(p))
+}
+
+// Reducible is a Kernel that can read its factors as bfloat16.
+type Reducible interface {
+	Kernel
+	// RunBFloat16 is Run with the factors of products rounded to bfloat16, to nearest even.
+	RunBFloat16(out []float32, in [][]float32)
+}
+
+// SetPrecision decides how the program's next runs compute. The default is Float32.
+func (p *Program) SetPrecision(to Precision) { p.precision = to }
