@@ -20,6 +20,9 @@ import (
 type Builder struct {
 	Graph  *gorgonia.ExprGraph
 	Config Config
+	// DropPath makes the residual branches answer to the inputs of DropPathInputs. To be set before the first part is
+	// added; without it there are no such inputs.
+	DropPath bool
 
 	specs  map[string][]int
 	inputs map[string]*gorgonia.Node
@@ -65,8 +68,14 @@ func (b *Builder) Mark(name string, n *gorgonia.Node) *gorgonia.Node {
 	return n
 }
 
-// Marked is the node remembered under a name, or nil. The names are stem.<modality> (stem output [T, E], without
-// class token) and layer.<index>.<modality> (output of a layer).
+// Marked is the node remembered under a name, or nil. Modalities are written as in InputName. The names are
+//
+//	stem.<modality>            stem output [T, E], without class token
+//	layer.<index>.<modality>   output of a layer [T, E], DCE with the class token first; layer.<last>.cls: [1, E]
+//	mixture.<index>            what the soft mixture of a fusion layer answers [rows, adapter]
+//	dispatch.<index>           its softmax over all rows, [rows, experts·slots]: what each slot is gathered from
+//	combine.<index>            its softmax over slots, [rows, experts·slots]: what each row takes; [1, ...] in the last layer
+//	fc_norm                    what the head reads [1, E]
 func (b *Builder) Marked(name string) *gorgonia.Node { return b.marks[name] }
 
 // Input adds a named input of the graph.
@@ -197,7 +206,7 @@ func (b *Builder) QKV(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia
 // Project normalises what attention returned, [T, E], and maps it back into the residual stream.
 func (b *Builder) Project(layer int, m experts.Modality, attention *gorgonia.Node) *gorgonia.Node {
 	h := b.Norm(LayerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention)
-	return b.Linear(LayerName(layer, "self_attn.out_proj."+Copy(m)), h)
+	return b.branch(layer, attentionBranch, b.Linear(LayerName(layer, "self_attn.out_proj."+Copy(m)), h))
 }
 
 // FeedForwardNorm is the layer norm that feed-forward and adapter share.
@@ -208,7 +217,8 @@ func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Nod
 // FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E] with 4E hidden units.
 func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
 	name := LayerName(layer, "ffn."+Copy(m))
-	return b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))
+	f := b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))
+	return b.branch(layer, feedForwardBranch, f)
 }
 
 // Layer is a whole layer before fusion, for the rows x: [T, E] of one modality:

@@ -93,6 +93,47 @@ func (k SumKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgoni
 	return all, nil
 }
 
+// ScaleKernel multiplies a matrix by one number.
+type ScaleKernel struct{ Rows, Cols int }
+
+// Scale is x·s for x: [rows, cols] and s: [1]. Only x has a gradient: s is a setting of one run, such as whether a
+// branch is left out of it.
+func Scale(x, s *gorgonia.Node) (*gorgonia.Node, error) {
+	rows, cols, err := matrix("scale", x)
+	if err != nil {
+		return nil, err
+	}
+	return apply(ScaleKernel{Rows: rows, Cols: cols}, x, s)
+}
+
+// Shapes implements Kernel.
+func (k ScaleKernel) Shapes() ([]tensor.Shape, tensor.Shape) {
+	s := tensor.Shape{k.Rows, k.Cols}
+	return []tensor.Shape{s, {1}}, s
+}
+
+// Run implements Kernel. A factor of 0 gives 0 whatever x holds, also where it is not finite.
+func (k ScaleKernel) Run(out []float32, in [][]float32) {
+	factor := in[1][0]
+	if factor == 0 {
+		clear(out)
+		return
+	}
+	for i, v := range in[0] {
+		out[i] = v * factor
+	}
+}
+
+// InPlace implements InPlace.
+func (k ScaleKernel) InPlace() {}
+
+func (k ScaleKernel) varies(input int) bool { return input == 0 }
+
+func (k ScaleKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	dx, err := Scale(grad, in[1])
+	return gorgonia.Nodes{dx, nil}, err
+}
+
 // CrossEntropyKernel is the mean over rows of the cross-entropy of softmax(logits) against a target distribution.
 type CrossEntropyKernel struct{ Rows, Classes int }
 
