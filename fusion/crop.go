@@ -38,6 +38,14 @@ func Crop(boxes nn.Boxes, channels map[experts.Modality][]*volume.Volume, centre
 	return in, nil
 }
 
+// BoxGrid is the grid on which Crop samples a box around a centre: its i, j, k are the network's D, W, H, so that
+// Grid.Index of a voxel is its place in a channel of Input, and Grid.Point its place in the patient.
+func BoxGrid(box nn.Box, centreMM volume.Vec, frameOfReference string) volume.Grid {
+	size := [3]int{box.Size[2], box.Size[1], box.Size[0]}
+	fieldMM := [3]float64{box.FieldOfViewMM[2], box.FieldOfViewMM[1], box.FieldOfViewMM[0]}
+	return volume.Box(centreMM, fieldMM, size, cropAxes, frameOfReference)
+}
+
 func crop(box nn.Box, channels []*volume.Volume, centreMM volume.Vec) ([]float32, error) {
 	if box.FieldOfViewMM == [3]float64{} {
 		return nil, fmt.Errorf("the weights state no field of view (metadata fov_mm)")
@@ -45,9 +53,7 @@ func crop(box nn.Box, channels []*volume.Volume, centreMM volume.Vec) ([]float32
 	if len(channels) != box.Channels {
 		return nil, fmt.Errorf("%d channels, the weights want %d", len(channels), box.Channels)
 	}
-	size := [3]int{box.Size[2], box.Size[1], box.Size[0]}
-	fieldMM := [3]float64{box.FieldOfViewMM[2], box.FieldOfViewMM[1], box.FieldOfViewMM[0]}
-	grid := volume.Box(centreMM, fieldMM, size, cropAxes, channels[0].FrameOfReference)
+	grid := BoxGrid(box, centreMM, channels[0].FrameOfReference)
 	values := make([]float32, 0, box.Floats())
 	for _, c := range channels {
 		values = append(values, volume.Resample(c, grid).Data...)

@@ -24,6 +24,7 @@ func mixture(b *nn.Builder, index int, h *gorgonia.Node, from, to int) *gorgonia
 	phi := b.Weight(name + ".moe.phi")
 	l := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(g, phi, false, false) })
 	dispatch := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(l, 0) })
+	b.Mark(fmt.Sprintf("dispatch.%d", index), dispatch)
 	slots := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(dispatch, g, true, false) })
 	w, bias := b.Weight(name+".moe.experts.weight"), b.Weight(name+".moe.experts.bias")
 	y := b.Add(func() (*gorgonia.Node, error) { return op.GroupedLinear(slots, w, bias) })
@@ -32,6 +33,7 @@ func mixture(b *nn.Builder, index int, h *gorgonia.Node, from, to int) *gorgonia
 		rows = b.Rows(l, from, to)
 	}
 	combine := b.Add(func() (*gorgonia.Node, error) { return op.Softmax(rows, 1) })
+	b.Mark(fmt.Sprintf("combine.%d", index), combine)
 	mixed := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(combine, y, false, false) })
 	mixed = b.Mark(fmt.Sprintf("mixture.%d", index), mixed)
 	return b.Norm(name+".norm", b.Linear(name+".D_fc2", mixed))

@@ -29,6 +29,21 @@ func zeros(rows, cols int) matrix {
 type reference struct {
 	c   nn.Config
 	set weights.Set
+	// factor multiplies residual branches, by the name of their input; nil is 1 for all.
+	factor map[string]float32
+}
+
+// branch is what a residual branch adds.
+func (r reference) branch(layer int, name string, x []float64) []float64 {
+	f, ok := r.factor[fmt.Sprintf("drop_path.%d.%s", layer, name)]
+	if !ok {
+		return x
+	}
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v * float64(f)
+	}
+	return y
 }
 
 func (r reference) get(name string) []float32 {
@@ -238,7 +253,7 @@ func (r reference) attention(layer int, x matrix, letter []string) matrix {
 				}
 			}
 		}
-		out[i] = add(x[i], r.linear(name+".out_proj."+letter[i], r.norm(name+".inner_attn_ln."+letter[i], seen)))
+		out[i] = add(x[i], r.branch(layer, "attention", r.linear(name+".out_proj."+letter[i], r.norm(name+".inner_attn_ln."+letter[i], seen))))
 	}
 	return out
 }
@@ -307,7 +322,7 @@ func (r reference) logits(in Input) []float64 {
 		for i := range x {
 			ffn := name + "ffn." + letter[i]
 			f := r.linear(ffn+".fc2", r.norm(ffn+".ffn_layernorm", gelu(r.linear(ffn+".fc1", h[i]))))
-			x[i] = add(x[i], f, r.norm(adapter(i)+".norm", r.linear(adapter(i)+".D_fc2", g[i])))
+			x[i] = add(x[i], r.branch(layer, "ffn", f), r.norm(adapter(i)+".norm", r.linear(adapter(i)+".D_fc2", g[i])))
 		}
 	}
 	return r.linear("head", r.norm("fc_norm", x[0]))
@@ -354,7 +369,7 @@ func TestModelMatchesReference(t *testing.T) {
 		full := noise(c, 9)
 		for which := range 8 {
 			in := only(full, experts.Modalities[:], which)
-			want := reference{c, set}.logits(in)
+			want := reference{c: c, set: set}.logits(in)
 			got, err := m.Logits(context.Background(), in)
 			if err != nil {
 				t.Fatal(err)
