@@ -11,7 +11,7 @@ import (
 
 // mixture is the adapter of a fusion layer over all rows h: [N, E], answered for the rows [from, to) of them:
 //
-//	g = GELU(D_fc1 h)                          [N, d], d = E/4
+//	g = GELU(D_fc1 h)                          [N, d], d = Config.Adapter
 //	L = g phi                                  [N, experts·slots]
 //	slots = softmax_over_rows(L)ᵀ g            [experts·slots, d]
 //	y = slots through their expert             [experts·slots, d]

@@ -214,7 +214,7 @@ func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Nod
 	return b.Norm(LayerName(layer, "final_layer_norm."+Copy(m)), x)
 }
 
-// FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E] with 4E hidden units.
+// FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E], [T, Hidden] inside.
 func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
 	name := LayerName(layer, "ffn."+Copy(m))
 	f := b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))

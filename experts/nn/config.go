@@ -22,7 +22,7 @@ const Eps = 1e-5
 // maximum, each halving.
 const downsampling = 16
 
-// Ratios of the layers' hidden sizes to the embedding.
+// Published ratios of the layers' hidden sizes to the embedding, for configurations that state none.
 const (
 	hiddenRatio  = 4 // feed-forward hidden size = 4 embed
 	adapterRatio = 4 // adapter hidden size = embed / 4
@@ -31,6 +31,8 @@ const (
 // Config is the size of everything in the network.
 type Config struct {
 	Embed        int    // length of a token
+	Hidden       int    // hidden size of the feed-forward; 0 is 4 Embed
+	Adapter      int    // hidden size of the adapters and the soft mixtures; 0 is Embed / 4
 	Heads        int    // attention heads; divides Embed
 	Layers       int    // all layers
 	FusionFrom   int    // index of the first layer in which modalities see each other
@@ -40,6 +42,21 @@ type Config struct {
 	Boxes        Boxes
 	Classes      int
 }
+
+// Full is the configuration with its defaults written out, as ConfigFrom returns it.
+func (c Config) Full() Config {
+	if c.Hidden == 0 {
+		c.Hidden = hiddenRatio * c.Embed
+	}
+	if c.Adapter == 0 {
+		c.Adapter = c.Embed / adapterRatio
+	}
+	return c
+}
+
+// ReadsWhole says whether the network reads the whole volume of each modality, as the published weights do, and not
+// what lies around one place: see Box.FieldOfViewMM.
+func (c Config) ReadsWhole() bool { return c.Boxes.ReadWhole() }
 
 // Boxes are the input volumes.
 type Boxes struct{ DCE, T2, DWI Box }
@@ -57,12 +74,18 @@ func (b Boxes) Of(m experts.Modality) Box {
 	return Box{}
 }
 
+// ReadWhole says whether no box states a field of view.
+func (b Boxes) ReadWhole() bool {
+	return b.DCE.FieldOfViewMM == [3]float64{} && b.T2.FieldOfViewMM == [3]float64{} && b.DWI.FieldOfViewMM == [3]float64{}
+}
+
 // Box is the input volume of one modality: [Channels, Size...].
 type Box struct {
 	Channels int
 	Size     [3]int // voxels along H, W, D
-	// FieldOfViewMM is the extent along H, W, D that the box covers. Zero means that the weights do not say: then
-	// voxels keep their size, and volumes are padded or shrunk into the box as the published preprocessing does.
+	// FieldOfViewMM is the extent along H, W, D that the box covers. Zero, which all boxes of a network must then be,
+	// means that the weights do not say: then voxels keep their size, and whole volumes are padded or shrunk into the
+	// box as the published preprocessing does.
 	FieldOfViewMM [3]float64
 }
 
@@ -112,19 +135,20 @@ func (c Config) Check() error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 	}
+	full := c.Full()
 	for _, n := range []struct {
 		name  string
 		value int
 	}{
-		{"Embed", c.Embed}, {"Heads", c.Heads}, {"Layers", c.Layers}, {"Experts", c.Experts}, {"Slots", c.Slots},
+		{"Embed", c.Embed}, {"Hidden", full.Hidden}, {"Adapter", full.Adapter}, {"Heads", c.Heads}, {"Layers", c.Layers}, {"Experts", c.Experts}, {"Slots", c.Slots},
 		{"StemChannels[0]", c.StemChannels[0]}, {"StemChannels[1]", c.StemChannels[1]}, {"Classes", c.Classes},
 	} {
 		if n.value < 1 || n.value > 1<<16 {
 			return wrong("%s is %d", n.name, n.value)
 		}
 	}
-	if c.Embed%adapterRatio != 0 || c.Embed%c.Heads != 0 {
-		return wrong("Embed %d is not divisible by %d and by Heads %d", c.Embed, adapterRatio, c.Heads)
+	if c.Embed%c.Heads != 0 {
+		return wrong("Embed %d is not divisible by Heads %d", c.Embed, c.Heads)
 	}
 	if c.FusionFrom < 0 || c.FusionFrom >= c.Layers {
 		return wrong("FusionFrom %d of %d Layers leaves no fusion", c.FusionFrom, c.Layers)
@@ -140,13 +164,15 @@ func (c Config) Check() error {
 			}
 			if mm := b.FieldOfViewMM[a]; !(mm >= 0 && mm < 1e4) {
 				return wrong("Boxes.%s has field of view %v mm", m, b.FieldOfViewMM)
+			} else if (mm == 0) != c.ReadsWhole() {
+				return wrong("Boxes.%s has field of view %v mm: all axes of all boxes must state one, or none", m, b.FieldOfViewMM)
 			}
 		}
 	}
 	return nil
 }
 
-// ConfigFrom reads the sizes from the tensors' shapes, and what shapes cannot tell from the metadata:
+// ConfigFrom reads every size from the tensors' shapes, and what shapes cannot tell from the metadata:
 //   - heads: default embed/64, BEiT-3's head width, or 4 where 64 does not divide embed
 //   - box.<modality>: default the published volumes, DCE 384x256x128, DWI 256x128x32, T2 384x256x48
 //   - fov_mm.<modality>: default unknown, see Box.FieldOfViewMM
@@ -172,9 +198,8 @@ func ConfigFrom(s weights.Set) (Config, error) {
 		return Config{}, fmt.Errorf("%w: no layer has a tensor MLP_Adapter.moe.phi", ErrConfig)
 	}
 	phi := r.shape(LayerName(c.FusionFrom, "MLP_Adapter.moe.phi"), 3)
-	if r.err == nil {
-		c.Experts, c.Slots = phi[1], phi[2]
-	}
+	c.Adapter, c.Experts, c.Slots = phi[0], phi[1], phi[2]
+	c.Hidden = r.shape(LayerName(0, "ffn.A.fc1.weight"), 2)[0]
 	c.Heads = r.heads(c.Embed)
 	c.Boxes = Boxes{DCE: r.box(experts.DCE), T2: r.box(experts.T2), DWI: r.box(experts.DWI)}
 	if r.err != nil {

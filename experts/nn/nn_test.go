@@ -23,8 +23,8 @@ func small() nn.Config {
 		Embed: 96, Heads: 4, Layers: 4, FusionFrom: 3, Experts: 8, Slots: 1, StemChannels: [2]int{64, 128}, Classes: 2,
 		Boxes: nn.Boxes{
 			DCE: nn.Box{Channels: 6, Size: [3]int{64, 48, 32}, FieldOfViewMM: [3]float64{320, 240, 160.5}},
-			T2:  nn.Box{Channels: 1, Size: [3]int{64, 48, 16}},
-			DWI: nn.Box{Channels: 1, Size: [3]int{48, 32, 16}},
+			T2:  nn.Box{Channels: 1, Size: [3]int{64, 48, 16}, FieldOfViewMM: [3]float64{320, 240, 160}},
+			DWI: nn.Box{Channels: 1, Size: [3]int{48, 32, 16}, FieldOfViewMM: [3]float64{310, 0.5, 80}},
 		},
 	}
 }
@@ -65,7 +65,11 @@ func TestTensorsAreThePublishedOnes(t *testing.T) {
 }
 
 func TestConfigSurvivesWeights(t *testing.T) {
-	for _, c := range []nn.Config{small(), tiny()} {
+	uneven := tiny() // ratios that are not the published ones
+	uneven.Hidden, uneven.Adapter, uneven.Embed, uneven.Heads = 17, 7, 10, 5
+	indivisible := tiny() // by 4
+	indivisible.Embed = 15
+	for _, c := range []nn.Config{small(), tiny(), uneven, indivisible} {
 		set, err := nn.Init(c, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -74,8 +78,11 @@ func TestConfigSurvivesWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got != c {
-			t.Errorf("got %+v, want %+v", got, c)
+		if got != c.Full() {
+			t.Errorf("got %+v, want %+v", got, c.Full())
+		}
+		if got.ReadsWhole() != (c.Boxes.DCE.FieldOfViewMM[0] == 0) {
+			t.Errorf("field of view %v mm: reads whole volumes: %v", c.Boxes.DCE.FieldOfViewMM, got.ReadsWhole())
 		}
 	}
 }
@@ -160,7 +167,13 @@ func TestConfigFromNamesTheFirstMisfit(t *testing.T) {
 		{"no copy C", without("beit3.encoder.layers.1.ffn.C.fc2.weight"), nil, "layers.1.ffn.C.fc2.weight"},
 		{"no mixture", without("beit3.encoder.layers.1.MLP_Adapter.moe.phi"), nil, "moe.phi"},
 		{"flat class token", reshaped("beit3.dce_embed.cls_token", 12), nil, "cls_token"},
-		{"another hidden size", reshaped("beit3.encoder.layers.0.ffn.A.fc1.weight", 40, 12), nil, "layers.0.ffn.A.fc1.weight"},
+		{"another hidden size", reshaped("beit3.encoder.layers.0.ffn.B.fc1.weight", 40, 12), nil,
+			`layers.0.ffn.B.fc1.weight" has shape [40 12], want [48 12]`},
+		{"a hidden size that its bias lacks", reshaped("beit3.encoder.layers.0.ffn.A.fc1.weight", 40, 12), nil,
+			`layers.0.ffn.A.fc1.bias" has shape [48], want [40]`},
+		{"another adapter size", reshaped("beit3.encoder.layers.1.MLP_Adapter.D_fc1.weight", 4, 12), nil,
+			`layers.1.MLP_Adapter.D_fc1.weight" has shape [4 12], want [3 12]`},
+		{"mixture without experts", reshaped("beit3.encoder.layers.1.MLP_Adapter.moe.phi", 3, 6), nil, "moe.phi"},
 		{"another embedding", reshaped("beit3.encoder.embed_positions.B.weight", 1, 13), nil, "embed_positions.B"},
 		{"heads that do not divide", fresh(), map[string]string{"heads": "5"}, "Heads 5"},
 		{"heads in words", fresh(), map[string]string{"heads": "three"}, "heads"},
@@ -169,6 +182,9 @@ func TestConfigFromNamesTheFirstMisfit(t *testing.T) {
 		{"box of no size", fresh(), map[string]string{"box.t2": "1,0,33,3"}, "T2"},
 		{"box beyond all bounds", fresh(), map[string]string{"box.t2": "1,2000000000,33,3"}, "T2"},
 		{"field of view in words", fresh(), map[string]string{"fov_mm.dwi": "a,b,c"}, "fov_mm.dwi"},
+		{"field of view of one box", fresh(), map[string]string{"fov_mm.dwi": "1,1,1"}, "field of view"},
+		{"field of view of two axes", fresh(),
+			map[string]string{"fov_mm.dwi": "1,1,1", "fov_mm.dce": "1,1,1", "fov_mm.t2": "1,0,1"}, "field of view"},
 		{"field of view of nothing", fresh(), map[string]string{"fov_mm.dwi": "NaN,1,1"}, "fov_mm.dwi"},
 	} {
 		meta := tiny().Metadata()

@@ -63,7 +63,8 @@ func (c Config) Tensors() []TensorSpec {
 }
 
 func (c Config) layer(l *lister, i int) {
-	embed, hidden, adapter := c.Embed, hiddenRatio*c.Embed, c.Embed/adapterRatio
+	full := c.Full()
+	embed, hidden, adapter := full.Embed, full.Hidden, full.Adapter
 	each := func(format string, add func(name string)) {
 		for _, m := range RowOrder() {
 			add(LayerName(i, fmt.Sprintf(format, Copy(m))))
