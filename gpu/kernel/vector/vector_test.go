@@ -1,0 +1,426 @@
+package vector
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// lengths are around the widths of a vector register and of an unrolled loop.
+var lengths = []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 1000, 2049, 4481}
+
+// offsets move slices off the alignment of a register.
+var offsets = []int{0, 1, 3}
+
+var (
+	inf = float32(math.Inf(1))
+	nan = float32(math.NaN())
+)
+
+// normals are n normal numbers with the given scale that the seed decides, at an offset into their memory.
+func normals(seed uint64, n, offset int, scale float64) []float32 {
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
+	x := make([]float32, n+offset)
+	for i := range x {
+		x[i] = float32(scale * random.NormFloat64())
+	}
+	return x[offset:]
+}
+
+// fenced is memory for n results between two fences; whole checks that no fence was written to.
+type fenced struct {
+	memory []float32
+	y      []float32
+}
+
+const fence = -123.25
+
+func fencedFor(n, offset int) fenced {
+	memory := make([]float32, n+offset+40)
+	for i := range memory {
+		memory[i] = fence
+	}
+	return fenced{memory: memory, y: memory[20+offset : 20+offset+n]}
+}
+
+func (f fenced) whole(t *testing.T, what string) {
+	t.Helper()
+	start := cap(f.memory) - cap(f.y)
+	for i, v := range f.memory {
+		if (i < start || i >= start+len(f.y)) && v != fence {
+			t.Fatalf("%s: wrote %g at %d, outside [0, %d)", what, v, i-start, len(f.y))
+		}
+	}
+}
+
+// each runs f for every implementation of this processor, every length and every offset.
+func each(t *testing.T, f func(t *testing.T, form implementation, n, offset int)) {
+	for _, form := range implementations() {
+		t.Run(form.name, func(t *testing.T) {
+			for _, n := range lengths {
+				for _, offset := range offsets {
+					f(t, form, n, offset)
+				}
+			}
+		})
+	}
+}
+
+// near says whether got is want within the tolerance, NaN is NaN and infinity is infinity.
+func near(got, want, tolerance float64) bool {
+	if math.IsNaN(want) || math.IsInf(want, 0) {
+		return math.IsNaN(got) == math.IsNaN(want) && (math.IsNaN(got) || got == want)
+	}
+	return math.Abs(got-want) <= tolerance
+}
+
+// ulps is the distance of got from want in units of the last place of a float32 of want's size.
+func ulps(got float32, want float64) float64 {
+	_, exponent := math.Frexp(want)
+	return math.Abs(float64(got)-want) / math.Ldexp(1, exponent-24)
+}
+
+func TestExp(t *testing.T) {
+	special := []struct{ x, want float32 }{
+		{0, 1}, {float32(math.Copysign(0, -1)), 1}, {inf, inf}, {-inf, 0}, {nan, nan}, {-88, 0}, {-100, 0}, {-1e30, 0},
+		{88.8, inf}, {1e30, inf}, {1e-40, 1}, {-1e-40, 1},
+	}
+	for _, form := range implementations() {
+		worst, at := 0.0, float32(0)
+		var x, y []float32
+		for v := float32(-87.336); v < 88.722; v += 0.00137 {
+			x = append(x, v)
+		}
+		x = append(x, 88.72283, -87.33654, 1e-7, -1e-7)
+		y = make([]float32, len(x))
+		form.exp(y, x)
+		for i, v := range x {
+			if e := ulps(y[i], math.Exp(float64(v))); !(e <= worst) {
+				worst, at = e, v
+			}
+		}
+		if !(worst <= 2) {
+			t.Errorf("%s: e^%g is %.2g ulp off", form.name, at, worst)
+		}
+		for _, c := range special {
+			// at every place of a register
+			for n := 1; n < 35; n++ {
+				x := make([]float32, n)
+				x[n-1] = c.x
+				form.exp(x, x)
+				if !near(float64(x[n-1]), float64(c.want), 0) {
+					t.Errorf("%s: e^%g = %g, want %g", form.name, c.x, x[n-1], c.want)
+				}
+			}
+		}
+	}
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		what := fmt.Sprintf("exp of %d at %d", n, offset)
+		x, y := normals(1, n, offset, 15), fencedFor(n, offset)
+		form.exp(y.y, x)
+		y.whole(t, what)
+		for i, v := range x {
+			if want := math.Exp(float64(v)); !(ulps(y.y[i], want) <= 2) {
+				t.Fatalf("%s: e^%g = %g, want %g", what, v, y.y[i], want)
+			}
+		}
+	})
+}
+
+func TestExpSub(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		what := fmt.Sprintf("expSub of %d at %d", n, offset)
+		x, y := normals(1, n, offset, 5), fencedFor(n, offset)
+		const top = 11.5
+		sum := form.expSub(y.y, x, top)
+		y.whole(t, what)
+		want := 0.0
+		for i, v := range x {
+			e := math.Exp(float64(v - top))
+			want += e
+			if !(ulps(y.y[i], e) <= 2) {
+				t.Fatalf("%s: e^(%g - %g) = %g, want %g", what, v, top, y.y[i], e)
+			}
+		}
+		if !near(sum, want, 1e-6*want) {
+			t.Errorf("%s: sum %g, want %g", what, sum, want)
+		}
+	})
+	// through the exported function, block by block
+	x := normals(2, 10001, 1, 3)
+	want := 0.0
+	for _, v := range x {
+		want += math.Exp(float64(v - 2))
+	}
+	if got := ExpSub(make([]float32, len(x)), x, 2); !near(got, want, 3e-7*want) {
+		t.Errorf("sum of 10001 exponentials %g, want %g", got, want)
+	}
+}
+
+func TestMax(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x := normals(3, n, offset, 1)
+		want := float32(math.Inf(-1))
+		for i := range x {
+			x[i] -= 10 // below zero: what lies beyond the end must not count
+			want = max(want, x[i])
+		}
+		if got := form.max(x); got != want {
+			t.Fatalf("max of %d at %d: %g, want %g", n, offset, got, want)
+		}
+		for _, i := range []int{0, n / 2, n - 1} {
+			if n == 0 {
+				break
+			}
+			old := x[i]
+			x[i] = 5
+			if got := form.max(x); got != 5 {
+				t.Fatalf("max of %d at %d with 5 at %d: %g", n, offset, i, got)
+			}
+			x[i] = nan
+			if got := form.max(x); got == got {
+				t.Fatalf("max of %d at %d with NaN at %d: %g", n, offset, i, got)
+			}
+			x[i] = old
+		}
+	})
+}
+
+func TestSoftmaxRow(t *testing.T) {
+	for _, n := range lengths {
+		x, y := normals(4, n, 1, 4), fencedFor(n, 1)
+		for i := range x {
+			x[i] += 300 // exponentials of what has not been shifted would overflow
+		}
+		SoftmaxRow(y.y, x)
+		y.whole(t, fmt.Sprint("softmax of ", n))
+		for i := range x {
+			sum := 0.0
+			for _, v := range x {
+				sum += math.Exp(float64(v) - float64(x[i]))
+			}
+			if !near(float64(y.y[i]), 1/sum, 1e-6/sum) {
+				t.Fatalf("softmax of %d: number %d is %g, want %g", n, i, y.y[i], 1/sum)
+			}
+			if n > 1000 && i > 50 {
+				break
+			}
+		}
+	}
+	y := []float32{1, nan, 2}
+	if SoftmaxRow(y, y); y[0] == y[0] || y[2] == y[2] {
+		t.Errorf("softmax of a row with NaN is %v", y)
+	}
+}
+
+func TestAddAndScale(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x, start := normals(5, n, offset, 1), normals(6, n, 0, 1)
+		for _, c := range []struct {
+			name string
+			run  func(y []float32)
+			want func(y, x float32) float32
+		}{
+			{"scale", func(y []float32) { form.scale(y, 0.3) }, func(y, _ float32) float32 { return y * 0.3 }},
+			{"add", func(y []float32) { form.add(y, x) }, func(y, x float32) float32 { return y + x }},
+			{"add scaled", func(y []float32) { form.addScaled(y, x, -1.7) }, func(y, x float32) float32 { return y - 1.7*x }},
+		} {
+			y := fencedFor(n, offset)
+			copy(y.y, start)
+			c.run(y.y)
+			what := fmt.Sprintf("%s of %d at %d", c.name, n, offset)
+			y.whole(t, what)
+			for i := range x {
+				if want := c.want(start[i], x[i]); !near(float64(y.y[i]), float64(want), 4e-7) {
+					t.Fatalf("%s: number %d is %g, want %g", what, i, y.y[i], want)
+				}
+			}
+		}
+	})
+}
+
+func TestSumsAndDot(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x, y := normals(7, n, offset, 3), normals(8, n, 0, 1)
+		sum, squares, dot, size := 0.0, 0.0, 0.0, 0.0
+		for i := range x {
+			x[i] += 100
+			d := float64(x[i]) - 99
+			sum += d
+			squares += d * d
+			dot += float64(x[i]) * float64(y[i])
+			size += math.Abs(float64(x[i]) * float64(y[i]))
+		}
+		gotSum, gotSquares := form.sums(x, 99)
+		if !near(gotSum, sum, 1e-12*squares) || !near(gotSquares, squares, 1e-12*squares) {
+			t.Fatalf("sums of %d at %d: %g and %g, want %g and %g", n, offset, gotSum, gotSquares, sum, squares)
+		}
+		if got := form.dot(x, y); !near(got, dot, 1e-12*size) {
+			t.Fatalf("dot of %d at %d: %g, want %g", n, offset, got, dot)
+		}
+	})
+}
+
+func TestMoments(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		n              int
+		mean, sd       float64
+		first          float32
+		meanTol, sdTol float64
+	}{
+		{"none", 0, 0, 0, 0, 0, 0},
+		{"constant", 1000, 1234.567, 0, 1234.567, 0, 0},
+		{"a stem's channel", 1_600_000, 0.1, 1, 0.1, 1e-9, 1e-9},
+		{"mean far from zero", 100_000, 1e4, 0.5, 1e4, 1e-9, 1e-9},
+		{"first number far from the rest", 100_000, 3, 2, 1e6, 1e-5, 1e-5},
+	} {
+		x := normals(9, c.n, 1, c.sd)
+		for i := range x {
+			x[i] += float32(c.mean)
+		}
+		if c.n > 0 {
+			x[0] = c.first
+		}
+		mean, variance := 0.0, 0.0
+		for _, v := range x {
+			mean += float64(v) / float64(c.n)
+		}
+		for _, v := range x {
+			variance += (float64(v) - mean) * (float64(v) - mean) / float64(c.n)
+		}
+		gotMean, gotVariance := Moments(x)
+		if !near(gotMean, mean, c.meanTol+1e-12*math.Abs(mean)) || !near(gotVariance, variance, c.sdTol*variance+1e-20) {
+			t.Errorf("%s: mean %g, variance %g, want %g and %g", c.name, gotMean, gotVariance, mean, variance)
+		}
+	}
+}
+
+func gelu(x float64) float64 { return x * 0.5 * math.Erfc(-x/math.Sqrt2) }
+
+func geluSlope(x float64) float64 {
+	return 0.5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+}
+
+func TestGELU(t *testing.T) {
+	special := []struct{ x, y, slope float32 }{
+		{0, 0, 0.5}, {inf, inf, 1}, {-inf, 0, 0}, {nan, nan, nan}, {1e30, 1e30, 1}, {-1e30, 0, 0}, {40, 40, 1}, {-40, 0, 0},
+		{1e-40, 0, 0.5},
+	}
+	for _, form := range implementations() {
+		var x []float32
+		for v := float32(-20); v < 20; v += 0.000713 {
+			x = append(x, v)
+		}
+		y, dx, dy := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+		for i := range dy {
+			dy[i] = 1
+		}
+		form.gelu(y, x)
+		form.geluGrad(dx, x, dy)
+		worst, worstGrad := 0.0, 0.0
+		for i, v := range x {
+			worst = max(worst, math.Abs(float64(y[i])-gelu(float64(v)))/max(1, math.Abs(float64(v))))
+			worstGrad = max(worstGrad, math.Abs(float64(dx[i])-geluSlope(float64(v))))
+		}
+		if !(worst <= 2e-7) || !(worstGrad <= 3e-7) {
+			t.Errorf("%s: GELU is off by %.2g, its slope by %.2g", form.name, worst, worstGrad)
+		}
+		for _, c := range special {
+			for n := 1; n < 35; n++ {
+				x, one := make([]float32, n), make([]float32, n)
+				x[n-1], one[n-1] = c.x, 1
+				form.geluGrad(one, x, one)
+				form.gelu(x, x)
+				if !near(float64(x[n-1]), float64(c.y), 1e-37) || !near(float64(one[n-1]), float64(c.slope), 1e-7) {
+					t.Errorf("%s: GELU(%g) = %g with slope %g, want %g and %g", form.name, c.x, x[n-1], one[n-1], c.y, c.slope)
+				}
+			}
+		}
+	}
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x, dy := normals(10, n, offset, 2), normals(11, n, 0, 1)
+		y, dx := fencedFor(n, offset), fencedFor(n, offset)
+		form.gelu(y.y, x)
+		form.geluGrad(dx.y, x, dy)
+		y.whole(t, "gelu")
+		dx.whole(t, "gelu gradient")
+		for i, v := range x {
+			if want := gelu(float64(v)); !near(float64(y.y[i]), want, 2e-7*max(1, math.Abs(float64(v)))) {
+				t.Fatalf("GELU(%g) = %g, want %g (%d of %d at %d)", v, y.y[i], want, i, n, offset)
+			}
+			want := float64(dy[i]) * geluSlope(float64(v))
+			if !near(float64(dx.y[i]), want, 3e-7*max(1, math.Abs(float64(dy[i])))) {
+				t.Fatalf("slope at %g times %g = %g, want %g (%d of %d at %d)", v, dy[i], dx.y[i], want, i, n, offset)
+			}
+		}
+	})
+}
+
+func TestNorm(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x, gamma, beta := normals(12, n, offset, 3), normals(13, n, 0, 1), normals(14, n, 0, 1)
+		for i := range x {
+			x[i] += 1000
+		}
+		const mean, scale = 1000.000001, 0.37
+		hi, lo := split(mean)
+		affine, relu := fencedFor(n, offset), fencedFor(n, offset)
+		form.normAffine(affine.y, x, gamma, beta, hi, lo, scale)
+		form.normReLU(relu.y, x, hi, lo, scale)
+		affine.whole(t, "affine norm")
+		relu.whole(t, "norm and ReLU")
+		for i, v := range x {
+			h := (float64(v) - mean) * float64(float32(scale))
+			want := h*float64(gamma[i]) + float64(beta[i])
+			if !near(float64(affine.y[i]), want, 1e-6*(1+math.Abs(h*float64(gamma[i])))) {
+				t.Fatalf("affine norm of %g: %g, want %g (%d of %d at %d)", v, affine.y[i], want, i, n, offset)
+			}
+			if want := max(0, h); !near(float64(relu.y[i]), want, 3e-7*(1+want)) {
+				t.Fatalf("norm of %g: %g, want %g (%d of %d at %d)", v, relu.y[i], want, i, n, offset)
+			}
+		}
+		if n > 0 {
+			x[n-1] = nan
+			if form.normReLU(relu.y, x, hi, lo, scale); relu.y[n-1] == relu.y[n-1] {
+				t.Fatalf("norm of NaN: %g (length %d at %d)", relu.y[n-1], n, offset)
+			}
+		}
+	})
+}
+
+func TestAdam(t *testing.T) {
+	const step, unbias, decay, factor = 1e-3, 1.3, 5e-4, 0.25
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		gradient := normals(15, n, 0, 1)
+		var state [3]fenced
+		var want [3][]float64
+		for k := range state {
+			state[k] = fencedFor(n, offset)
+			for i, v := range normals(uint64(16+k), n, 0, 1) {
+				if k == 2 {
+					v = v * v // a square
+				}
+				state[k].y[i] = v
+				want[k] = append(want[k], float64(v))
+			}
+		}
+		form.adam(state[0].y, state[1].y, state[2].y, gradient, step, unbias, decay, factor)
+		for i := range n {
+			w, mean, square := &want[0][i], &want[1][i], &want[2][i]
+			g := float64(gradient[i])*factor + decay**w
+			*mean = 0.9**mean + 0.1*g
+			*square = 0.999**square + 0.001*g*g
+			*w -= step * *mean / (math.Sqrt(*square)*unbias + 1e-8)
+		}
+		for k, name := range []string{"weight", "mean", "square"} {
+			state[k].whole(t, "adam: "+name)
+			for i, v := range state[k].y {
+				if !near(float64(v), want[k][i], 3e-7*(1+math.Abs(want[k][i]))) {
+					t.Fatalf("adam: %s %d of %d at %d is %g, want %g", name, i, n, offset, v, want[k][i])
+				}
+			}
+		}
+	})
+}
