@@ -12,6 +12,7 @@ import (
 
 	"mome/experts"
 	"mome/experts/nn"
+	"mome/gpu/op"
 )
 
 func oddModel(t testing.TB) (*Model, nn.Config) {
@@ -197,4 +198,34 @@ func TestModelIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Factors of 8 bits change a product by up to 2^-8 of itself; over many products and inputs most of that cancels.
+func TestBFloat16IsNear(t *testing.T) {
+	set, err := nn.Init(trainable(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logits := func(precision op.Precision) []float32 {
+		t.Helper()
+		m, err := New(set, Options{Branches: branches(), Precision: precision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []float32
+		for seed := range uint64(8) {
+			got, err := m.Logits(context.Background(), noise(trainable(), seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, got...)
+		}
+		return all
+	}
+	want, got := logits(op.Float32), logits(op.BFloat16)
+	d := farthest(got, want) / norm(want)
+	t.Logf("largest difference %.2g of the norm of 16 logits", d)
+	if d > 1e-2 || d == 0 {
+		t.Errorf("bfloat16 %v, float32 %v: relative difference %.2g, want at most 1e-2 and not none", got, want, d)
+	}
 }

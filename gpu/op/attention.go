@@ -40,6 +40,11 @@ func (k AttentionKernel) Run(out []float32, in [][]float32) {
 	kernel.Attention(k.AttentionShape, out, in[0])
 }
 
+// RunBFloat16 implements Reducible.
+func (k AttentionKernel) RunBFloat16(out []float32, in [][]float32) {
+	kernel.AttentionBFloat16(k.AttentionShape, out, in[0])
+}
+
 func (k AttentionKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	d, err := apply(AttentionGradKernel(k), in[0], grad)
 	return gorgonia.Nodes{d}, err

@@ -70,6 +70,11 @@ func (k Conv3dKernel) Run(out []float32, in [][]float32) {
 	kernel.Conv3d(k.Conv3dShape, out, in[0], in[1])
 }
 
+// RunBFloat16 implements Reducible.
+func (k Conv3dKernel) RunBFloat16(out []float32, in [][]float32) {
+	kernel.Conv3dBFloat16(k.Conv3dShape, out, in[0], in[1])
+}
+
 func (k Conv3dKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	dx, err := apply(Conv3dGradInputKernel(k), in[1], grad)
 	if err != nil {

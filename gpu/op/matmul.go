@@ -51,6 +51,11 @@ func (k MatMulKernel) Run(out []float32, in [][]float32) {
 	kernel.MatMul(k.MatMulShape, out, in[0], in[1])
 }
 
+// RunBFloat16 implements Reducible.
+func (k MatMulKernel) RunBFloat16(out []float32, in [][]float32) {
+	kernel.MatMulBFloat16(k.MatMulShape, out, in[0], in[1])
+}
+
 // gradients: with C = A B, dA = dC Bᵀ and dB = Aᵀ dC; a transposed factor's gradient is transposed.
 func (k MatMulKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	a, b := in[0], in[1]
@@ -96,6 +101,11 @@ func (k LinearKernel) Shapes() ([]tensor.Shape, tensor.Shape) {
 // Run implements Kernel.
 func (k LinearKernel) Run(out []float32, in [][]float32) {
 	kernel.Linear(k.LinearShape, out, in[0], in[1], in[2])
+}
+
+// RunBFloat16 implements Reducible.
+func (k LinearKernel) RunBFloat16(out []float32, in [][]float32) {
+	kernel.LinearBFloat16(k.LinearShape, out, in[0], in[1], in[2])
 }
 
 func (k LinearKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {
@@ -148,6 +158,11 @@ func (k GroupedLinearKernel) Shapes() ([]tensor.Shape, tensor.Shape) {
 // Run implements Kernel.
 func (k GroupedLinearKernel) Run(out []float32, in [][]float32) {
 	kernel.GroupedLinear(k.GroupedShape, out, in[0], in[1], in[2])
+}
+
+// RunBFloat16 implements Reducible.
+func (k GroupedLinearKernel) RunBFloat16(out []float32, in [][]float32) {
+	kernel.GroupedLinearBFloat16(k.GroupedShape, out, in[0], in[1], in[2])
 }
 
 func (k GroupedLinearKernel) gradients(in gorgonia.Nodes, _, grad *gorgonia.Node) (gorgonia.Nodes, error) {

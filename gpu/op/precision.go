@@ -1,6 +1,10 @@
 package op
 
-import "fmt"
+import (
+	"fmt"
+
+	"mome/gpu/kernel"
+)
 
 // Precision is the form in which matrix products and convolutions read their factors. Sums, norms, softmax and
 // everything kept between operations are float32 in either.
@@ -28,6 +32,18 @@ type Reducible interface {
 	// RunBFloat16 is Run with the factors of products rounded to bfloat16, to nearest even.
 	RunBFloat16(out []float32, in [][]float32)
 }
+
+var (
+	_ Reducible = MatMulKernel{}
+	_ Reducible = LinearKernel{}
+	_ Reducible = GroupedLinearKernel{}
+	_ Reducible = Conv3dKernel{}
+	_ Reducible = AttentionKernel{}
+)
+
+// BFloat16Native says whether this processor multiplies bfloat16 itself. Where it does not, factors are rounded and
+// multiplied as float32: the same accuracy, and no faster.
+func BFloat16Native() bool { return kernel.BFloat16Native() }
 
 // SetPrecision decides how the program's next runs compute. The default is Float32.
 func (p *Program) SetPrecision(to Precision) { p.precision = to }
