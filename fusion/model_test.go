@@ -225,7 +225,7 @@ func TestBFloat16IsNear(t *testing.T) {
 	want, got := logits(op.Float32), logits(op.BFloat16)
 	d := farthest(got, want) / norm(want)
 	t.Logf("largest difference %.2g of the norm of 16 logits", d)
-	if d > 1e-2 || d == 0 {
-		t.Errorf("bfloat16 %v, float32 %v: relative difference %.2g, want at most 1e-2 and not none", got, want, d)
+	if d > 2e-2 || d == 0 {
+		t.Errorf("bfloat16 %v, float32 %v: relative difference %.2g, want at most 2e-2 and not none", got, want, d)
 	}
 }
