@@ -29,31 +29,16 @@ type (
 	mark   struct{}
 )
 
-// storageRef names the bytes of a tensor: count numbers of width bytes each in the member data/key. Width 0 is a kind
-// that cannot be read as float32.
+// storageRef names the bytes of a tensor: count numbers of a class such as FloatStorage in the member data/key.
 type storageRef struct {
-	kind, key    string
-	width, count int
+	class, key string
+	count      int
 }
 
 type tensorRef struct {
 	storage       storageRef
 	offset        int
 	shape, stride []int
-}
-
-// widths are the sizes in bytes of the storages that hold weights.
-func widths(kind string) int {
-	switch kind {
-	case "DoubleStorage":
-		return 8
-	case "FloatStorage":
-		return 4
-	case "HalfStorage", "BFloat16Storage":
-		return 2
-	default:
-		return 0
-	}
 }
 
 // machine interprets the opcodes of pickle protocols 2 to 5 that torch.save uses (Python's Lib/pickletools.py).
@@ -320,7 +305,7 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(global(module + "." + name))
+		return m.name(module + "." + name)
 	case 'Q': // BINPERSID
 		v, err := m.pop()
 		if err != nil {
@@ -339,74 +324,12 @@ func (m *machine) object(op byte) error {
 		if !ok1 || !ok2 {
 			return errStack
 		}
-		return m.push(global(module + "." + name))
+		return m.name(module + "." + name)
 	case 'b': // BUILD: sets the state of an object; the object stays what it is
 		return m.push(pair[0])
 	default: // REDUCE, NEWOBJ: what a call would return
 		return m.push(construct(pair[0], pair[1]))
 	}
-}
-
-// construct answers a call of the two things a state dictionary is made of, and with an inert value otherwise.
-func construct(callable, arguments any) any {
-	args, ok := arguments.(*tuple)
-	if !ok {
-		return inert{}
-	}
-	switch callable {
-	case global("collections.OrderedDict"):
-		return &dict{}
-	case global("torch._utils._rebuild_tensor_v2"): // storage, offset, shape, stride, requires_grad, hooks
-		if len(args.items) < 4 {
-			return inert{}
-		}
-		ref, ok1 := args.items[0].(storageRef)
-		offset, ok2 := args.items[1].(int)
-		shape, ok3 := integers(args.items[2])
-		stride, ok4 := integers(args.items[3])
-		if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(stride) || len(shape) > 16 {
-			return inert{}
-		}
-		return &tensorRef{storage: ref, offset: offset, shape: shape, stride: stride}
-	case global("torch._utils._rebuild_parameter"): // tensor, requires_grad, hooks
-		if len(args.items) > 0 {
-			if t, ok := args.items[0].(*tensorRef); ok {
-				return t
-			}
-		}
-	}
-	return inert{}
-}
-
-// persistent reads ("storage", class, key, device, count).
-func persistent(v any) any {
-	id, ok := v.(*tuple)
-	if !ok || len(id.items) < 5 || id.items[0] != any("storage") {
-		return inert{}
-	}
-	class, ok1 := id.items[1].(global)
-	key, ok2 := id.items[2].(string)
-	count, ok3 := id.items[4].(int)
-	const module = "torch."
-	if !ok1 || !ok2 || !ok3 || count < 0 || count > math.MaxInt/8 || len(class) < len(module) || class[:len(module)] != module {
-		return inert{}
-	}
-	kind := string(class[len(module):])
-	return storageRef{kind: kind, key: key, width: widths(kind), count: count}
-}
-
-func integers(v any) ([]int, bool) {
-	t, ok := v.(*tuple)
-	if !ok {
-		return nil, false
-	}
-	out := make([]int, len(t.items))
-	for i, item := range t.items {
-		if out[i], ok = item.(int); !ok {
-			return nil, false
-		}
-	}
-	return out, true
 }
 
 // collect builds tuples and fills lists and dictionaries.

@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 )
 
@@ -31,8 +29,9 @@ type entry struct {
 }
 
 // ReadSafetensors reads a file of the given size in bytes: an 8-byte little-endian header length, a JSON header, the
-// data (https://huggingface.co/docs/safetensors). Only dtype F32 is taken. The header must describe the data exactly:
-// no gaps, no overlap, no bytes left; this is checked before anything is allocated for the data.
+// data (https://huggingface.co/docs/safetensors). F32 is taken as it is, F64, F16 and BF16 are converted, other dtypes
+// are refused. The header must describe the data exactly: no gaps, no overlap, no bytes left; this is checked before
+// anything is allocated for the data, so that at most size bytes are allocated, or twice that for F16 and BF16.
 func ReadSafetensors(r io.Reader, size int64) (Set, error) {
 	var prefix [8]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
@@ -60,16 +59,17 @@ func ReadSafetensors(r io.Reader, size int64) (Set, error) {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return int(entries[a].Offsets[0]) - int(entries[b].Offsets[0]) })
-	in := bufio.NewReaderSize(r, 1<<16)
+	var chunk []byte
 	for _, i := range order {
 		e := entries[i]
-		data, err := readFloats(in, int(e.Offsets[1]-e.Offsets[0])/4)
-		if err != nil {
+		kind := safetensorsKind(e.DType)
+		data := make([]float32, int(e.Offsets[1]-e.Offsets[0])/kind.width)
+		if chunk, err = kind.read(r, data, chunk); err != nil {
 			return Set{}, malformed("tensor %q: %v", names[i], err)
 		}
 		tensors[i] = Tensor{Name: names[i], Shape: e.Shape, Data: data}
 	}
-	if _, err := in.ReadByte(); err != io.EOF {
+	if n, _ := io.ReadFull(r, prefix[:1]); n > 0 {
 		return Set{}, malformed("bytes after the last tensor")
 	}
 	s, err := New(tensors, metadata)
@@ -123,16 +123,17 @@ func checkEntries(names []string, entries []entry, dataBytes uint64) error {
 	order := make([]int, len(entries))
 	for i, e := range entries {
 		order[i] = i
-		if e.DType != "F32" {
-			return malformed("tensor %q: dtype %q, want F32", names[i], e.DType)
+		kind := safetensorsKind(e.DType)
+		if kind.width == 0 {
+			return malformed("tensor %q: dtype %q is no kind of weights, want F32, F64, F16 or BF16", names[i], e.DType)
 		}
 		if e.Offsets[0] > e.Offsets[1] || e.Offsets[1] > dataBytes {
 			return malformed("tensor %q: bytes %d to %d of %d", names[i], e.Offsets[0], e.Offsets[1], dataBytes)
 		}
 		span := e.Offsets[1] - e.Offsets[0]
-		n, err := elements(e.Shape, int(dataBytes/4))
-		if err != nil || uint64(n)*4 != span {
-			return malformed("tensor %q: shape %v in %d bytes", names[i], e.Shape, span)
+		n, err := elements(e.Shape, int(dataBytes)/kind.width)
+		if err != nil || uint64(n*kind.width) != span {
+			return malformed("tensor %q: shape %v of %s in %d bytes", names[i], e.Shape, e.DType, span)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
@@ -152,24 +153,6 @@ func checkEntries(names []string, entries []entry, dataBytes uint64) error {
 		return malformed("tensors end at byte %d of %d", at, dataBytes)
 	}
 	return nil
-}
-
-// readFloats reads n little-endian float32. It allocates as the bytes arrive: a size from a header is a claim.
-func readFloats(r io.Reader, n int) ([]float32, error) {
-	const chunk = 1 << 20
-	data := make([]float32, 0, min(n, chunk))
-	buf := make([]byte, 4*min(n, chunk))
-	for len(data) < n {
-		part := buf[:4*min(n-len(data), chunk)]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, err
-		}
-		data = slices.Grow(data, len(part)/4)
-		for i := 0; i < len(part); i += 4 {
-			data = append(data, math.Float32frombits(binary.LittleEndian.Uint32(part[i:])))
-		}
-	}
-	return data, nil
 }
 
 // WriteSafetensors writes the tensors in order, with the metadata and the tensors' hash under SHA256. Equal sets give
@@ -209,18 +192,20 @@ func (s Set) WriteSafetensors(w io.Writer) error {
 	for header.Len()%8 != 0 {
 		header.WriteByte(' ') // data start on a multiple of 8, as the format recommends
 	}
-	out := bufio.NewWriterSize(w, 1<<16)
-	var word [8]byte
-	binary.LittleEndian.PutUint64(word[:], uint64(header.Len()))
-	out.Write(word[:])
-	out.Write(header.Bytes())
+	if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, uint64(header.Len()))); err != nil {
+		return err
+	}
+	if _, err := w.Write(header.Bytes()); err != nil {
+		return err
+	}
+	var chunk []byte
 	for _, t := range s.tensors {
-		for _, v := range t.Data {
-			binary.LittleEndian.PutUint32(word[:4], math.Float32bits(v))
-			out.Write(word[:4])
+		var err error
+		if chunk, err = writeFloats(w, t.Data, chunk); err != nil {
+			return err
 		}
 	}
-	return out.Flush() // the first failed write, if any
+	return nil
 }
 
 // appendJSON writes v without the escapes that encoding/json adds for HTML.

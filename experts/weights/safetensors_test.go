@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +84,8 @@ func TestSafetensorsRefuses(t *testing.T) {
 		{"a JSON list", file("[]", 0)},
 		{"unfinished JSON", file(`{"a":`+f32, 8)},
 		{"text after the object", file(`{}{}`, 0)},
-		{"half precision", file(`{"a":`+entry("F16", "[4]", "[0,8]")+`}`, 8)},
+		{"integers", file(`{"a":`+entry("I64", "[1]", "[0,8]")+`}`, 8)},
+		{"half precision of another size", file(`{"a":`+entry("F16", "[2]", "[0,8]")+`}`, 8)},
 		{"unknown key", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, 8)},
 		{"a name twice", file(`{"a":`+f32+`,"a":`+entry("F32", "[2]", "[8,16]")+`}`, 16)},
 		{"no name", file(`{"":`+f32+`}`, 8)},
@@ -117,6 +121,73 @@ func TestSafetensorsReadsAnyOrder(t *testing.T) {
 	b, _ := s.Tensor("b")
 	if a.Data[0] != 1 || b.Data[0] != 2 || s.All()[0].Name != "b" {
 		t.Errorf("a %v, b %v, first %q; want 1, 2 and b", a.Data, b.Data, s.All()[0].Name)
+	}
+}
+
+func TestSafetensorsConverts(t *testing.T) {
+	header := `{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[3],"data_offsets":[8,14]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[14,16]}}`
+	raw := file(header, 0)
+	raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(0.1))
+	raw = append(raw, 0x00, 0xbc, 0x55, 0x35, 0xff, 0x03) // -1, 0.33325, the largest subnormal
+	raw = append(raw, 0x40, 0xc0)                         // -3
+	s, err := weights.ReadSafetensors(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]float32{"d": {float32(0.1)}, "h": {-1, 1365.0 / 4096, 1023.0 / (1 << 24)}, "b": {-3}} {
+		if got, _ := s.Tensor(name); !slices.Equal(got.Data, want) {
+			t.Errorf("%s: got %v, want %v", name, got.Data, want)
+		}
+	}
+}
+
+// What a file of n bytes holds is allocated once, besides a buffer; 1.16 GB of weights must not need 2.3 GB.
+func TestReadingAllocatesTheTensorsAlone(t *testing.T) {
+	const floats = 4 << 20
+	big, err := weights.New([]weights.Tensor{
+		{Name: "a", Shape: []int{floats / 2}, Data: make([]float32, floats/2)},
+		{Name: "b", Shape: []int{2, floats / 4}, Data: make([]float32, floats/2)},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		write func(io.Writer) error
+		read  func([]byte) (weights.Set, error)
+	}{
+		{"safetensors", big.WriteSafetensors, func(raw []byte) (weights.Set, error) {
+			return weights.ReadSafetensors(bytes.NewReader(raw), int64(len(raw)))
+		}},
+		{"torch", big.WriteTorch, read},
+	} {
+		var buf bytes.Buffer
+		if err := c.write(&buf); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s, err := c.read(buf.Bytes())
+		runtime.ReadMemStats(&after)
+		if err != nil || s.Parameters() != floats {
+			t.Fatalf("%s: %d numbers, error %v", c.name, s.Parameters(), err)
+		}
+		if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(4*floats+1<<20); got > limit {
+			t.Errorf("%s: reading %d bytes allocates %d, want at most %d", c.name, buf.Len(), got, limit)
+		}
+	}
+}
+
+func TestNonFinite(t *testing.T) {
+	s := sample(t)
+	if name, i, found := s.NonFinite(); found {
+		t.Errorf("found %q[%d] among finite numbers", name, i)
+	}
+	for _, v := range []float32{float32(math.Inf(-1)), float32(math.NaN())} {
+		s.All()[0].Data[4] = v
+		if name, i, found := s.NonFinite(); !found || name != "b" || i != 4 {
+			t.Errorf("%v: got %q[%d] %v, want b[4]", v, name, i, found)
+		}
 	}
 }
 
@@ -174,6 +245,9 @@ func TestOpenChecksTheHash(t *testing.T) {
 	raw[len(raw)-1] ^= 1
 	if err := os.WriteFile(bad, raw, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := weights.OpenUnchecked(bad); err != nil {
+		t.Errorf("unchecked: %v", err)
 	}
 	if _, err := weights.Open(good); err != nil {
 		t.Errorf("good file: %v", err)

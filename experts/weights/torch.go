@@ -2,10 +2,10 @@ package weights
 
 import (
 	"archive/zip"
-	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
-	"math"
+	"slices"
 	"strings"
 )
 
@@ -15,10 +15,14 @@ const (
 	maxArchived = 200_000 // members of the archive
 )
 
-// ReadTorch reads the tensors of a checkpoint that torch.save wrote as a zip archive: a dictionary with the key
-// state_dict, or the state dictionary itself. Everything else in it, such as the optimizer, is passed over. The pickle
-// is interpreted by a machine that knows data only: it calls nothing, and a class that it does not know becomes an
-// inert value. Storages of double, half and bfloat16 are converted; where they were saved from does not matter.
+// ReadTorch reads the tensors of a checkpoint that torch.save wrote as a zip archive: the state dictionary itself, or
+// a dictionary that holds it under state_dict, model_state_dict, model or module. A prefix module. or model. that all
+// names have is taken off. Everything else in the file, such as the optimizer, is passed over and its bytes are not
+// read, as are tensors of integers, such as counters. A dictionary of texts under metadata becomes the Set's.
+//
+// The pickle is interpreted by a machine that knows data only: it calls nothing, and a class or function that has no
+// place in a checkpoint is refused by name. Storages of double, half and bfloat16 are converted; where they were saved
+// from does not matter. What is allocated is bounded by a small multiple of size.
 func ReadTorch(r io.ReaderAt, size int64) (Set, error) {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
@@ -27,7 +31,7 @@ func ReadTorch(r io.ReaderAt, size int64) (Set, error) {
 	if len(archive.File) > maxArchived {
 		return Set{}, malformed("archive has %d members", len(archive.File))
 	}
-	t := torch{members: make(map[string]*zip.File, len(archive.File)), budget: size, storages: map[string]storage{}}
+	t := torch{from: r, size: size, members: make(map[string]*zip.File, len(archive.File)), checked: map[string]bool{}}
 	var pickled *zip.File
 	for _, f := range archive.File {
 		t.members[f.Name] = f
@@ -39,15 +43,15 @@ func ReadTorch(r io.ReaderAt, size int64) (Set, error) {
 		}
 	}
 	if pickled == nil {
-		return Set{}, malformed("archive has no data.pkl")
+		return Set{}, malformed("archive has no data.pkl: not a checkpoint of torch.save, or one of before version 1.6; resave it with %s", Resave)
 	}
 	t.root = strings.TrimSuffix(pickled.Name, "data.pkl")
-	program, err := t.read(pickled, maxPickle)
+	program, err := t.small(pickled, maxPickle)
 	if err != nil {
 		return Set{}, err
 	}
 	if order, ok := t.members[t.root+"byteorder"]; ok {
-		if name, err := t.read(order, 16); err != nil || string(name) != "little" {
+		if name, err := t.small(order, 16); err != nil || string(name) != "little" {
 			return Set{}, malformed("byte order %q, want little", name)
 		}
 	}
@@ -55,182 +59,243 @@ func ReadTorch(r io.ReaderAt, size int64) (Set, error) {
 	if err != nil {
 		return Set{}, malformed("pickle: %v", err)
 	}
-	state, ok := value.(*dict)
+	top, ok := value.(*dict)
 	if !ok {
-		return Set{}, malformed("checkpoint is not a dictionary")
+		return Set{}, malformed("checkpoint is not a dictionary; save the model's state_dict()")
 	}
-	if inner, ok := state.get("state_dict").(*dict); ok {
-		state = inner
+	state := top
+	for _, key := range []string{"state_dict", "model_state_dict", "model", "module"} {
+		if inner, ok := top.get(key).(*dict); ok {
+			state = inner
+			break
+		}
 	}
-	return t.set(state)
+	return t.set(state, texts(top.get("metadata")))
 }
 
+// texts are a dictionary of texts, or nil where it is anything else.
+func texts(v any) map[string]string {
+	d, ok := v.(*dict)
+	if !ok {
+		return nil
+	}
+	out := make(map[string]string, len(d.keys))
+	for i, key := range d.keys {
+		k, ok1 := key.(string)
+		v, ok2 := d.values[i].(string)
+		if !ok1 || !ok2 {
+			return nil
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// torch is an archive that is being read.
 type torch struct {
-	members  map[string]*zip.File
-	root     string
-	budget   int64 // bytes that may still be read or expanded to
-	storages map[string]storage
+	from    io.ReaderAt
+	size    int64 // of the archive
+	members map[string]*zip.File
+	root    string
+	checked map[string]bool // storages whose checksum was seen to be right
+	chunk   []byte
+	read    int64 // bytes of storages read so far, or allocated for them
 }
 
-type storage struct {
-	ref  storageRef
-	data []float32
-}
-
-// read returns the bytes of a member, which must be stored as they are, as torch.save stores them.
-func (t *torch) read(f *zip.File, limit uint64) ([]byte, error) {
+// stored refuses a member that is compressed, which torch.save never does, and answers where it lies.
+func (t *torch) stored(f *zip.File) (*io.SectionReader, error) {
 	if f.Method != zip.Store || f.UncompressedSize64 != f.CompressedSize64 {
 		return nil, malformed("%s is compressed", f.Name)
 	}
-	if f.UncompressedSize64 > limit || int64(f.UncompressedSize64) > t.budget {
-		return nil, malformed("%s has %d bytes", f.Name, f.UncompressedSize64)
-	}
-	t.budget -= int64(f.UncompressedSize64)
-	in, err := f.Open()
+	at, err := f.DataOffset()
 	if err != nil {
 		return nil, malformed("%s: %v", f.Name, err)
 	}
-	defer in.Close()
+	if at < 0 || at > t.size || f.UncompressedSize64 > uint64(t.size-at) {
+		return nil, malformed("%s has %d bytes from byte %d of %d", f.Name, f.UncompressedSize64, at, t.size)
+	}
+	return io.NewSectionReader(t.from, at, int64(f.UncompressedSize64)), nil
+}
+
+// small returns the bytes of a member.
+func (t *torch) small(f *zip.File, limit uint64) ([]byte, error) {
+	in, err := t.stored(f)
+	if err != nil {
+		return nil, err
+	}
+	if f.UncompressedSize64 > limit {
+		return nil, malformed("%s has %d bytes", f.Name, f.UncompressedSize64)
+	}
 	data := make([]byte, f.UncompressedSize64)
 	if _, err := io.ReadFull(in, data); err != nil {
 		return nil, malformed("%s: %v", f.Name, err)
 	}
-	var one [1]byte
-	if _, err := in.Read(one[:]); err != io.EOF { // reaching the end is what checks the CRC
-		return nil, malformed("%s: %v", f.Name, err)
+	if crc32.ChecksumIEEE(data) != f.CRC32 {
+		return nil, damaged(f)
 	}
 	return data, nil
 }
 
-// set collects the float tensors of the state dictionary. Tensors of integers, such as counters, carry no weights and
-// are passed over.
-func (t *torch) set(state *dict) (Set, error) {
+func damaged(f *zip.File) error {
+	return malformed("%s does not have its checksum: the file is damaged, or was saved without checksums", f.Name)
+}
+
+// set collects the tensors of the state dictionary.
+func (t *torch) set(state *dict, metadata map[string]string) (Set, error) {
 	var tensors []Tensor
-	total := int64(0)
-	limit := t.budget // what all tensors together may hold: views of one storage do not multiply it
 	for i, key := range state.keys {
+		ref, ok := state.values[i].(*tensorRef)
+		if !ok {
+			continue
+		}
 		name, ok := key.(string)
 		if !ok {
 			return Set{}, malformed("state dictionary: key %d is not a name", i)
 		}
-		ref, ok := state.values[i].(*tensorRef)
-		if !ok || ref.storage.width == 0 {
+		if storageKind(ref.storage.class).width == 0 {
 			continue
 		}
-		n, err := elements(ref.shape, ref.storage.count)
-		if err != nil {
-			return Set{}, malformed("tensor %q: %v", name, err)
-		}
-		if total += int64(n) * 2; total > limit { // two bytes are the narrowest number
-			return Set{}, malformed("tensors hold more than the archive")
-		}
-		data, err := t.storage(ref.storage)
+		data, err := t.tensor(ref)
 		if err != nil {
 			return Set{}, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		gathered, err := gather(data, ref, n)
-		if err != nil {
-			return Set{}, malformed("tensor %q: %v", name, err)
-		}
-		tensors = append(tensors, Tensor{Name: name, Shape: ref.shape, Data: gathered})
+		tensors = append(tensors, Tensor{Name: name, Shape: ref.shape, Data: data})
 	}
 	if len(tensors) == 0 {
-		return Set{}, malformed("no tensors")
+		return Set{}, malformed("no tensors in the dictionary, nor under state_dict or model")
 	}
-	s, err := New(tensors, nil)
+	stripPrefixes(tensors)
+	s, err := New(tensors, metadata)
 	if err != nil {
 		return Set{}, malformed("%v", err)
 	}
 	return s, nil
 }
 
-// storage reads a storage once and converts it to float32.
-func (t *torch) storage(ref storageRef) ([]float32, error) {
-	if s, ok := t.storages[ref.key]; ok {
-		if s.ref != ref {
-			return nil, malformed("storage %q is described in two ways", ref.key)
+// stripPrefixes takes off what wrappers put in front of all names.
+func stripPrefixes(tensors []Tensor) {
+	for again := true; again; {
+		again = false
+		for _, prefix := range []string{"module.", "model."} {
+			if slices.ContainsFunc(tensors, func(t Tensor) bool { return !strings.HasPrefix(t.Name, prefix) }) {
+				continue
+			}
+			for i := range tensors {
+				tensors[i].Name = tensors[i].Name[len(prefix):]
+			}
+			again = true
 		}
-		return s.data, nil
 	}
-	f, ok := t.members[t.root+"data/"+ref.key]
+}
+
+// tensor reads the numbers that a tensor selects from its storage. Those that lie side by side go straight into the
+// tensor's memory; others come through a copy of the part of the storage that they span.
+func (t *torch) tensor(ref *tensorRef) ([]float32, error) {
+	k := storageKind(ref.storage.class)
+	f, ok := t.members[t.root+"data/"+ref.storage.key]
 	if !ok {
-		return nil, malformed("storage %q is not in the archive", ref.key)
+		return nil, malformed("storage %q is not in the archive", ref.storage.key)
 	}
-	if f.UncompressedSize64 != uint64(ref.count)*uint64(ref.width) {
-		return nil, malformed("storage %q has %d bytes, want %d numbers of %d", ref.key, f.UncompressedSize64, ref.count, ref.width)
-	}
-	raw, err := t.read(f, f.UncompressedSize64)
+	in, err := t.stored(f)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]float32, ref.count)
-	for i := range data {
-		b := raw[i*ref.width:]
-		switch ref.kind {
-		case "DoubleStorage":
-			data[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
-		case "FloatStorage":
-			data[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
-		case "HalfStorage":
-			data[i] = half(binary.LittleEndian.Uint16(b))
-		case "BFloat16Storage":
-			data[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
-		}
+	count := ref.storage.count
+	if uint64(count) > uint64(t.size)/uint64(k.width) || in.Size() != int64(count)*int64(k.width) {
+		return nil, malformed("storage %q has %d bytes, want %d numbers of %d", ref.storage.key, in.Size(), count, k.width)
 	}
-	t.storages[ref.key] = storage{ref: ref, data: data}
-	return data, nil
-}
-
-// half widens an IEEE 754 binary16.
-func half(b uint16) float32 {
-	exponent, fraction := int(b>>10&31), float64(b&1023)
-	var v float64
-	switch exponent {
-	case 0:
-		v = math.Ldexp(fraction, -24)
-	case 31:
-		v = math.Inf(1)
-		if fraction != 0 {
-			v = math.NaN()
-		}
-	default:
-		v = math.Ldexp(1024+fraction, exponent-25)
+	n, err := elements(ref.shape, count)
+	if err != nil {
+		return nil, malformed("%v", err)
 	}
-	if b>>15 != 0 {
-		v = -v
-	}
-	return float32(v)
-}
-
-// gather copies the n elements that a tensor's offset and strides select.
-func gather(data []float32, t *tensorRef, n int) ([]float32, error) {
 	if n == 0 {
 		return []float32{}, nil
 	}
-	lastIndex := t.offset
-	contiguous := true
-	expected := 1
-	for a := len(t.shape) - 1; a >= 0; a-- {
-		if t.shape[a] > 1 {
-			if t.stride[a] < 0 || t.stride[a] > len(data) {
-				return nil, fmt.Errorf("stride %d", t.stride[a])
-			}
-			lastIndex += (t.shape[a] - 1) * t.stride[a]
-			contiguous = contiguous && t.stride[a] == expected
+	span, contiguous, err := ref.span(count)
+	if err != nil {
+		return nil, malformed("%v", err)
+	}
+	if err := t.charge(max(n, span) * k.width); err != nil {
+		return nil, err
+	}
+	data := make([]float32, span)
+	if span == count && !t.checked[f.Name] {
+		sum := crc32.NewIEEE()
+		t.chunk, err = k.read(io.TeeReader(in, sum), data, t.chunk)
+		if err == nil && sum.Sum32() != f.CRC32 {
+			return nil, damaged(f)
 		}
-		expected *= t.shape[a]
+		t.checked[f.Name] = true
+	} else {
+		if err := t.check(f, in); err != nil {
+			return nil, err
+		}
+		part := io.NewSectionReader(in, int64(ref.offset)*int64(k.width), int64(span)*int64(k.width))
+		t.chunk, err = k.read(part, data, t.chunk)
 	}
-	if t.offset < 0 || t.offset >= len(data) || lastIndex >= len(data) || lastIndex < 0 {
-		return nil, fmt.Errorf("elements up to %d of %d", lastIndex, len(data))
+	if err != nil {
+		return nil, malformed("storage %q: %v", ref.storage.key, err)
 	}
-	out := make([]float32, n)
 	if contiguous {
-		copy(out, data[t.offset:])
-		return out, nil
+		return data, nil
 	}
+	return gather(data, ref, n), nil
+}
+
+// charge counts what is read and allocated: views of one storage must not multiply it at will.
+func (t *torch) charge(bytes int) error {
+	if t.read += int64(bytes); t.read > 8*t.size {
+		return malformed("tensors share their storages more often than is plausible")
+	}
+	return nil
+}
+
+// check compares a storage's checksum by reading it once, for tensors that do not read all of it.
+func (t *torch) check(f *zip.File, in *io.SectionReader) error {
+	if t.checked[f.Name] {
+		return nil
+	}
+	if err := t.charge(int(in.Size())); err != nil {
+		return err
+	}
+	sum := crc32.NewIEEE()
+	if _, err := io.Copy(sum, io.NewSectionReader(in, 0, in.Size())); err != nil {
+		return malformed("%s: %v", f.Name, err)
+	}
+	if sum.Sum32() != f.CRC32 {
+		return damaged(f)
+	}
+	t.checked[f.Name] = true
+	return nil
+}
+
+// span is how many numbers of its storage of count a tensor of at least one element reaches over, from its offset on,
+// and whether it takes them all, one after the other.
+func (ref *tensorRef) span(count int) (span int, contiguous bool, err error) {
+	contiguous = true
+	last, expected := ref.offset, 1
+	for a := len(ref.shape) - 1; a >= 0; a-- {
+		if ref.shape[a] > 1 {
+			if ref.stride[a] < 0 || ref.stride[a] > count {
+				return 0, false, fmt.Errorf("stride %d in a storage of %d numbers", ref.stride[a], count)
+			}
+			last += (ref.shape[a] - 1) * ref.stride[a]
+			contiguous = contiguous && ref.stride[a] == expected
+		}
+		expected *= ref.shape[a]
+	}
+	if ref.offset < 0 || ref.offset >= count || last >= count || last < 0 {
+		return 0, false, fmt.Errorf("elements up to %d of %d", last, count)
+	}
+	return last - ref.offset + 1, contiguous, nil
+}
+
+// gather copies the n elements that a tensor's strides select from the part of the storage that it spans.
+func gather(data []float32, t *tensorRef, n int) []float32 {
+	out := make([]float32, n)
 	index := make([]int, len(t.shape))
 	for i := range out {
-		at := t.offset
+		at := 0
 		for a, k := range index {
 			at += k * t.stride[a]
 		}
@@ -242,5 +307,5 @@ func gather(data []float32, t *tensorRef, n int) ([]float32, error) {
 			index[a] = 0
 		}
 	}
-	return out, nil
+	return out
 }

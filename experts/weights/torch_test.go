@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,8 +60,13 @@ func (p *pickler) tensor(d described) {
 	p.WriteString("\x89ccollections\nOrderedDict\n)RtR") // requires_grad, hooks
 }
 
-// checkpoint is the program of {"epoch": 3, "state_dict": OrderedDict of tensors, "args": an unknown object}.
+// checkpoint is the program of {"epoch": 3, "state_dict": OrderedDict of tensors, "args": an object}.
 func checkpoint(tensors ...described) []byte {
+	return checkpointWith("argparse\nNamespace", tensors...)
+}
+
+// checkpointWith is a checkpoint whose args call something of Python's.
+func checkpointWith(called string, tensors ...described) []byte {
 	var p pickler
 	p.WriteString("\x80\x02}(")
 	p.text("epoch")
@@ -72,7 +79,7 @@ func checkpoint(tensors ...described) []byte {
 	}
 	p.WriteByte('u')
 	p.text("args")
-	p.WriteString("cposix\nsystem\n(")
+	p.WriteString("c" + called + "\n(")
 	p.text("echo never run")
 	p.WriteString("tRu.")
 	return p.Bytes()
@@ -183,6 +190,17 @@ func TestTorchRefuses(t *testing.T) {
 		many[i].name = fmt.Sprint("w", i)
 		many[i].count, many[i].shape = 5000, []int{5000}
 	}
+	expanded := slices.Clone(many)
+	for i := range expanded {
+		expanded[i].stride = []int{0}
+	}
+	tail := one
+	tail.offset, tail.shape = 1, []int{1}
+	// damaged changes the number 1 to another one.
+	damaged := func(raw []byte) []byte {
+		raw[bytes.Index(raw, singles(1, 2))] ^= 1
+		return raw
+	}
 	for _, c := range []struct {
 		name string
 		raw  []byte
@@ -206,10 +224,84 @@ func TestTorchRefuses(t *testing.T) {
 		{"negative size", with(func(d *described) { d.shape = []int{-2} })},
 		{"path as a key", with(func(d *described) { d.key = "../0" })},
 		{"views that multiply", archive(t, "m/data.pkl", checkpoint(many...), "m/data/0", make([]byte, 20000))},
+		{"code to run", archive(t, "m/data.pkl", checkpointWith("posix\nsystem", one), "m/data/0", singles(1, 2))},
+		{"a storage of another kind", with(func(d *described) { d.class = "ComplexFloatStorage" })},
+		{"expanded many times", archive(t, "m/data.pkl", checkpoint(expanded...), "m/data/0", make([]byte, 20000))},
+		{"damaged", damaged(archive(t, "m/data.pkl", checkpoint(one), "m/data/0", singles(1, 2)))},
+		{"damaged beside a view", damaged(archive(t, "m/data.pkl", checkpoint(tail), "m/data/0", singles(1, 2)))},
 		{"a name twice", archive(t, "m/data.pkl", checkpoint(one, one), "m/data/0", singles(1, 2))},
 	} {
 		if s, err := read(c.raw); !errors.Is(err, weights.ErrFormat) {
 			t.Errorf("%s: error %v, want ErrFormat; %d tensors", c.name, err, s.Len())
+		}
+	}
+}
+
+func TestTorchNamesWhatItRefuses(t *testing.T) {
+	one := described{"w", "FloatStorage", "0", "cpu", 2, 0, []int{2}, []int{1}}
+	for _, c := range []struct{ called, want string }{
+		{"posix\nsystem", "posix.system"}, {"builtins\neval", "builtins.eval"}, {"torch.storage\n_load_from_bytes", "torch.storage._load_from_bytes"},
+	} {
+		_, err := read(archive(t, "m/data.pkl", checkpointWith(c.called, one), "m/data/0", singles(1, 2)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v does not name %s", err, c.want)
+		}
+	}
+}
+
+func TestTorchFindsTheStateDictionary(t *testing.T) {
+	tensor := func(p *pickler, name, key string) {
+		p.text(name)
+		p.tensor(described{name, "FloatStorage", key, "cuda:1", 2, 0, []int{2}, []int{1}})
+	}
+	for _, c := range []struct {
+		name  string
+		write func(p *pickler)
+		want  []string
+	}{
+		{"itself", func(p *pickler) { tensor(p, "a.w", "0"); tensor(p, "b", "0") }, []string{"a.w", "b"}},
+		{"under model", func(p *pickler) { p.text("model"); p.WriteString("}("); tensor(p, "a", "0"); p.WriteByte('u') }, []string{"a"}},
+		{"from DataParallel", func(p *pickler) { tensor(p, "module.model.a", "0"); tensor(p, "module.model.b", "0") }, []string{"a", "b"}},
+		{"a prefix of some names", func(p *pickler) { tensor(p, "module.a", "0"); tensor(p, "b", "0") }, []string{"module.a", "b"}},
+		{"beside an optimizer", func(p *pickler) {
+			p.text("optimizer") // its storage is not even in the archive
+			p.WriteString("}(")
+			tensor(p, "exp_avg", "9")
+			p.WriteByte('u')
+			p.text("state_dict")
+			p.WriteString("}(")
+			tensor(p, "a", "0")
+			p.WriteByte('u')
+		}, []string{"a"}},
+	} {
+		var p pickler
+		p.WriteString("\x80\x02}(")
+		c.write(&p)
+		p.WriteString("u.")
+		s, err := read(archive(t, "m/data.pkl", p.Bytes(), "m/data/0", singles(1, 2)))
+		var got []string
+		for _, tensor := range s.All() {
+			got = append(got, tensor.Name)
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, error %v, want %q", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestOpenNamesOldCheckpoints(t *testing.T) {
+	tar := make([]byte, 1024)
+	copy(tar[257:], "ustar")
+	for name, raw := range map[string][]byte{
+		"pickle": []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."),
+		"tar":    tar,
+	} {
+		path := filepath.Join(t.TempDir(), "old.pth")
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := weights.Open(path); !errors.Is(err, weights.ErrFormat) || !strings.Contains(err.Error(), "torch.save") {
+			t.Errorf("%s: error %v, want ErrFormat and how to resave", name, err)
 		}
 	}
 }
@@ -223,7 +315,7 @@ func TestTorchReadsOtherProtocols(t *testing.T) {
 	p.WriteString("\x8c\x04list](K\x01K\x02e")
 	p.WriteString("\x8c\x04sets\x8f(K\x01\x90")
 	p.WriteString("\x8c\x04long\x8a\x02\xff\xff")
-	p.WriteString("\x8c\x04obj \x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R}b")
+	p.WriteString("\x8c\x04obj \x8c\x08argparse\x8c\x09Namespace\x93)R}b")
 	p.WriteString("\x8c\x01w")
 	var inner pickler
 	inner.tensor(described{"w", "FloatStorage", "0", "cpu", 2, 0, []int{2}, []int{1}})
@@ -252,6 +344,27 @@ func FuzzReadTorch(f *testing.F) {
 		}
 		if s.Parameters() > 8*len(program)+64 {
 			t.Fatalf("%d numbers from %d bytes", s.Parameters(), len(program))
+		}
+	})
+}
+
+// A whole archive: sizes, offsets and checksums are claims as well.
+func FuzzReadTorchArchive(f *testing.F) {
+	one := described{"w", "FloatStorage", "0", "cpu", 2, 0, []int{2}, []int{1}}
+	two := described{"v", "DoubleStorage", "1", "cuda:0", 4, 1, []int{2, 1}, []int{2, 7}}
+	f.Add(archive(f, "m/data.pkl", checkpoint(one, two), "m/byteorder", []byte("little"), "m/data/0", singles(1, 2), "m/data/1", make([]byte, 32)))
+	var own bytes.Buffer
+	if err := sample(f).WriteTorch(&own); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(own.Bytes())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := read(raw)
+		if err != nil {
+			return
+		}
+		if s.Parameters() > 8*len(raw) {
+			t.Fatalf("%d numbers from %d bytes", s.Parameters(), len(raw))
 		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package weights holds the named tensors of a model with what must be known about them: where they came from, under
-// which licence, and the few settings that shapes cannot tell. It reads and writes safetensors files, and imports
-// PyTorch checkpoints without executing anything of them. It knows no model: which names and shapes belong together
-// is for package nn to say.
+// which licence, and the few settings that shapes cannot tell. It reads and writes safetensors files, which are the
+// native form, and PyTorch checkpoints, of which it executes nothing. Numbers are read straight into the memory they
+// stay in, so a file of a gigabyte needs a gigabyte. Which names and shapes make a network is for package nn to say.
 package weights
 
 import (
@@ -18,6 +18,10 @@ import (
 const (
 	Origin         = "origin"          // who trained what on what
 	Licence        = "licence"         // SPDX identifier or sentence
+	Source         = "source"          // name of the file that the tensors were imported from
+	SourceSHA256   = "source_sha256"   // of that file's bytes, 64 hexadecimal digits
+	Task           = "task"            // what the classes are about, such as "diagnosis", "TNBC", "pCR" or "subtype"
+	Classes        = "classes"         // names of the classes in the head's order, comma-separated
 	DataCard       = "data_card"       // what the training data were, and what they were not
 	TrainedOn      = "trained_on"      // one sentence for reports, such as "digital phantoms"
 	Seed           = "seed"            // decimal
@@ -120,6 +124,30 @@ func (s Set) Clone() Set {
 		all[i] = Tensor{Name: t.Name, Shape: slices.Clone(t.Shape), Data: slices.Clone(t.Data)}
 	}
 	return Set{Metadata: maps.Clone(s.Metadata), tensors: all, index: maps.Clone(s.index)}
+}
+
+// NonFinite finds the first number that is infinite or not a number: the tensor's name and the number's place in it.
+func (s Set) NonFinite() (name string, index int, found bool) {
+	for _, t := range s.tensors {
+		for i, v := range t.Data {
+			if v-v != 0 { // true of infinities and NaN alone
+				return t.Name, i, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// CheckHash compares the tensors with the hash in the metadata, if there is one. The error wraps ErrFormat.
+func (s Set) CheckHash() error {
+	want := s.Metadata[SHA256]
+	if want == "" {
+		return nil
+	}
+	if got := s.SHA256(); got != want {
+		return malformed("tensors hash to %s, the file says %s", got, want)
+	}
+	return nil
 }
 
 // SHA256 is the hash of names, shapes and numbers as 64 hexadecimal digits. It depends neither on the order of the
