@@ -17,17 +17,19 @@ const (
 
 // Assessment is the node's answer about one study, ready to be written as SR and SEG.
 type Assessment struct {
-	StudyUID  string
-	Outcome   Outcome
-	Reason    NotDoneReason // of NotDone
-	Series    []experts.SeriesUse
-	Findings  []Finding // most suspicious first
-	Breasts   []experts.Breast
-	Grid      volume.Grid // of all masks: the DCE reference phase
-	Reference Reference   // what the masks were drawn on
-	Present   map[experts.Modality]bool
-	Notes     []string // sentences for the report's reader: assumptions, defects, what was missing
-	Algorithm Algorithm
+	StudyUID string
+	Outcome  Outcome
+	Reason   NotDoneReason // of NotDone
+	Series   []experts.SeriesUse
+	Findings []Finding // most suspicious first
+	// Judgements are about the whole examination, by models that read whole volumes and not lesions.
+	Judgements []Judgement
+	Breasts    []experts.Breast
+	Grid       volume.Grid // of all masks: the DCE reference phase
+	Reference  Reference   // what the masks were drawn on
+	Present    map[experts.Modality]bool
+	Notes      []string // sentences for the report's reader: assumptions, defects, what was missing
+	Algorithm  Algorithm
 }
 
 // NotDoneReason is why nothing could be said: a short code (NODCE, NOPIXEL, GEOM, TIMEOUT, ERROR) and a sentence.
@@ -48,7 +50,8 @@ type Finding struct {
 	Probability experts.Quantity
 	// Contributions are Shapley values over the modalities present: log-odds that each added.
 	Contributions []Contribution
-	Suspicion     int // AI suspicion level, 1 (very low) to 5 (very high); 0 unknown
+	Suspicion     int         // AI suspicion level, 1 (very low) to 5 (very high); 0 unknown
+	Further       []Judgement // by models of other tasks than malignancy
 }
 
 // Contribution is one modality's part in a finding's probability.

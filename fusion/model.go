@@ -41,6 +41,7 @@ type Model struct {
 	options     Options
 	temperature float64
 	threshold   float64
+	task        Task
 	hash        func() string
 
 	turn    sync.Mutex
@@ -72,6 +73,9 @@ func New(set weights.Set, o Options) (*Model, error) {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
 	if m.threshold, err = setting(set, weights.OperatingPoint, 0.5, 0, 1); err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
+	}
+	if m.task, err = TaskOf(set.Metadata, config.Classes); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
 	return m, nil

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"mome/dicomweb/dicom"
@@ -19,10 +22,11 @@ import (
 )
 
 type analyzeCommand struct {
-	Dir     string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
-	Output  string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
-	Keep    bool   `help:"Also write every volume, map and mask as NIfTI."`
-	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights of the model (safetensors); default: the built-in ones."`
+	modelFlags
+
+	Dir    string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
+	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
+	Keep   bool   `help:"Also write every volume, map and mask as NIfTI."`
 }
 
 // Help is the longer text of "server analyze --help".
@@ -37,7 +41,7 @@ func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	analyzer, err := newAnalyzer(c.Weights)
+	analyzer, err := newAnalyzer(c.modelFlags)
 	if err != nil {
 		return err
 	}
@@ -114,13 +118,27 @@ func printFindings(f analysis.Findings) {
 	case len(f.Lesions) == 0:
 		fmt.Println("no enhancing lesion found")
 	}
+	for _, j := range f.Exam {
+		fmt.Println("  whole examination: " + describeJudgement(j))
+	}
 	for _, l := range f.Lesions {
 		fmt.Println("  " + describeFinding(l))
+		for _, j := range l.Further {
+			fmt.Println("    " + describeJudgement(j))
+		}
 	}
 	for _, n := range f.Notes {
 		fmt.Println("  note:", n)
 	}
 	fmt.Println(f.Notice + "; trained on " + f.Algorithm.TrainedOn)
+}
+
+func describeJudgement(j analysis.JudgementFinding) string {
+	var parts []string
+	for _, class := range slices.Sorted(maps.Keys(j.Probabilities)) {
+		parts = append(parts, fmt.Sprintf("%s %.0f %%", class, 100*j.Probabilities[class]))
+	}
+	return j.Task + ": " + strings.Join(parts, ", ")
 }
 
 func describeFinding(l analysis.LesionFinding) string {

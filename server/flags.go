@@ -6,12 +6,13 @@ import (
 
 // nodeFlags are the settings of a node that serve and demo share.
 type nodeFlags struct {
+	modelFlags
+
 	Addr        string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
 	Data        string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`
 	Settle      time.Duration `default:"30s" help:"A study that got nothing new for so long is analysed."`
 	Workers     int           `default:"1" help:"Studies analysed at the same time."`
 	Attempts    int           `default:"4" help:"Tries before an analysis is given up, with growing pauses between."`
-	Weights     string        `type:"existingfile" placeholder:"FILE" help:"Weights of the model (safetensors); default: the built-in ones, trained on digital phantoms."`
 	MaxInstance int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
 	Replace     bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
 	PublicURL   string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`

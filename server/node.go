@@ -34,7 +34,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 			n.close()
 		}
 	}()
-	if n.analyzer, err = newAnalyzer(f.Weights); err != nil {
+	if n.analyzer, err = newAnalyzer(f.modelFlags); err != nil {
 		return n, err
 	}
 	// The queue is started after the archive that tells it of changes; nothing is stored before both are there.

@@ -31,7 +31,8 @@ type Progress func(stage string, fraction float64)
 // Config is what an Analyzer works with. The Panel is needed.
 type Config struct {
 	Panel   []experts.Expert
-	Model   *fusion.Model // nil: lesions are measured and not judged
+	Model   *fusion.Model   // nil: lesions are measured and not judged
+	Further []*fusion.Model // of other tasks, such as subtype
 	Lesions lesion.Config
 	Version string           // of the software
 	Now     func() time.Time // for stage times; default time.Now
@@ -55,10 +56,14 @@ func New(cfg Config) (*Analyzer, error) {
 	if m := cfg.Model; m != nil {
 		a.algorithm.WeightsSHA256 = m.SHA256()
 		a.algorithm.OperatingPoint = m.OperatingPoint()
-		a.algorithm.TrainedOn = trainedOn(m.Metadata())
+		a.algorithm.TrainedOn = m.TrainedOn()
 		a.algorithm.Parameters = map[string]string{"calibration": fmt.Sprintf("temperature %.4g", m.Temperature())}
 	}
-	a.algorithm.DeviceUID = uid.From("mome device", Name, cfg.Version, a.algorithm.WeightsSHA256)
+	made := []string{"mome device", Name, cfg.Version, a.algorithm.WeightsSHA256}
+	for _, m := range cfg.Further {
+		made = append(made, m.SHA256())
+	}
+	a.algorithm.DeviceUID = uid.From(made...)
 	return a, nil
 }
 
@@ -234,14 +239,6 @@ func headers(ctx context.Context, objects []Object) ([]series.Instance, error) {
 		return nil, err
 	}
 	return instances, errors.Join(errs...)
-}
-
-// trainedOn is the sentence that every result carries.
-func trainedOn(meta map[string]string) string {
-	if s := meta["trained_on"]; s != "" {
-		return s
-	}
-	return "unknown data: the weights do not say what they were trained on"
 }
 
 // SourceHeader returns the header that patient and study attributes are copied from: of the series that results point

@@ -12,6 +12,7 @@ type Findings struct {
 	Outcome   fusion.Outcome     `json:"outcome"`
 	Reason    string             `json:"reason,omitempty"` // why nothing could be said
 	Lesions   []LesionFinding    `json:"lesions"`
+	Exam      []JudgementFinding `json:"examination,omitempty"` // by models that read whole volumes
 	Breasts   []BreastFinding    `json:"breasts,omitempty"`
 	Present   map[string]bool    `json:"modalities"`
 	Series    []SeriesFinding    `json:"series"`
@@ -35,6 +36,7 @@ type LesionFinding struct {
 	Called        bool               `json:"at_or_above_operating_point"`
 	Suspicion     int                `json:"suspicion_level,omitempty"`
 	Contributions map[string]float64 `json:"contributions_log_odds,omitempty"`
+	Further       []JudgementFinding `json:"further,omitempty"` // by models of other tasks
 	TimesS        []float64          `json:"times_s,omitempty"`
 	Signal        []float64          `json:"signal,omitempty"`
 	PEEarly       *float64           `json:"pe_early_percent,omitempty"`
@@ -45,6 +47,15 @@ type LesionFinding struct {
 	Curve         experts.Curve      `json:"worst_curve,omitempty"`
 	ADC           *float64           `json:"adc_um2_per_s,omitempty"`
 	T2Ratio       *float64           `json:"t2_ratio,omitempty"`
+}
+
+// JudgementFinding is one model's answer to its task.
+type JudgementFinding struct {
+	Task          string             `json:"task"`
+	Probabilities map[string]float64 `json:"probabilities"` // by class
+	Contributions map[string]float64 `json:"contributions_log_odds,omitempty"`
+	WeightsSHA256 string             `json:"weights_sha256"`
+	TrainedOn     string             `json:"trained_on"`
 }
 
 // BreastFinding is one breast.
@@ -95,6 +106,7 @@ func FindingsOf(r *Reading, notice string) Findings {
 		}
 		f.Breasts = append(f.Breasts, v)
 	}
+	f.Exam = judgementFindings(a.Judgements)
 	for _, l := range a.Findings {
 		f.Lesions = append(f.Lesions, lesionFinding(l, a.Algorithm.OperatingPoint))
 	}
@@ -111,12 +123,33 @@ func lesionFinding(l fusion.Finding, operatingPoint float64) LesionFinding {
 		Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
 		Suspicion: l.Suspicion, TimesS: l.TimesS, Signal: l.Signal, PEEarly: number(l.PEEarly), PEPeak: number(l.PEPeak),
 		SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), FTVCM3: number(l.FTVCM3), Curve: l.WorstCurve,
-		ADC: number(l.ADC), T2Ratio: number(l.T2Ratio), Contributions: map[string]float64{},
-	}
-	for _, c := range l.Contributions {
-		v.Contributions[string(c.Modality)] = c.LogOdds
+		ADC: number(l.ADC), T2Ratio: number(l.T2Ratio), Contributions: contributions(l.Contributions),
+		Further: judgementFindings(l.Further),
 	}
 	return v
+}
+
+func judgementFindings(judgements []fusion.Judgement) []JudgementFinding {
+	var out []JudgementFinding
+	for _, j := range judgements {
+		f := JudgementFinding{
+			Task: j.Task.Name, Probabilities: map[string]float64{}, Contributions: contributions(j.Contributions),
+			WeightsSHA256: j.WeightsSHA256, TrainedOn: j.TrainedOn,
+		}
+		for i, p := range j.Probabilities {
+			f.Probabilities[j.Task.Classes[i]] = p
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func contributions(list []fusion.Contribution) map[string]float64 {
+	by := map[string]float64{}
+	for _, c := range list {
+		by[string(c.Modality)] = c.LogOdds
+	}
+	return by
 }
 
 func number(q experts.Quantity) *float64 {

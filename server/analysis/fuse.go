@@ -27,6 +27,9 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 			a.Reference.SOPClassUID = s.SOPClassUID
 		}
 	}
+	if err := w.judgeExamination(ctx, channels); err != nil {
+		return fmt.Errorf("judge the examination: %w", err)
+	}
 	for n, l := range lesions {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -60,27 +63,66 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 	return nil
 }
 
+// judge says how likely a lesion is malignant, and what else the models say of it. Models that read whole volumes say
+// nothing of a lesion.
 func (w *work) judge(ctx context.Context, l *experts.Lesion, channels map[experts.Modality][]*volume.Volume) (fusion.Finding, error) {
-	if w.cfg.Model == nil {
-		return fusion.Finding{Lesion: l}, nil
-	}
-	in, err := fusion.Crop(w.cfg.Model.Config().Boxes, channels, l.CentreMM)
-	if err != nil {
-		return fusion.Finding{}, err
-	}
-	p, err := w.cfg.Model.Probability(ctx, in)
-	if err != nil {
-		return fusion.Finding{}, err
-	}
-	parts, err := w.cfg.Model.Contributions(ctx, in)
-	if err != nil {
-		return fusion.Finding{}, err
-	}
-	f := fusion.Finding{Lesion: l, Probability: experts.Known(p), Contributions: parts, Suspicion: 1}
-	for _, from := range suspicion {
-		if p >= from {
-			f.Suspicion++
+	f := fusion.Finding{Lesion: l}
+	for _, m := range w.models() {
+		if m.Config().ReadsWhole() {
+			continue
 		}
+		in, err := fusion.Crop(m.Config().Boxes, channels, l.CentreMM)
+		if err != nil {
+			return f, err
+		}
+		j, err := m.Judge(ctx, in)
+		if err != nil {
+			return f, err
+		}
+		if m != w.cfg.Model || j.Task.Name != fusion.Malignancy {
+			f.Further = append(f.Further, j)
+			continue
+		}
+		f.Probability, f.Contributions = experts.Known(j.Probabilities[1]), j.Contributions
+		f.Suspicion = suspicionOf(j.Probabilities[1])
 	}
 	return f, nil
+}
+
+// judgeExamination asks the models that read whole volumes.
+func (w *work) judgeExamination(ctx context.Context, channels map[experts.Modality][]*volume.Volume) error {
+	for _, m := range w.models() {
+		if !m.Config().ReadsWhole() {
+			continue
+		}
+		in, err := fusion.Whole(m.Config().Boxes, channels)
+		if err != nil {
+			return err
+		}
+		j, err := m.Judge(ctx, in)
+		if err != nil {
+			return err
+		}
+		w.reading.Assessment.Judgements = append(w.reading.Assessment.Judgements, j)
+	}
+	return nil
+}
+
+// models are all that the analysis has.
+func (w *work) models() []*fusion.Model {
+	if w.cfg.Model == nil {
+		return w.cfg.Further
+	}
+	return append([]*fusion.Model{w.cfg.Model}, w.cfg.Further...)
+}
+
+// suspicionOf is the level, from 1, of a probability of malignancy.
+func suspicionOf(p float64) int {
+	level := 1
+	for _, from := range suspicion {
+		if p >= from {
+			level++
+		}
+	}
+	return level
 }

@@ -88,6 +88,11 @@ func withFindings() *fusion.Assessment {
 		Present:   map[experts.Modality]bool{experts.DCE: true, experts.T2: true, experts.DWI: true},
 		Notes:     []string{"The times of the phases are assumed: 90 s apart.", "한국어 메모"},
 		Algorithm: algorithm(),
+		Judgements: []fusion.Judgement{{
+			Task:          fusion.Task{Name: fusion.Malignancy, Classes: []string{"benign", "malignant"}},
+			Probabilities: []float64{0.2, 0.8}, WeightsSHA256: strings.Repeat("7c", 32), TrainedOn: "nothing",
+			Contributions: []fusion.Contribution{{Modality: experts.DCE, LogOdds: 1.5, Share: 1}},
+		}},
 		Breasts: []experts.Breast{
 			{Side: experts.Left, Mask: box([3]int{7, 0, 0}, [3]int{13, 11, 7}), Fibroglandular: box([3]int{8, 2, 2}, [3]int{12, 6, 5})},
 			{Side: experts.Right, Mask: box([3]int{0, 0, 0}, [3]int{6, 11, 7}), Fibroglandular: box([3]int{1, 3, 1}, [3]int{4, 7, 4})},
@@ -110,6 +115,11 @@ func withFindings() *fusion.Assessment {
 					{Modality: experts.DCE, LogOdds: 1.83, Share: 0.6100},
 					{Modality: experts.T2, LogOdds: -0.42, Share: 0.14},
 					{Modality: experts.DWI, LogOdds: 0.75, Share: 0.25},
+				},
+				Further: []fusion.Judgement{
+					{Task: fusion.Tasks()[1], Probabilities: []float64{0.78, 0.22}, WeightsSHA256: strings.Repeat("7d", 32), TrainedOn: "nothing"},
+					{Task: fusion.Tasks()[2], Probabilities: []float64{0.59, 0.41}, WeightsSHA256: strings.Repeat("7e", 32), TrainedOn: "nothing"},
+					{Task: fusion.Tasks()[3], Probabilities: []float64{0.1, 0.2, 0.3, 0.4}, WeightsSHA256: strings.Repeat("7f", 32), TrainedOn: "nothing"},
 				},
 			},
 			{

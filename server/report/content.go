@@ -150,6 +150,14 @@ func (b *build) remarks() []string {
 			}
 		}
 	}
+	for _, j := range b.a.Judgements {
+		out = append(out, "Whole examination: "+judgement(j))
+	}
+	for _, f := range b.a.Findings {
+		for _, j := range f.Further {
+			out = append(out, clean(f.Label)+": "+judgement(j))
+		}
+	}
 	for _, n := range b.a.Notes {
 		if n = clean(n); n != "" {
 			out = append(out, n)
@@ -159,6 +167,23 @@ func (b *build) remarks() []string {
 		out = append(out, s)
 	}
 	return out
+}
+
+// judgement says a model's answer in words.
+func judgement(j fusion.Judgement) string {
+	var parts []string
+	for i, p := range j.Probabilities {
+		parts = append(parts, fmt.Sprintf("%s %.1f %%", clean(j.Task.Classes[i]), 100*p))
+	}
+	text := fmt.Sprintf("%s: %s (weights %.12s, trained on %s)", clean(j.Task.Name), strings.Join(parts, ", "), j.WeightsSHA256, clean(j.TrainedOn))
+	if len(j.Contributions) == 0 {
+		return sentence(text)
+	}
+	parts = nil
+	for _, c := range j.Contributions {
+		parts = append(parts, fmt.Sprintf("%s %+.2f", c.Modality, c.LogOdds))
+	}
+	return sentence(text + "; contributions in log-odds: " + strings.Join(parts, ", "))
 }
 
 // headline says in words how the analysis ended.
@@ -183,6 +208,8 @@ func (b *build) headline() string {
 	}
 	text := fmt.Sprintf("Lesions reported: %d", len(b.a.Findings))
 	switch {
+	case judged == 0 && len(b.a.Judgements) > 0:
+		text += ", none of them judged apart from the whole examination"
 	case judged == 0:
 		text += ", none of them judged by a model"
 	case point > 0:

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"sort"
+	"strings"
 
 	"mome/dicomweb/iod/code"
 	"mome/dicomweb/sr"
@@ -37,6 +38,7 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: code.T2Norm})
 	m.curveShares(f.CurveShare)
 	m.contributions(f.Contributions)
+	m.further(f.Further)
 	r.Measurements = m.list
 	r.Evaluations = evaluations(f)
 	return r
@@ -197,6 +199,35 @@ func (m *measurements) contributions(list []fusion.Contribution) {
 		}
 		m.add(code.ContribLogOdd, experts.Known(c.LogOdds), 3, code.Dimensionless, h)
 	}
+}
+
+// further adds what models of other tasks say of a lesion. A task without a code of its own stands in the remarks alone.
+func (m *measurements) further(list []fusion.Judgement) {
+	for _, j := range list {
+		switch {
+		case j.Task.Name == "tnbc" && len(j.Probabilities) == 2:
+			m.add(code.ProbTNBC, percent(experts.Known(j.Probabilities[1])), 1, code.Percent, method(code.Calibrated))
+		case j.Task.Name == "pcr" && len(j.Probabilities) == 2:
+			m.add(code.ProbPCR, percent(experts.Known(j.Probabilities[1])), 1, code.Percent, method(code.Calibrated))
+		case j.Task.Name == "subtype":
+			for i, p := range percentages(j.Probabilities) {
+				if c := subtypeCode(j.Task.Classes[i]); !c.Zero() {
+					m.add(code.ProbSubtype, experts.Known(p), 1, code.Percent, how{
+						method: code.Calibrated, modifiers: []sr.Quality{{Name: code.Subtype, Value: c}},
+					})
+				}
+			}
+		}
+	}
+}
+
+func subtypeCode(class string) code.Code {
+	for _, c := range []code.Code{code.LuminalA, code.LuminalB, code.HER2Enriched, code.TripleNegative} {
+		if strings.EqualFold(c.Meaning, class) {
+			return c
+		}
+	}
+	return code.Code{}
 }
 
 // percentages returns shares as percentages with one decimal that sum to 100: what rounding leaves over goes to the

@@ -75,9 +75,14 @@ func TestOutcomes(t *testing.T) {
 		a.Findings[1].Probability = experts.Known(0.1)
 		return a
 	}
-	unjudged := func() *fusion.Assessment {
+	examined := func() *fusion.Assessment {
 		a := withFindings()
 		a.Findings[0].Probability, a.Findings[1].Probability = experts.Quantity{}, experts.Quantity{}
+		return a
+	}
+	unjudged := func() *fusion.Assessment {
+		a := examined()
+		a.Judgements = nil
 		return a
 	}
 	for _, c := range []struct {
@@ -93,6 +98,7 @@ func TestOutcomes(t *testing.T) {
 		{"without a modality", without, code.WithFindings, code.PartlySucceeded, code.Code{}, 4, true, "DWI missing"},
 		{"one below the operating point", below, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "of which 1 reach the operating point 0.35."},
 		{"without a model", unjudged, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "none of them judged by a model."},
+		{"judged as a whole", examined, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "Whole examination: malignancy: benign 20.0 %, malignant 80.0 %"},
 		{"without findings", withoutFindings, code.WithoutFindings, code.PartlySucceeded, code.Code{}, 2, true, "No lesion exceeded the operating point 0.35."},
 		{"no DCE", notDone, code.NoneSucceeded, code.NotAttempted, code.NoDCE, 0, false, "no dynamic series was found. This is not a negative result."},
 		{"time-out", failed("TIMEOUT"), code.NoneSucceeded, code.Failed, code.Timeout, 0, false, "This is not a negative result."},

@@ -24,6 +24,10 @@ var (
 	ContribOf     = local("CONTRIBMOD", "Contributing acquisition")
 	InitialPhase  = local("KIN-INIT", "Initial phase kinetics")
 	Suspicion     = local("AISUSP", "AI suspicion level")
+	ProbTNBC      = local("P-TNBC", "Probability of triple-negative phenotype")
+	ProbPCR       = local("P-PCR", "Probability of pathological complete response")
+	ProbSubtype   = local("P-SUBTYPE", "Probability of molecular subtype")
+	Subtype       = local("SUBTYPE", "Molecular subtype")
 	AvailDCE      = local("AVAIL-DCE", "DCE series used in analysis")
 	AvailT2       = local("AVAIL-T2", "T2-weighted series used in analysis")
 	AvailDWI      = local("AVAIL-DWI", "DWI series used in analysis")
@@ -36,6 +40,11 @@ var (
 	Slow   = local("KIN-SLOW", "Slow")
 	Medium = local("KIN-MEDIUM", "Medium")
 	Fast   = local("KIN-FAST", "Fast")
+
+	LuminalA       = local("LUMINAL-A", "Luminal A")
+	LuminalB       = local("LUMINAL-B", "Luminal B")
+	HER2Enriched   = local("HER2", "HER2-enriched")
+	TripleNegative = local("TNBC", "Triple-negative")
 
 	NoDCE   = local("NODCE", "No usable DCE series in study")
 	NoPixel = local("NOPIXEL", "Pixel data could not be read")
