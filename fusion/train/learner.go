@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
@@ -16,160 +15,134 @@ import (
 	"mome/gpu/op"
 )
 
-// lanes is the number of sums into which the gradients of a batch are collected, sample i into sum i mod lanes. It is
-// fixed, so that the order of additions does not depend on the cores at hand, and more than most machines that train
-// this have.
-const lanes = 4
-
 const targetInput = "target"
 
-// layout says where each tensor lies in a flat array of all weights.
-type layout struct {
-	specs  []nn.TensorSpec
-	offset map[string]int
-	length map[string]int
-	size   int
+// learner holds the weights and what is needed to change them.
+type learner struct {
+	config  nn.Config
+	o       Options
+	source  Source
+	initial weights.Set
+	layout  layout
+	flat    []float32 // trained weights
+	sum     []float32 // gradient of the batch
+	touched []bool    // trained tensors that had a gradient in the batch
+	adam    *adam
+	lanes   []*lane
+
+	building sync.Mutex
+	graphs   map[kind]*graph
 }
 
-func newLayout(config nn.Config) layout {
-	l := layout{specs: config.Tensors(), offset: map[string]int{}, length: map[string]int{}}
-	for _, s := range l.specs {
-		n := 1
-		for _, d := range s.Shape {
-			n *= d
-		}
-		l.offset[s.Name], l.length[s.Name] = l.size, n
-		l.size += n
+// kind is what a graph is for: the modalities present, and whether gradients are wanted.
+type kind struct {
+	which    [3]bool
+	learning bool
+}
+
+// graph is the network for one kind of run, when learning with the gradients of the loss.
+type graph struct {
+	logits, loss *gorgonia.Node
+	trained      []int // numbers in the layout, in the order of grads
+	grads        gorgonia.Nodes
+}
+
+func newLearner(config nn.Config, initial weights.Set, source Source, o Options) *learner {
+	l := &learner{config: config, o: o, source: source, initial: initial, layout: newLayout(config, o.Trained), graphs: map[kind]*graph{}}
+	l.flat, l.sum = make([]float32, l.layout.size()), make([]float32, l.layout.size())
+	for i, s := range l.layout.specs {
+		t, _ := initial.Tensor(s.Name) // nn.ConfigFrom has seen them all
+		copy(l.layout.of(l.flat, i), t.Data)
+	}
+	l.touched = make([]bool, len(l.layout.specs))
+	l.adam = newAdam(l.layout)
+	l.lanes = make([]*lane, o.Lanes)
+	for i := range l.lanes {
+		l.lanes[i] = &lane{learner: l, studio: studio{config: config}, target: make([]float32, config.Classes), runs: map[kind]*run{}}
 	}
 	return l
 }
 
-func (l layout) of(flat []float32, name string) []float32 {
-	at, n := l.offset[name], l.length[name]
-	return flat[at : at+n : at+n]
-}
-
-// set makes tensors of a flat array, sharing its memory.
-func (l layout) set(flat []float32, metadata map[string]string) (weights.Set, error) {
-	tensors := make([]weights.Tensor, len(l.specs))
-	for i, s := range l.specs {
-		tensors[i] = weights.Tensor{Name: s.Name, Shape: slices.Clone(s.Shape), Data: l.of(flat, s.Name)}
-	}
-	return weights.New(tensors, metadata)
-}
-
-// learner holds the weights and what is needed to change them.
-type learner struct {
-	config nn.Config
-	o      Options
-	layout layout
-	flat   []float32 // all weights
-	sum    []float32 // gradient of the batch
-	adam   *adam
-	lanes  [lanes]*lane
-
-	building sync.Mutex
-	graphs   map[[3]bool]*graph
-}
-
-// graph is the network for one combination of modalities, with the gradients of the loss.
-type graph struct {
-	logits, loss *gorgonia.Node
-	trained      []string // names, in the order of grads
-	grads        gorgonia.Nodes
-}
-
-func newLearner(config nn.Config, initial weights.Set, o Options) (*learner, error) {
-	l := &learner{config: config, o: o, layout: newLayout(config), graphs: map[[3]bool]*graph{}}
-	l.flat = make([]float32, l.layout.size)
-	l.sum = make([]float32, l.layout.size)
-	for _, s := range l.layout.specs {
-		t, _ := initial.Tensor(s.Name) // nn.ConfigFrom has seen them all
-		copy(l.layout.of(l.flat, s.Name), t.Data)
-	}
-	l.adam = newAdam(l.layout.size)
-	for i := range l.lanes {
-		l.lanes[i] = &lane{learner: l, gradient: make([]float32, l.layout.size), runs: map[runKey]*op.Program{}, touched: map[string]bool{}}
-	}
-	return l, nil
-}
-
-// step changes the weights by one batch and returns its mean loss before the change.
-func (l *learner) step(ctx context.Context, batch []item, rate float64) (float64, error) {
-	losses := make([]float64, len(batch))
-	err := l.each(len(batch), func(lane *lane, i int) (err error) {
-		losses[i], err = lane.learn(ctx, batch[i])
+// step changes the weights by one batch and returns its mean loss before the change and the length of the gradient.
+func (l *learner) step(ctx context.Context, batch []item, rate float64) (loss, length float64, err error) {
+	clear(l.sum)
+	clear(l.touched)
+	err = l.each(len(batch), func(lane *lane, i int) error {
+		return lane.learn(ctx, batch[i])
+	}, func(lane *lane, _ int) error {
+		value, err := lane.settle()
+		loss += value / float64(len(batch))
 		return err
 	})
 	if err != nil {
-		return 0, err
-	}
-	clear(l.sum)
-	touched := map[string]bool{}
-	for _, lane := range l.lanes {
-		for i, v := range lane.gradient {
-			l.sum[i] += v
-		}
-		clear(lane.gradient)
-		for name := range lane.touched {
-			touched[name] = true
-		}
+		return 0, 0, err
 	}
 	scale := 1 / float64(len(batch))
-	if length := scale * norm(l.sum); l.o.ClipNorm > 0 && length > l.o.ClipNorm {
+	length = scale * norm(l.sum)
+	switch {
+	case !finite(length) || !finite(loss):
+		return 0, 0, fmt.Errorf("loss %g has a gradient of length %g", loss, length)
+	case l.o.ClipNorm > 0 && length > l.o.ClipNorm:
 		scale *= l.o.ClipNorm / length
-	} else if math.IsNaN(length) {
-		return 0, fmt.Errorf("gradient is not finite")
 	}
-	l.adam.begin(rate, l.o.WeightDecay)
-	for _, s := range l.layout.specs {
-		if touched[s.Name] { // a tensor that no graph uses must not decay
-			at := l.layout.offset[s.Name]
-			l.adam.update(at, l.layout.of(l.flat, s.Name), l.layout.of(l.sum, s.Name), scale)
+	for i, touched := range l.touched {
+		if touched {
+			l.adam.update(l.layout, i, l.flat, l.sum, scale, rate, l.o.WeightDecay)
 		}
 	}
-	mean := 0.0
-	for _, v := range losses {
-		mean += v / float64(len(batch))
-	}
-	return mean, nil
+	return loss, length, nil
 }
 
-func norm(x []float32) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	return math.Sqrt(sum)
-}
-
-// logits computes the head's outputs for the samples, without dropout or flips.
-func (l *learner) logits(ctx context.Context, source Source, indices []int) ([][]float32, error) {
+// logits computes the head's outputs for the samples, without dropout or augmentation.
+func (l *learner) logits(ctx context.Context, indices []int) ([][]float32, error) {
 	out := make([][]float32, len(indices))
-	err := l.each(len(indices), func(lane *lane, i int) error {
-		s, err := source.At(indices[i])
-		if err != nil {
-			return fmt.Errorf("sample %d: %w", indices[i], err)
-		}
-		out[i], err = lane.logits(ctx, s.input())
+	err := l.each(len(indices), func(lane *lane, i int) (err error) {
+		out[i], err = lane.logits(ctx, middle(indices[i]))
 		return err
-	})
+	}, nil)
 	return out, err
 }
 
-// each calls do for i in [0, n), item i on lane i mod lanes, lanes side by side, and returns the first lane's error.
-func (l *learner) each(n int, do func(lane *lane, i int) error) error {
+// each calls work for i in [0, n), lanes side by side, and after it settle, on the same lane but in the order of i and
+// one at a time: sums made there do not depend on the number of lanes. The answer is the error of the lowest i.
+func (l *learner) each(n int, work, settle func(lane *lane, i int) error) error {
+	lanes := min(len(l.lanes), n)
+	errs, failed := make([]error, n), make(chan struct{})
+	turns := make([]chan struct{}, n+1) // each closed when the item may settle
+	for i := range turns {
+		turns[i] = make(chan struct{})
+	}
+	close(turns[0])
+	one := func(lane *lane, i int) (err error) {
+		defer func() {
+			if cause := recover(); cause != nil { // Gorgonia panics where a type cannot be inferred
+				err = fmt.Errorf("%v", cause)
+			}
+		}()
+		if err := work(lane, i); err != nil || settle == nil {
+			return err
+		}
+		select {
+		case <-turns[i]:
+			defer close(turns[i+1])
+			return settle(lane, i)
+		case <-failed:
+			return nil
+		}
+	}
 	var wait sync.WaitGroup
-	errs := make([]error, lanes)
+	var once sync.Once
 	for k := range lanes {
 		wait.Go(func() {
-			defer func() {
-				if cause := recover(); cause != nil {
-					errs[k] = fmt.Errorf("%v", cause)
+			for i := k; i < n; i += lanes {
+				select {
+				case <-failed:
+					return
+				default:
 				}
-			}()
-			for i := k; i < n && errs[k] == nil; i += lanes {
-				errs[k] = do(l.lanes[k], i)
+				if errs[i] = one(l.lanes[k], i); errs[i] != nil {
+					once.Do(func() { close(failed) })
+				}
 			}
 		})
 	}
@@ -182,20 +155,19 @@ func (l *learner) each(n int, do func(lane *lane, i int) error) error {
 	return nil
 }
 
-// graph returns the graph for a combination of modalities, built when it is first met.
-func (l *learner) graph(which [3]bool) (*graph, error) {
-	l.building.Lock()
-	defer l.building.Unlock()
-	if g, ok := l.graphs[which]; ok {
+// graph returns the graph of a kind, built when it is first asked for. l.building must be held.
+func (l *learner) graph(k kind) (*graph, error) {
+	if g, ok := l.graphs[k]; ok {
 		return g, nil
 	}
 	b, err := nn.NewBuilder(l.config)
 	if err != nil {
 		return nil, err
 	}
+	b.DropPath = k.learning && l.o.DropPath > 0
 	inputs := map[experts.Modality]*gorgonia.Node{}
 	for i, m := range experts.Modalities {
-		if which[i] {
+		if k.which[i] {
 			inputs[m] = b.Volume(m)
 		}
 	}
@@ -203,143 +175,197 @@ func (l *learner) graph(which [3]bool) (*graph, error) {
 	if g.logits, err = fusion.Graph(b, l.o.Branches, inputs); err != nil {
 		return nil, err
 	}
+	if k.learning {
+		if err := l.differentiate(b, g); err != nil {
+			return nil, err
+		}
+	}
+	l.graphs[k] = g
+	return g, nil
+}
+
+// differentiate adds the loss and its gradients.
+func (l *learner) differentiate(b *nn.Builder, g *graph) (err error) {
 	target := b.Input(targetInput, 1, l.config.Classes)
 	g.loss = b.Add(func() (*gorgonia.Node, error) { return op.CrossEntropy(g.logits, target) })
 	if err := b.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	names, nodes := b.Weights()
 	var wrt gorgonia.Nodes
 	for i, name := range names {
-		if l.o.Trained(name) {
-			g.trained, wrt = append(g.trained, name), append(wrt, nodes[i])
+		if number, ok := l.layout.number[name]; ok {
+			g.trained, wrt = append(g.trained, number), append(wrt, nodes[i])
 		}
 	}
 	if len(wrt) > 0 {
 		if g.grads, err = gorgonia.Grad(g.loss, wrt...); err != nil {
-			return nil, fmt.Errorf("gradients: %w", err)
+			return fmt.Errorf("gradients: %w", err)
 		}
 	}
-	l.graphs[which] = g
-	return g, nil
+	return nil
 }
 
-// lane runs samples one after the other and sums their gradients.
+// lane runs samples one after the other in memory of its own.
 type lane struct {
-	learner  *learner
-	gradient []float32
-	touched  map[string]bool // tensors that have had a gradient
-	runs     map[runKey]*op.Program
-	arena    []float32
+	learner *learner
+	studio  studio
+	target  []float32 // [1, classes]
+	runs    map[kind]*run
+	arena   []float32
+
+	last   *run // what learn computed and settle has still to add
+	factor float32
 }
 
-type runKey struct {
-	which    [3]bool
-	learning bool
+// run is a graph made ready.
+type run struct {
+	graph   *graph
+	program *op.Program
+	paths   []int // places of the inputs of nn.DropPathInputs that the graph has
 }
 
-// learn adds one sample's gradient and returns its loss.
-func (l *lane) learn(ctx context.Context, it item) (float64, error) {
-	in, label, err := it.input(l.learner.config)
+// learn computes one sample's loss and gradient.
+func (l *lane) learn(ctx context.Context, it item) error {
+	s, err := l.learner.source.At(it.index)
 	if err != nil {
-		return 0, fmt.Errorf("sample %d: %w", it.index, err)
+		return fmt.Errorf("sample %d: %w", it.index, err)
 	}
-	g, p, err := l.prepare(in, true)
+	l.studio.jitter = l.learner.o.Jitter
+	in, err := l.studio.input(s, it)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	target := make([]float32, l.learner.config.Classes)
-	target[label] = 1
-	if err := p.Bind(targetInput, target); err != nil {
-		return 0, err
+	clear(l.target)
+	l.target[s.Label] = 1
+	l.factor = 1
+	if w := l.learner.o.ClassWeights; w != nil {
+		l.factor = float32(w[s.Label])
 	}
-	if err := p.Run(ctx); err != nil {
-		return 0, err
-	}
-	for i, name := range g.trained {
-		grad, err := p.Value(g.grads[i])
+	l.last, err = l.execute(ctx, in, it, true)
+	return err
+}
+
+// settle adds what learn computed to the learner's sums and returns the loss.
+func (l *lane) settle() (float64, error) {
+	for i, number := range l.last.graph.trained {
+		gradient, err := l.last.program.Value(l.last.graph.grads[i])
 		if err != nil {
 			return 0, err
 		}
-		sum := l.learner.layout.of(l.gradient, name)
-		for j, v := range grad {
-			sum[j] += v
-		}
-		l.touched[name] = true
+		accumulate(l.learner.layout.of(l.learner.sum, number), gradient, l.factor)
+		l.learner.touched[number] = true
 	}
-	loss, err := p.Value(g.loss)
+	loss, err := l.last.program.Value(l.last.graph.loss)
 	if err != nil {
 		return 0, err
 	}
-	return float64(loss[0]), nil
+	return float64(l.factor) * float64(loss[0]), nil
 }
 
-func (l *lane) logits(ctx context.Context, in fusion.Input) ([]float32, error) {
-	g, p, err := l.prepare(in, false)
+func (l *lane) logits(ctx context.Context, it item) ([]float32, error) {
+	s, err := l.learner.source.At(it.index)
+	if err != nil {
+		return nil, fmt.Errorf("sample %d: %w", it.index, err)
+	}
+	l.studio.jitter = 0
+	in, err := l.studio.input(s, it)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Run(ctx); err != nil {
+	r, err := l.execute(ctx, in, it, false)
+	if err != nil {
 		return nil, err
 	}
-	out, err := p.Value(g.logits)
+	out, err := r.program.Value(r.graph.logits)
 	return slices.Clone(out), err
 }
 
-// prepare finds the program for the modalities of in and binds them.
-func (l *lane) prepare(in fusion.Input, learning bool) (*graph, *op.Program, error) {
-	key := runKey{learning: learning}
+// execute runs the program for the modalities of in.
+func (l *lane) execute(ctx context.Context, in fusion.Input, it item, learning bool) (*run, error) {
+	k := kind{learning: learning}
 	for i, m := range experts.Modalities {
-		key.which[i] = in.Of(m) != nil
+		k.which[i] = in.Of(m) != nil
 	}
-	g, err := l.learner.graph(key.which)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := l.runs[key]
-	if p == nil {
-		if p, err = l.compile(g, learning); err != nil {
-			return nil, nil, err
+	r := l.runs[k]
+	if r == nil {
+		var err error
+		if r, err = l.compile(k); err != nil {
+			return nil, err
 		}
-		l.runs[key] = p
+		l.runs[k] = r
 	}
 	for i, m := range experts.Modalities {
-		if key.which[i] {
-			if err := p.Bind(nn.InputName(m), in.Of(m)); err != nil {
-				return nil, nil, err
-			}
+		if !k.which[i] {
+			continue
+		}
+		if err := r.program.Bind(nn.InputName(m), in.Of(m)); err != nil {
+			return nil, err
+		}
+		defer r.program.Unbind(nn.InputName(m)) // a volume is not to outlive the call
+	}
+	names := nn.DropPathInputs(l.learner.config)
+	for _, at := range r.paths {
+		if err := r.program.Bind(names[at], it.path[at:at+1]); err != nil {
+			return nil, err
 		}
 	}
-	return g, p, nil
+	return r, r.program.Run(ctx)
 }
 
 // compile plans the loss and gradients, or the logits alone, in the lane's arena and on the learner's weights.
-func (l *lane) compile(g *graph, learning bool) (*op.Program, error) {
-	outputs := []*gorgonia.Node{g.logits}
-	if learning {
-		outputs = append([]*gorgonia.Node{g.loss}, g.grads...)
-	}
+func (l *lane) compile(k kind) (*run, error) {
 	l.learner.building.Lock() // even reading a graph changes it; see op.Compile
-	p, err := op.Compile(outputs...)
-	l.learner.building.Unlock()
+	defer l.learner.building.Unlock()
+	g, err := l.learner.graph(k)
 	if err != nil {
 		return nil, err
 	}
-	for name := range p.Inputs() {
-		if _, ok := l.learner.layout.offset[name]; !ok {
-			continue // a volume or the target
-		}
-		if err := p.Bind(name, l.learner.layout.of(l.learner.flat, name)); err != nil {
-			return nil, err
-		}
+	outputs := []*gorgonia.Node{g.logits}
+	if k.learning {
+		outputs = append([]*gorgonia.Node{g.loss}, g.grads...)
+	}
+	p, err := op.Compile(outputs...)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{graph: g, program: p}
+	if err := l.bind(r); err != nil {
+		return nil, err
 	}
 	if p.ArenaFloats() > len(l.arena) {
 		l.arena = make([]float32, p.ArenaFloats())
 		for _, other := range l.runs {
-			if err := other.UseArena(l.arena); err != nil {
+			if err := other.program.UseArena(l.arena); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return p, p.UseArena(l.arena)
+	return r, p.UseArena(l.arena)
+}
+
+// bind gives a run its weights, trained or frozen, and notes its drop-path inputs.
+func (l *lane) bind(r *run) error {
+	inputs := r.program.Inputs()
+	for i, name := range nn.DropPathInputs(l.learner.config) {
+		if _, ok := inputs[name]; ok {
+			r.paths = append(r.paths, i)
+		}
+	}
+	for name := range inputs {
+		var data []float32
+		if i, ok := l.learner.layout.number[name]; ok {
+			data = l.learner.layout.of(l.learner.flat, i)
+		} else if t, ok := l.learner.initial.Tensor(name); ok {
+			data = t.Data
+		} else if name == targetInput {
+			data = l.target
+		} else {
+			continue // a volume or a drop-path input
+		}
+		if err := r.program.Bind(name, data); err != nil {
+			return err
+		}
+	}
+	return nil
 }

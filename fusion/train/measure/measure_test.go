@@ -1,12 +1,10 @@
-package train_test
+package measure_test
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"testing"
 
-	"mome/fusion/train"
+	"mome/fusion/train/measure"
 )
 
 func TestAreas(t *testing.T) {
@@ -24,10 +22,10 @@ func TestAreas(t *testing.T) {
 		{"no positive", []float64{1, 2}, []bool{false, false}, math.NaN(), math.NaN()},
 		{"no negative", []float64{1, 2}, []bool{true, true}, math.NaN(), 1},
 	} {
-		if got := train.AUROC(c.scores, c.positive); !near(got, c.auroc) {
+		if got := measure.AUROC(c.scores, c.positive); !near(got, c.auroc) {
 			t.Errorf("%s: AUROC %g, want %g", c.name, got, c.auroc)
 		}
-		if got := train.AUPRC(c.scores, c.positive); !near(got, c.auprc) {
+		if got := measure.AUPRC(c.scores, c.positive); !near(got, c.auprc) {
 			t.Errorf("%s: AUPRC %g, want %g", c.name, got, c.auprc)
 		}
 	}
@@ -53,16 +51,16 @@ func TestTemperatureUndoesOverconfidence(t *testing.T) {
 				labels = append(labels, label)
 			}
 		}
-		if got := train.Temperature(logits, labels); math.Abs(got-k) > 0.01*k {
+		if got := measure.Temperature(logits, labels); math.Abs(got-k) > 0.01*k {
 			t.Errorf("logits of %g times the log-odds: temperature %g, want %g within 1 %%", k, got, k)
 		}
 	}
 	// One case of each class without an error: its target is 2/3, so 4 / T = ln 2.
 	separated := [][]float32{{0, 4}, {4, 0}}
-	if got, want := train.Temperature(separated, []int{1, 0}), 4/math.Ln2; math.Abs(got-want) > 1e-6 {
+	if got, want := measure.Temperature(separated, []int{1, 0}), 4/math.Ln2; math.Abs(got-want) > 1e-6 {
 		t.Errorf("separated cases: temperature %g, want %g", got, want)
 	}
-	if got := train.Temperature(nil, nil); got != 1 {
+	if got := measure.Temperature(nil, nil); got != 1 {
 		t.Errorf("no cases: temperature %g, want 1", got)
 	}
 }
@@ -73,7 +71,7 @@ func TestThresholdKeepsSensitivity(t *testing.T) {
 	for _, c := range []struct{ sensitivity, edge, below float64 }{
 		{1, 0.1, 0.05}, {0.95, 0.1, 0.05}, {0.8, 0.3, 0.2}, {0.6, 0.5, 0.3}, {0, 0.9, 0.7},
 	} {
-		got := train.Threshold(probabilities, positive, c.sensitivity)
+		got := measure.Threshold(probabilities, positive, c.sensitivity)
 		if !(got > c.below && got <= c.edge) {
 			t.Errorf("sensitivity %g: threshold %g, want above %g and at most %g", c.sensitivity, got, c.below, c.edge)
 		}
@@ -89,47 +87,8 @@ func TestThresholdKeepsSensitivity(t *testing.T) {
 		{"the middle of the odds", []float64{0.2, 0.8}, []bool{false, true}, 0.5},
 		{"rounded to certainty", []float64{0, 1}, []bool{false, true}, 0.5},
 	} {
-		if got := train.Threshold(c.probabilities, c.positive, 1); math.Abs(got-c.want) > 1e-3 {
+		if got := measure.Threshold(c.probabilities, c.positive, 1); math.Abs(got-c.want) > 1e-3 {
 			t.Errorf("%s: threshold %g, want %g", c.name, got, c.want)
 		}
-	}
-}
-
-func TestSplitKeepsGroupsAndClasses(t *testing.T) {
-	var groups []string
-	var labels []int
-	for i := range 200 {
-		group := fmt.Sprint(i / 4)
-		if i >= 160 {
-			group = ""
-		}
-		groups, labels = append(groups, group), append(labels, i/4%4/3) // a quarter positive
-	}
-	training, validation := train.Split(groups, labels, 0.2, 1)
-	if got := len(training) + len(validation); got != len(groups) {
-		t.Fatalf("%d samples in the parts, want %d", got, len(groups))
-	}
-	part := map[string]int{}
-	positives := 0
-	for p, indices := range [][]int{training, validation} {
-		for _, i := range indices {
-			if groups[i] != "" {
-				if before, ok := part[groups[i]]; ok && before != p {
-					t.Errorf("group %s is in both parts", groups[i])
-				}
-				part[groups[i]] = p
-			}
-			if p == 1 {
-				positives += labels[i]
-			}
-		}
-	}
-	if n := len(validation); n < 30 || n > 50 || positives < n/8 || positives > n/2 {
-		t.Errorf("validation has %d samples, %d positive; want about 40, a quarter of them positive", n, positives)
-	}
-	again, _ := train.Split(groups, labels, 0.2, 1)
-	other, _ := train.Split(groups, labels, 0.2, 2)
-	if !slices.Equal(training, again) || slices.Equal(training, other) {
-		t.Error("the split must follow from the seed")
 	}
 }
