@@ -37,6 +37,7 @@ type commands struct {
 	Phantom phantomCommand `cmd:"" help:"Write a digital breast phantom study with known lesions as DICOM."`
 	Train   trainCommand   `cmd:"" help:"Fit a small model on digital phantoms and write its weights."`
 	Reindex reindexCommand `cmd:"" help:"Rebuild the index of an archive from its files alone."`
+	Weights weightsCommand `cmd:"" help:"Import, show, verify and export weights."`
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`
