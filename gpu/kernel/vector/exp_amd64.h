@@ -1,0 +1,29 @@
+// Constants of the exponential and of the normal distribution.
+
+#include "constants_amd64.h"
+
+EIGHT(expLeast, -87.33654475)
+EIGHT(expMost, 88.72283935)
+EIGHT(log2e, 1.4426950408889634)
+EIGHT(ln2Hi, 0.693359375)
+EIGHT(ln2Lo, -2.1219444005469057e-4)
+EIGHT(over5040, 1.984126984126984e-4)
+EIGHT(over720, 1.3888888888888889e-3)
+EIGHT(over120, 8.333333333333333e-3)
+EIGHT(over24, 4.1666666666666664e-2)
+EIGHT(over6, 0.16666666666666666)
+EIGHT(half, 0.5)
+EIGHT(one, 1.0)
+
+EIGHT(farOut, 13.0)
+EIGHT(minusHalf, -0.5)
+EIGHT(erfP, 0.23164188825275164) // 0.3275911 / √2
+EIGHT(erfA1, 0.127414796) // all a halved
+EIGHT(erfA2, -0.142248368)
+EIGHT(erfA3, 0.7107068705)
+EIGHT(erfA4, -0.7265760135)
+EIGHT(erfA5, 0.5307027145)
+EIGHT(density, 0.3989422804014327) // 1 / √(2π)
+EIGHT(allButSign, 0x7fffffff)
+EIGHT(sign, 0x80000000)
+EIGHT(infinity, 0x7f800000)
