@@ -14,8 +14,8 @@ var cropAxes = [3]volume.Vec{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}
 
 // Crop cuts what the network reads of one lesion out of the channels that the experts prepared: for each modality a
 // box of the size and field of view that the weights state, around centreMM, [channel, H, W, D] with D fastest. A
-// modality without channels stays absent. It fails for weights that state no field of view, and for channels that are
-// not as many as the weights want.
+// modality without channels stays absent. It fails for weights that state no field of view, and for fewer
+// channels than the weights want; of more the first are read.
 func Crop(boxes nn.Boxes, channels map[experts.Modality][]*volume.Volume, centreMM volume.Vec) (Input, error) {
 	var in Input
 	for _, m := range experts.Modalities {
@@ -50,9 +50,10 @@ func crop(box nn.Box, channels []*volume.Volume, centreMM volume.Vec) ([]float32
 	if box.FieldOfViewMM == [3]float64{} {
 		return nil, fmt.Errorf("the weights state no field of view (metadata fov_mm)")
 	}
-	if len(channels) != box.Channels {
+	if len(channels) < box.Channels {
 		return nil, fmt.Errorf("%d channels, the weights want %d", len(channels), box.Channels)
 	}
+	channels = channels[:box.Channels]
 	grid := BoxGrid(box, centreMM, channels[0].FrameOfReference)
 	values := make([]float32, 0, box.Floats())
 	for _, c := range channels {

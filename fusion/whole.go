@@ -21,8 +21,8 @@ import (
 // not resampled, so that sagittal and coronal volumes are seen upright too. Which end of an axis comes first mattered
 // little to the published weights: they were trained with random mirroring along each.
 //
-// It fails for weights that state a field of view, see Crop, and for channels that are not as many as the weights want
-// or not of one size.
+// It fails for weights that state a field of view, see Crop, and for channels that are fewer than the weights want
+// (of more the first are read) or not of one size.
 func Whole(boxes nn.Boxes, channels map[experts.Modality][]*volume.Volume) (Input, error) {
 	var in Input
 	for _, m := range experts.Modalities {
@@ -134,9 +134,10 @@ func whole(box nn.Box, channels []*volume.Volume) ([]float32, error) {
 	if box.FieldOfViewMM != [3]float64{} {
 		return nil, fmt.Errorf("the weights state a field of view (metadata fov_mm) of %v mm", box.FieldOfViewMM)
 	}
-	if len(channels) != box.Channels {
+	if len(channels) < box.Channels {
 		return nil, fmt.Errorf("%d channels, the weights want %d", len(channels), box.Channels)
 	}
+	channels = channels[:box.Channels]
 	values := make([]float32, box.Floats())
 	n := len(values) / box.Channels
 	for i, c := range channels {

@@ -148,12 +148,12 @@ func TestWholeAndCropRefuse(t *testing.T) {
 		want     string
 	}{
 		{"a field of view", stated, []*volume.Volume{v}, false, "field of view"},
-		{"two channels for one", silent, []*volume.Volume{v, v}, false, "2 channels, the weights want 1"},
+		{"one channel for two", nn.Box{Channels: 2, Size: silent.Size}, []*volume.Volume{v}, false, "1 channels, the weights want 2"},
 		{"channels of two grids", nn.Box{Channels: 2, Size: silent.Size}, []*volume.Volume{v, ramp([3]int{3, 2, 2}, axial)}, false, "channel 1"},
 		{"no axes", silent, []*volume.Volume{flat}, false, "axes"},
 		{"no voxels", silent, []*volume.Volume{ramp([3]int{3, 0, 1}, axial)}, false, "voxels"},
 		{"no field of view", silent, []*volume.Volume{v}, true, "field of view"},
-		{"two channels for one", stated, []*volume.Volume{v, v}, true, "2 channels, the weights want 1"},
+		{"one channel for two", nn.Box{Channels: 2, Size: stated.Size, FieldOfViewMM: stated.FieldOfViewMM}, []*volume.Volume{v}, true, "1 channels, the weights want 2"},
 	} {
 		boxes, channels := nn.Boxes{DWI: c.box}, map[experts.Modality][]*volume.Volume{experts.DWI: c.channels}
 		_, err := Whole(boxes, channels)

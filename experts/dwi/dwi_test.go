@@ -120,8 +120,8 @@ func TestADC(t *testing.T) {
 			if text := strings.Join(op.Notes, " "); !strings.Contains(text, c.note) || c.note == "" && text != "" {
 				t.Errorf("notes %q, want %q", op.Notes, c.note)
 			}
-			if len(op.Channels) != 1 || op.Channels[0] != s.DWI[len(s.DWI)-1].Volume {
-				t.Errorf("%d channels, want the volume of the highest b-value", len(op.Channels))
+			if len(op.Channels) != 2 || op.Channels[0] != s.DWI[len(s.DWI)-1].Volume || op.Channels[1] != op.Maps["ADC"] {
+				t.Errorf("%d channels, want the volume of the highest b-value and the ADC map", len(op.Channels))
 			}
 			for at, v := range op.Maps["ADC"].Data {
 				if !(v >= 0 && v <= 4000) {
@@ -219,7 +219,7 @@ func TestVendorMap(t *testing.T) {
 			if c.other > 0 {
 				want = s.DWI[0].Volume
 			}
-			if len(op.Channels) != 1 || op.Channels[0] != want {
+			if len(op.Channels) != 2 || op.Channels[0] != want || op.Channels[1] != op.Maps["ADC"] {
 				t.Error("the channel is neither the map nor the images left")
 			}
 		})
