@@ -117,7 +117,9 @@ func TestDropPathMatchesReference(t *testing.T) {
 				}
 			}
 			run(t, p, in, nil)
-			got, want := value(t, p, logits), reference{c: c, set: set, factor: factor}.logits(in)
+			r := newReference(c, set)
+			r.factor = factor
+			got, want := value(t, p, logits), r.logits(in)
 			for i := range want {
 				if math.Abs(float64(got[i])-want[i]) > 1e-4 {
 					t.Errorf("network %d, %s: logits %v, want %v", k, name, got, want)
