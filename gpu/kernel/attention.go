@@ -18,7 +18,7 @@ func (s AttentionShape) scores(p, qkv []float32, head, from, to int) {
 	row := 3 * s.embed()
 	query := qkv[from*row+head*s.Width:]
 	key := qkv[s.embed()+head*s.Width:]
-	gemm(MatMulShape{M: to - from, N: s.Tokens, K: s.Width, TransB: true}, p, s.Tokens, query, row, key, row, 0)
+	gemm1(MatMulShape{M: to - from, N: s.Tokens, K: s.Width, TransB: true}, p, s.Tokens, query, row, key, row, 0)
 	for i := range (to - from) * s.Tokens {
 		p[i] *= s.Scale
 	}
@@ -40,7 +40,7 @@ func Attention(s AttentionShape, y, qkv []float32) {
 			head, from := i/blocks, i%blocks*queryBlock
 			to := min(from+queryBlock, s.Tokens)
 			s.scores(p, qkv, head, from, to)
-			gemm(MatMulShape{M: to - from, N: s.Width, K: s.Tokens}, y[from*s.embed()+head*s.Width:], s.embed(),
+			gemm1(MatMulShape{M: to - from, N: s.Width, K: s.Tokens}, y[from*s.embed()+head*s.Width:], s.embed(),
 				p, s.Tokens, qkv[2*s.embed()+head*s.Width:], row, 0)
 		}
 	})
@@ -64,8 +64,8 @@ func AttentionGrad(s AttentionShape, dqkv, qkv, dy []float32) {
 				n := to - from
 				grad := dy[from*embed+at:]
 				s.scores(p, qkv, head, from, to)
-				gemm(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[2*embed+at:], row, p, s.Tokens, grad, embed, 1)
-				gemm(MatMulShape{M: n, N: s.Tokens, K: s.Width, TransB: true}, ds, s.Tokens, grad, embed, qkv[2*embed+at:], row, 0)
+				gemm1(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[2*embed+at:], row, p, s.Tokens, grad, embed, 1)
+				gemm1(MatMulShape{M: n, N: s.Tokens, K: s.Width, TransB: true}, ds, s.Tokens, grad, embed, qkv[2*embed+at:], row, 0)
 				for i := range n {
 					line := ds[i*s.Tokens : (i+1)*s.Tokens]
 					softmaxRowGrad(line, p[i*s.Tokens:(i+1)*s.Tokens], line)
@@ -73,8 +73,8 @@ func AttentionGrad(s AttentionShape, dqkv, qkv, dy []float32) {
 				for i := range n * s.Tokens {
 					ds[i] *= s.Scale
 				}
-				gemm(MatMulShape{M: n, N: s.Width, K: s.Tokens}, dqkv[from*row+at:], row, ds, s.Tokens, qkv[embed+at:], row, 0)
-				gemm(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[embed+at:], row, ds, s.Tokens, qkv[from*row+at:], row, 1)
+				gemm1(MatMulShape{M: n, N: s.Width, K: s.Tokens}, dqkv[from*row+at:], row, ds, s.Tokens, qkv[embed+at:], row, 0)
+				gemm1(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[embed+at:], row, ds, s.Tokens, qkv[from*row+at:], row, 1)
 			}
 		}
 	})

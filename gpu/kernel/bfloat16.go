@@ -1,29 +1,25 @@
 package kernel
 
-import (
-	"math"
-
-	"golang.org/x/sys/cpu"
-)
+import "mome/gpu/kernel/gemm"
 
 // BFloat16Native says whether this CPU multiplies bfloat16 itself. Where it does not, the reduced forms of this
 // package compute the same numbers, but no faster than the full ones.
-func BFloat16Native() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BF16 }
+func BFloat16Native() bool { return gemm.Best(gemm.BFloat16).Native() }
 
 // MatMulBFloat16 is MatMul with a and b rounded to bfloat16, to nearest even; sums are float32.
 func MatMulBFloat16(s MatMulShape, c, a, b []float32) {
-	MatMul(s, c, rounded(a[:s.M*s.K]), rounded(b[:s.K*s.N]))
+	multiply(gemm.Best(gemm.BFloat16), s.product(c, a, b))
 }
 
 // LinearBFloat16 is Linear with x and w rounded to bfloat16, to nearest even; the bias and sums are float32.
 func LinearBFloat16(s LinearShape, y, x, w, b []float32) {
-	Linear(s, y, rounded(x[:s.Rows*s.In]), rounded(w[:s.Out*s.In]), b)
+	linear(gemm.Best(gemm.BFloat16), s, y, x, w, b)
 }
 
 // GroupedLinearBFloat16 is GroupedLinear with x and w rounded to bfloat16, to nearest even; the bias and sums are
 // float32.
 func GroupedLinearBFloat16(s GroupedShape, y, x, w, b []float32) {
-	GroupedLinear(s, y, rounded(x[:s.Groups*s.Slots*s.In]), rounded(w[:s.Groups*s.In*s.Out]), b)
+	groupedLinear(gemm.Best(gemm.BFloat16), s, y, x, w, b)
 }
 
 // Conv3dBFloat16 is Conv3d with x and w rounded to bfloat16, to nearest even; sums are float32.
@@ -39,20 +35,7 @@ func AttentionBFloat16(s AttentionShape, y, qkv []float32) {
 
 // rounded is a copy of x whose numbers have the 8 bits of mantissa of bfloat16.
 func rounded(x []float32) []float32 {
-	y := make([]float32, len(x))
-	parallel(len(x), minWork, func(from, to int) {
-		for i, v := range x[from:to] {
-			y[from+i] = roundBFloat16(v)
-		}
-	})
+	y := append([]float32(nil), x...)
+	gemm.Round(y)
 	return y
-}
-
-// roundBFloat16 is the bfloat16 nearest to x, to even where two are equally near.
-func roundBFloat16(x float32) float32 {
-	bits := math.Float32bits(x)
-	if x != x {
-		return math.Float32frombits(bits&0xffff0000 | 0x00400000) // a NaN stays one where its upper half was empty
-	}
-	return math.Float32frombits((bits + 0x7fff + bits>>16&1) & 0xffff0000)
 }

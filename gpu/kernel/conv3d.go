@@ -68,7 +68,7 @@ func Conv3d(s Conv3dShape, y, x, w []float32) {
 			span := (to - from) * depth
 			columns := make([]float32, patch*span)
 			s.unroll(columns, xn, from, to)
-			gemm(MatMulShape{M: s.Out, N: span, K: patch}, yn[from*depth:], voxels, w, patch, columns, span, 0)
+			gemm1(MatMulShape{M: s.Out, N: span, K: patch}, yn[from*depth:], voxels, w, patch, columns, span, 0)
 		})
 	}
 }
@@ -88,7 +88,7 @@ func Conv3dGradWeight(s Conv3dShape, dw, x, dy []float32) {
 			to := min(from+step, rows)
 			span := (to - from) * depth
 			s.unroll(columns[:patch*span], xn, from, to)
-			gemm(MatMulShape{M: s.Out, N: patch, K: span, TransB: true}, dw, patch, dyn[from*depth:], voxels, columns, span, 1)
+			gemm1(MatMulShape{M: s.Out, N: patch, K: span, TransB: true}, dw, patch, dyn[from*depth:], voxels, columns, span, 1)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func Conv3dGradInput(s Conv3dShape, dx, w, dy []float32) {
 		for from := 0; from < rows; from += step {
 			to := min(from+step, rows)
 			span := (to - from) * depth
-			gemm(MatMulShape{M: patch, N: span, K: s.Out, TransA: true}, columns, span, w, patch, dyn[from*depth:], voxels, 0)
+			gemm1(MatMulShape{M: patch, N: span, K: s.Out, TransA: true}, columns, span, w, patch, dyn[from*depth:], voxels, 0)
 			s.roll(dxn, columns[:patch*span], from, to)
 		}
 	}

@@ -1,8 +1,9 @@
 package kernel
 
 import (
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/gonum"
+	"runtime"
+
+	"mome/gpu/kernel/gemm"
 )
 
 // MatMulShape is the shape of a product C = op(A) op(B) with C: [M, N] and inner length K.
@@ -14,6 +15,11 @@ type MatMulShape struct {
 
 // MatMul writes c = op(a) op(b).
 func MatMul(s MatMulShape, c, a, b []float32) {
+	multiply(gemm.Best(gemm.Float32), s.product(c, a, b))
+}
+
+// product is c = op(a) op(b) for matrices without gaps between their rows.
+func (s MatMulShape) product(c, a, b []float32) gemm.Product {
 	lda, ldb := s.K, s.N
 	if s.TransA {
 		lda = s.M
@@ -21,23 +27,48 @@ func MatMul(s MatMulShape, c, a, b []float32) {
 	if s.TransB {
 		ldb = s.K
 	}
-	gemm(s, c, s.N, a, lda, b, ldb, 0)
+	return gemm.Product{
+		M: s.M, N: s.N, K: s.K,
+		A: gemm.View{Data: a, Stride: lda, Trans: s.TransA},
+		B: gemm.View{Data: b, Stride: ldb, Trans: s.TransB},
+		C: gemm.View{Data: c, Stride: s.N},
+	}
 }
 
-// gemm writes c = op(a) op(b) + keep c for matrices whose rows are ldc, lda and ldb apart.
-func gemm(s MatMulShape, c []float32, ldc int, a []float32, lda int, b []float32, ldb int, keep float32) {
-	if s.M == 0 || s.N == 0 {
+// A product is cut into pieces of at most pieceCols columns, which is what gemm packs at once, and pieceRows rows. Each
+// piece packs its own factors, so that rows are cut again only as far as that stays cheap and all cores have work.
+const (
+	pieceCols = 384
+	pieceRows = 768
+	fewRows   = 192
+)
+
+// smallProduct is the number of multiplications, about 20 microseconds, below which a product stays in one piece.
+const smallProduct = 1 << 20
+
+// multiply computes a product on all cores.
+func multiply(k *gemm.Kernel, p gemm.Product) {
+	if p.M*p.N*p.K <= smallProduct {
+		k.Multiply(p)
 		return
 	}
-	gonum.Implementation{}.Sgemm(transpose(s.TransA), transpose(s.TransB), s.M, s.N, s.K,
-		1, a, max(1, lda), b, max(1, ldb), keep, c, ldc)
-}
-
-func transpose(yes bool) blas.Transpose {
-	if yes {
-		return blas.Trans
+	cols := (p.N + pieceCols - 1) / pieceCols
+	rows := pieceRows
+	for rows > fewRows && cols*((p.M+rows-1)/rows) < 4*runtime.GOMAXPROCS(0) {
+		rows /= 2
 	}
-	return blas.NoTrans
+	parallel(cols*((p.M+rows-1)/rows), 1, func(from, to int) {
+		for i := from; i < to; i++ {
+			row, col := i/cols*rows, i%cols*pieceCols
+			piece := p
+			piece.M, piece.N = min(rows, p.M-row), min(pieceCols, p.N-col)
+			piece.A, piece.B, piece.C = p.A.From(row, 0), p.B.From(0, col), p.C.From(row, col)
+			if p.Bias != nil {
+				piece.Bias = p.Bias[col:]
+			}
+			k.Multiply(piece)
+		}
+	})
 }
 
 // LinearShape is the shape of y = x Wᵀ + b with x: [Rows, In], W: [Out, In], b: [Out], y: [Rows, Out].
@@ -47,10 +78,13 @@ type LinearShape struct {
 
 // Linear writes y = x wᵀ + b.
 func Linear(s LinearShape, y, x, w, b []float32) {
-	for r := range s.Rows {
-		copy(y[r*s.Out:(r+1)*s.Out], b[:s.Out])
-	}
-	gemm(MatMulShape{M: s.Rows, N: s.Out, K: s.In, TransB: true}, y, s.Out, x, s.In, w, s.In, 1)
+	linear(gemm.Best(gemm.Float32), s, y, x, w, b)
+}
+
+func linear(k *gemm.Kernel, s LinearShape, y, x, w, b []float32) {
+	p := MatMulShape{M: s.Rows, N: s.Out, K: s.In, TransB: true}.product(y, x, w)
+	p.Bias = b[:s.Out]
+	multiply(k, p)
 }
 
 // SumRows writes sum[j] = Σ_i x[i, j] for x: [rows, cols].
@@ -72,34 +106,38 @@ type GroupedShape struct {
 
 // GroupedLinear writes y_r = x_r W_g + b_g.
 func GroupedLinear(s GroupedShape, y, x, w, b []float32) {
-	parallel(s.Groups, grainFor(s.Slots*s.In*s.Out), func(from, to int) {
-		for g := from; g < to; g++ {
-			rows := y[g*s.Slots*s.Out : (g+1)*s.Slots*s.Out]
-			for r := range s.Slots {
-				copy(rows[r*s.Out:(r+1)*s.Out], b[g*s.Out:(g+1)*s.Out])
-			}
-			gemm(MatMulShape{M: s.Slots, N: s.Out, K: s.In}, rows, s.Out,
-				x[g*s.Slots*s.In:], s.In, w[g*s.In*s.Out:], s.Out, 1)
-		}
+	groupedLinear(gemm.Best(gemm.Float32), s, y, x, w, b)
+}
+
+func groupedLinear(k *gemm.Kernel, s GroupedShape, y, x, w, b []float32) {
+	s.each(func(g int) {
+		p := MatMulShape{M: s.Slots, N: s.Out, K: s.In}.product(y[g*s.Slots*s.Out:], x[g*s.Slots*s.In:], w[g*s.In*s.Out:])
+		p.Bias = b[g*s.Out : (g+1)*s.Out]
+		k.Multiply(p)
 	})
 }
 
 // GroupedLinearGradInput writes dx_r = dy_r W_gᵀ.
 func GroupedLinearGradInput(s GroupedShape, dx, w, dy []float32) {
-	parallel(s.Groups, grainFor(s.Slots*s.In*s.Out), func(from, to int) {
-		for g := from; g < to; g++ {
-			gemm(MatMulShape{M: s.Slots, N: s.In, K: s.Out, TransB: true}, dx[g*s.Slots*s.In:], s.In,
-				dy[g*s.Slots*s.Out:], s.Out, w[g*s.In*s.Out:], s.Out, 0)
-		}
+	s.each(func(g int) {
+		gemm.Best(gemm.Float32).Multiply(MatMulShape{M: s.Slots, N: s.In, K: s.Out, TransB: true}.product(
+			dx[g*s.Slots*s.In:], dy[g*s.Slots*s.Out:], w[g*s.In*s.Out:]))
 	})
 }
 
 // GroupedLinearGradWeight writes dW_g = x_gᵀ dy_g.
 func GroupedLinearGradWeight(s GroupedShape, dw, x, dy []float32) {
-	parallel(s.Groups, grainFor(s.Slots*s.In*s.Out), func(from, to int) {
+	s.each(func(g int) {
+		gemm.Best(gemm.Float32).Multiply(MatMulShape{M: s.In, N: s.Out, K: s.Slots, TransA: true}.product(
+			dw[g*s.In*s.Out:], x[g*s.Slots*s.In:], dy[g*s.Slots*s.Out:]))
+	})
+}
+
+// each visits all groups, on all cores where there is work for them.
+func (s GroupedShape) each(visit func(group int)) {
+	parallel(s.Groups, max(1, smallProduct/max(1, s.Slots*s.In*s.Out)), func(from, to int) {
 		for g := from; g < to; g++ {
-			gemm(MatMulShape{M: s.In, N: s.Out, K: s.Slots, TransA: true}, dw[g*s.In*s.Out:], s.Out,
-				x[g*s.Slots*s.In:], s.In, dy[g*s.Slots*s.Out:], s.Out, 0)
+			visit(g)
 		}
 	})
 }

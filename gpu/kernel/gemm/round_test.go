@@ -1,11 +1,11 @@
-package kernel
+package gemm
 
 import (
 	"math"
 	"testing"
 )
 
-func TestRoundBFloat16(t *testing.T) {
+func TestRound(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		x, want uint32
@@ -20,11 +20,17 @@ func TestRoundBFloat16(t *testing.T) {
 		{"infinity", 0xff800000, 0xff800000},
 		{"subnormal", 0x00018001, 0x00020000},
 	} {
-		if got := math.Float32bits(roundBFloat16(math.Float32frombits(c.x))); got != c.want {
+		if got := rounded(c.x); got != c.want {
 			t.Errorf("%s: %#x becomes %#x, want %#x", c.name, c.x, got, c.want)
 		}
 	}
-	if got := roundBFloat16(math.Float32frombits(0x7f800001)); got == got {
-		t.Errorf("a NaN becomes %g", got)
+	if got := rounded(0x7f800001); got != 0x7fc00000 {
+		t.Errorf("a NaN becomes %#x", got)
 	}
+}
+
+func rounded(bits uint32) uint32 {
+	x := []float32{math.Float32frombits(bits)}
+	Round(x)
+	return math.Float32bits(x[0])
 }

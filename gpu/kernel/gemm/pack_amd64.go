@@ -1,0 +1,42 @@
+package gemm
+
+//go:noescape
+func transposeAVX512(dst *float32, dstStep int, src *float32, srcRow int, rows, depth int)
+
+//go:noescape
+func copyAVX512(dst *float32, dstStep int, src *float32, srcStep int, depth int, mask uint32)
+
+//go:noescape
+func everySecondAVX512(dst *float32, dstStep int, src *float32, srcStep int, depth int, mask uint64)
+
+//go:noescape
+func interleaveBFloat16(dst, src *float32, steps int)
+
+//go:noescape
+func roundBFloat16AVX512(dst, src *float32, n int)
+
+func packAVX512() packer { return packer{transpose: transposeWide, copy: copyWide} }
+
+func packBFloat16() packer {
+	return packer{
+		transpose: transposeWide, copy: copyWide,
+		interleave: func(dst, src []float32, steps int) { interleaveBFloat16(&dst[0], &src[0], steps) },
+		pair:       func(dst, src []float32) { roundBFloat16AVX512(&dst[0], &src[0], len(src)) },
+	}
+}
+
+func transposeWide(panel []float32, width int, src []float32, stride, rows, depth int) {
+	for r := 0; r < width; r += 16 {
+		if r >= rows {
+			transposeAVX512(&panel[r], 4*width, &src[0], 0, 0, depth)
+			continue
+		}
+		transposeAVX512(&panel[r], 4*width, &src[r*stride], 4*stride, min(16, rows-r), depth)
+	}
+}
+
+// copyWide writes 32 numbers a line: where lines are shorter, the next one overwrites them, and the panel must have
+// room behind the last.
+func copyWide(panel []float32, width int, src []float32, stride, cols, depth int) {
+	copyAVX512(&panel[0], 4*width, &src[0], 4*stride, depth, uint32(1<<cols-1))
+}

@@ -1,0 +1,45 @@
+package gemm
+
+import "golang.org/x/sys/cpu"
+
+//go:noescape
+func float32x12AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func float32x8AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func float32x4AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func float32x1AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func bfloat16x12AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func bfloat16x8AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func bfloat16x4AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func bfloat16x1AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+// assembly lists the kernels in assembly that this CPU and its operating system can run, best first.
+func assembly() []*Kernel {
+	var all []*Kernel
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512BF16 {
+		all = append(all, &Kernel{
+			name: "avx512bf16", precision: BFloat16, cols: 32, masked: true, pairs: true, pack: packBFloat16(),
+			tiles: []tile{{12, bfloat16x12AVX512}, {8, bfloat16x8AVX512}, {4, bfloat16x4AVX512}, {1, bfloat16x1AVX512}},
+		})
+	}
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW {
+		tiles := []tile{{12, float32x12AVX512}, {8, float32x8AVX512}, {4, float32x4AVX512}, {1, float32x1AVX512}}
+		for p := range 2 {
+			all = append(all, &Kernel{name: "avx512", precision: Precision(p), cols: 32, masked: true, tiles: tiles, pack: packAVX512()})
+		}
+	}
+	return all
+}
