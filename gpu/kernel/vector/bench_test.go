@@ -20,6 +20,7 @@ func BenchmarkForms(b *testing.B) {
 		{"Scale", 2, func(form implementation, y, _, _, _ []float32) { form.scale(y, 1) }},
 		{"Add", 3, func(form implementation, y, x, _, _ []float32) { form.add(y, x) }},
 		{"AddScaled", 3, func(form implementation, y, x, _, _ []float32) { form.addScaled(y, x, 1e-9) }},
+		{"MaxEach", 3, func(form implementation, y, x, _, _ []float32) { form.maxEach(y, x) }},
 		{"Moments", 1, func(form implementation, _, x, _, _ []float32) { form.sums(x, 1) }},
 		{"Dot", 2, func(form implementation, _, x, z, _ []float32) { form.dot(x, z) }},
 		{"GELU", 2, func(form implementation, y, x, _, _ []float32) { form.gelu(y, x) }},

@@ -12,6 +12,7 @@ func portable() implementation {
 		scale:      scalePortable,
 		add:        addPortable,
 		addScaled:  addScaledPortable,
+		maxEach:    maxEachPortable,
 		sums:       sumsPortable,
 		dot:        dotPortable,
 		gelu:       geluPortable,
@@ -100,6 +101,12 @@ func addPortable(y, x []float32) {
 func addScaledPortable(y, x []float32, a float32) {
 	for i, v := range x {
 		y[i] += a * v
+	}
+}
+
+func maxEachPortable(y, x []float32) {
+	for i, v := range x {
+		y[i] = max(y[i], v)
 	}
 }
 

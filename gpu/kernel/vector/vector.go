@@ -20,6 +20,7 @@ type implementation struct {
 	scale      func(y []float32, a float32)
 	add        func(y, x []float32)
 	addScaled  func(y, x []float32, a float32)
+	maxEach    func(y, x []float32)
 	sums       func(x []float32, shift float32) (sum, squares float64)
 	dot        func(x, y []float32) float64
 	gelu       func(y, x []float32)
@@ -74,6 +75,9 @@ func Add(y, x []float32) { best().add(y[:len(x)], x) }
 
 // AddScaled writes y = y + a·x.
 func AddScaled(y, x []float32, a float32) { best().addScaled(y[:len(x)], x, a) }
+
+// MaxEach writes y = the greater of y and x, number by number.
+func MaxEach(y, x []float32) { best().maxEach(y[:len(x)], x) }
 
 // Moments returns mean and biased variance of x, both 0 if there is no number. Sums are kept in double precision and
 // of x - x[0], so that neither the length of a row (1.6 million voxels in the first stem) nor a mean far from zero

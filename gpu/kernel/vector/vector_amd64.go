@@ -17,6 +17,10 @@ func avx512() implementation {
 	form.name = "AVX-512"
 	form.exp, form.expSub = expAVX512, expSubAVX512
 	form.gelu, form.geluGrad = geluAVX512, geluGradAVX512
+	form.max, form.sums, form.dot = maxAVX512, sumsAVX512, dotAVX512
+	form.scale, form.add, form.addScaled, form.maxEach = scaleAVX512, addAVX512, addScaledAVX512, maxEachAVX512
+	form.normAffine, form.normReLU = normAffineAVX512, normReLUAVX512
+	form.adam = adamAVX512
 	return form
 }
 
@@ -31,3 +35,33 @@ func geluAVX512(y, x []float32)
 
 //go:noescape
 func geluGradAVX512(dx, x, dy []float32)
+
+//go:noescape
+func maxAVX512(x []float32) float32
+
+//go:noescape
+func sumsAVX512(x []float32, shift float32) (sum, squares float64)
+
+//go:noescape
+func dotAVX512(x, y []float32) float64
+
+//go:noescape
+func scaleAVX512(y []float32, a float32)
+
+//go:noescape
+func addAVX512(y, x []float32)
+
+//go:noescape
+func addScaledAVX512(y, x []float32, a float32)
+
+//go:noescape
+func maxEachAVX512(y, x []float32)
+
+//go:noescape
+func normAffineAVX512(y, x, gamma, beta []float32, mean, rest, scale float32)
+
+//go:noescape
+func normReLUAVX512(y, x []float32, mean, rest, scale float32)
+
+//go:noescape
+func adamAVX512(w, mean, square, gradient []float32, step, unbias, decay, factor float32)

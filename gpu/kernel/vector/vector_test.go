@@ -217,6 +217,9 @@ func TestSoftmaxRow(t *testing.T) {
 func TestAddAndScale(t *testing.T) {
 	each(t, func(t *testing.T, form implementation, n, offset int) {
 		x, start := normals(5, n, offset, 1), normals(6, n, 0, 1)
+		if n > 3 {
+			x[1], start[n/2], x[n-1], start[n-1] = nan, nan, nan, nan
+		}
 		for _, c := range []struct {
 			name string
 			run  func(y []float32)
@@ -224,6 +227,7 @@ func TestAddAndScale(t *testing.T) {
 		}{
 			{"scale", func(y []float32) { form.scale(y, 0.3) }, func(y, _ float32) float32 { return y * 0.3 }},
 			{"add", func(y []float32) { form.add(y, x) }, func(y, x float32) float32 { return y + x }},
+			{"max", func(y []float32) { form.maxEach(y, x) }, func(y, x float32) float32 { return max(y, x) }},
 			{"add scaled", func(y []float32) { form.addScaled(y, x, -1.7) }, func(y, x float32) float32 { return y - 1.7*x }},
 		} {
 			y := fencedFor(n, offset)
@@ -232,7 +236,7 @@ func TestAddAndScale(t *testing.T) {
 			what := fmt.Sprintf("%s of %d at %d", c.name, n, offset)
 			y.whole(t, what)
 			for i := range x {
-				if want := c.want(start[i], x[i]); !near(float64(y.y[i]), float64(want), 4e-7) {
+				if want := c.want(start[i], x[i]); !near(float64(y.y[i]), float64(want), 1e-6) {
 					t.Fatalf("%s: number %d is %g, want %g", what, i, y.y[i], want)
 				}
 			}
