@@ -16,7 +16,7 @@ import (
 // for the authors' way.
 type Options struct {
 	Branches fusion.Branches // the experts' graphs; required
-	Task     Task            // what the labels mean; by default numbers
+	Task     Task            // what the labels mean; by default what the initial weights' metadata say, see fusion.TaskOf
 
 	Epochs       int     // passes over the training part; 20
 	Batch        int     // samples, taken one by one, whose gradients are averaged for one step; 8

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 
 	"mome/experts/nn"
 	"mome/experts/weights"
@@ -22,7 +23,7 @@ import (
 
 // Fit trains from the initial weights, which are not changed (see nn.Init for fresh ones), and returns the weights of
 // the best epoch; tensors that are not trained share the initial ones' memory. Their metadata are the initial ones with
-// the configuration, seed, temperature and, for two classes, operating point set; where they came from is for the
+// the configuration, task, seed, temperature and, for two classes, operating point set; where they came from is for the
 // caller to add. When ctx is done Fit returns its error, together with the best weights so far if an epoch was
 // finished, neither calibrated. A checkpoint that does not belong to this training is refused with ErrCheckpoint.
 func Fit(ctx context.Context, initial weights.Set, source Source, options Options) (weights.Set, History, error) {
@@ -35,7 +36,7 @@ func Fit(ctx context.Context, initial weights.Set, source Source, options Option
 	if err != nil {
 		return fail(err)
 	}
-	if o.Task, err = o.Task.fits(config.Classes); err != nil {
+	if o.Task, err = o.Task.fits(initial, config); err != nil {
 		return fail(err)
 	}
 	if o.ClassWeights != nil && len(o.ClassWeights) != config.Classes {
@@ -203,6 +204,7 @@ func (f *fit) finish(calibrate bool) (weights.Set, error) {
 	}
 	metadata := f.config.Metadata()
 	maps.Copy(metadata, f.learner.initial.Metadata)
+	metadata[weights.Task], metadata[weights.Classes] = f.o.Task.Name, strings.Join(f.o.Task.Classes, ",")
 	metadata[weights.Seed] = strconv.FormatUint(f.o.Seed, 10)
 	delete(metadata, weights.SHA256) // of other tensors
 	delete(metadata, weights.Temperature)
