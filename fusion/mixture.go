@@ -36,5 +36,5 @@ func mixture(b *nn.Builder, index int, h *gorgonia.Node, from, to int) *gorgonia
 	b.Mark(fmt.Sprintf("combine.%d", index), combine)
 	mixed := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(combine, y, false, false) })
 	mixed = b.Mark(fmt.Sprintf("mixture.%d", index), mixed)
-	return b.Norm(name+".norm", b.Linear(name+".D_fc2", mixed))
+	return b.Mark(fmt.Sprintf("adapter.%d", index), b.Norm(name+".norm", b.Linear(name+".D_fc2", mixed)))
 }

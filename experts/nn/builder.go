@@ -68,14 +68,26 @@ func (b *Builder) Mark(name string, n *gorgonia.Node) *gorgonia.Node {
 	return n
 }
 
+// markLayer remembers a modality's rows in a layer.
+func (b *Builder) markLayer(what string, layer int, m experts.Modality, n *gorgonia.Node) *gorgonia.Node {
+	return b.Mark(fmt.Sprintf("%s.%d.%s", what, layer, key(m)), n)
+}
+
 // Marked is the node remembered under a name, or nil. Modalities are written as in InputName. The names are
 //
-//	stem.<modality>            stem output [T, E], without class token
-//	layer.<index>.<modality>   output of a layer [T, E], DCE with the class token first; layer.<last>.cls: [1, E]
-//	mixture.<index>            what the soft mixture of a fusion layer answers [rows, adapter]
-//	dispatch.<index>           its softmax over all rows, [rows, experts·slots]: what each slot is gathered from
-//	combine.<index>            its softmax over slots, [rows, experts·slots]: what each row takes; [1, ...] in the last layer
-//	fc_norm                    what the head reads [1, E]
+//	stem.<modality>                stem output [T, E], without class token
+//	embed.<modality>               with positions [T, E]; here and below DCE has the class token first
+//	inner.<index>.<modality>       what attention answers in a layer, normalised [T, E]
+//	attention.<index>.<modality>   what it adds to the rows [T, E]
+//	ffn.<index>.<modality>         what the feed-forward adds [T, E]; in the last layer dce's, [1, E], alone
+//	adapter.<index>.<modality>     what the adapter adds before fusion [T, E]; adapter.<index>: in fusion [rows, E]
+//	layer.<index>.<modality>       output of a layer [T, E]; layer.<last>.cls: [1, E]
+//	mixture.<index>                what the soft mixture of a fusion layer answers [rows, Adapter]
+//	dispatch.<index>               its softmax over all rows, [rows, experts·slots]: what each slot is gathered from
+//	combine.<index>                its softmax over slots, [rows, experts·slots]: what each row takes
+//	fc_norm                        what the head reads [1, E]
+//
+// In the last layer mixture, combine and adapter have the class token's row only.
 func (b *Builder) Marked(name string) *gorgonia.Node { return b.marks[name] }
 
 // Input adds a named input of the graph.
@@ -190,7 +202,7 @@ func (b *Builder) Embed(m experts.Modality, tokens *gorgonia.Node) *gorgonia.Nod
 	if b.err != nil {
 		return nil
 	}
-	return b.Sum(x, b.Rows(table, from, from+x.Shape()[0]))
+	return b.Mark("embed."+key(m), b.Sum(x, b.Rows(table, from, from+x.Shape()[0])))
 }
 
 // QKV is query, key and value side by side, [T, 3E], of the layer-normed rows x: [T, E].
@@ -205,8 +217,9 @@ func (b *Builder) QKV(layer int, m experts.Modality, x *gorgonia.Node) *gorgonia
 
 // Project normalises what attention returned, [T, E], and maps it back into the residual stream.
 func (b *Builder) Project(layer int, m experts.Modality, attention *gorgonia.Node) *gorgonia.Node {
-	h := b.Norm(LayerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention)
-	return b.branch(layer, attentionBranch, b.Linear(LayerName(layer, "self_attn.out_proj."+Copy(m)), h))
+	h := b.markLayer("inner", layer, m, b.Norm(LayerName(layer, "self_attn.inner_attn_ln."+Copy(m)), attention))
+	o := b.markLayer("attention", layer, m, b.Linear(LayerName(layer, "self_attn.out_proj."+Copy(m)), h))
+	return b.branch(layer, attentionBranch, o)
 }
 
 // FeedForwardNorm is the layer norm that feed-forward and adapter share.
@@ -217,7 +230,7 @@ func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Nod
 // FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E], [T, Hidden] inside.
 func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
 	name := LayerName(layer, "ffn."+Copy(m))
-	f := b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h))))
+	f := b.markLayer("ffn", layer, m, b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h)))))
 	return b.branch(layer, feedForwardBranch, f)
 }
 
@@ -230,8 +243,8 @@ func (b *Builder) Layer(layer int, m experts.Modality, x *gorgonia.Node) *gorgon
 	h := b.FeedForwardNorm(layer, m, x)
 	name := LayerName(layer, "MLP_Adapter."+Copy(m))
 	adapter := b.Norm(name+".norm", b.Linear(name+".D_fc2", b.GELU(b.Linear(name+".D_fc1", h))))
-	x = b.Sum(x, b.FeedForward(layer, m, h), adapter)
-	return b.Mark(fmt.Sprintf("layer.%d.%s", layer, key(m)), x)
+	b.markLayer("adapter", layer, m, adapter)
+	return b.markLayer("layer", layer, m, b.Sum(x, b.FeedForward(layer, m, h), adapter))
 }
 
 // Expert is everything that one modality does alone: stem, positions, and all layers before fusion, in which its rows
