@@ -19,7 +19,15 @@ func portable() implementation {
 		geluGrad:   geluGradPortable,
 		normAffine: normAffinePortable,
 		normReLU:   normReLUPortable,
-		adam:       adamPortable,
+
+		affineGradSums: affineGradSumsPortable,
+		affineGrad:     affineGradPortable,
+		reluGradSums:   reluGradSumsPortable,
+		reluGrad:       reluGradPortable,
+		addNormal:      addNormalPortable,
+		softmaxGrad:    softmaxGradPortable,
+
+		adam: adamPortable,
 	}
 }
 
@@ -184,6 +192,53 @@ func normAffinePortable(y, x, gamma, beta []float32, mean, rest, scale float32) 
 func normReLUPortable(y, x []float32, mean, rest, scale float32) {
 	for i, v := range x {
 		y[i] = max(0, (v-mean-rest)*scale)
+	}
+}
+
+func affineGradSumsPortable(x, dy, gamma []float32, mean, rest, scale float32) (g, gh float64) {
+	for i, v := range gamma {
+		v *= dy[i]
+		g += float64(v)
+		gh += float64(v * ((x[i] - mean - rest) * scale))
+	}
+	return g, gh
+}
+
+func affineGradPortable(dx, x, dy, gamma []float32, mean, rest, scale, meanG, meanGH float32) {
+	for i, v := range gamma {
+		dx[i] = scale * (v*dy[i] - meanG - (x[i]-mean-rest)*scale*meanGH)
+	}
+}
+
+func reluGradSumsPortable(x, dy []float32, mean, rest, scale float32) (g, gh float64) {
+	for i, v := range dy {
+		if h := (x[i] - mean - rest) * scale; h > 0 {
+			g += float64(v)
+			gh += float64(v * h)
+		}
+	}
+	return g, gh
+}
+
+func reluGradPortable(dx, x, dy []float32, mean, rest, scale, meanG, meanGH float32) {
+	for i, v := range dy {
+		h := (x[i] - mean - rest) * scale
+		if !(h > 0) {
+			v = 0
+		}
+		dx[i] = scale * (v - meanG - h*meanGH)
+	}
+}
+
+func addNormalPortable(y, x, dy []float32, mean, rest, scale float32) {
+	for i, v := range dy {
+		y[i] += v * ((x[i] - mean - rest) * scale)
+	}
+}
+
+func softmaxGradPortable(dx, y, dy []float32, dot float32) {
+	for i, v := range dy {
+		dx[i] = y[i] * (v - dot)
 	}
 }
 

@@ -27,7 +27,15 @@ type implementation struct {
 	geluGrad   func(dx, x, dy []float32)
 	normAffine func(y, x, gamma, beta []float32, mean, rest, scale float32)
 	normReLU   func(y, x []float32, mean, rest, scale float32)
-	adam       func(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
+
+	affineGradSums func(x, dy, gamma []float32, mean, rest, scale float32) (g, gh float64)
+	affineGrad     func(dx, x, dy, gamma []float32, mean, rest, scale, meanG, meanGH float32)
+	reluGradSums   func(x, dy []float32, mean, rest, scale float32) (g, gh float64)
+	reluGrad       func(dx, x, dy []float32, mean, rest, scale, meanG, meanGH float32)
+	addNormal      func(y, x, dy []float32, mean, rest, scale float32)
+	softmaxGrad    func(dx, y, dy []float32, dot float32)
+
+	adam func(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
 }
 
 // best is the fastest form that this processor can run.
@@ -68,6 +76,12 @@ func SoftmaxRow(y, x []float32) {
 	y = y[:len(x)]
 	sum := ExpSub(y, x, Max(x))
 	Scale(y, float32(1/sum))
+}
+
+// SoftmaxRowGrad writes dx = y (dy - Σ dy·y), the gradient of SoftmaxRow from what it wrote.
+func SoftmaxRowGrad(dx, y, dy []float32) {
+	n := len(dy)
+	best().softmaxGrad(dx[:n], y[:n], dy, float32(Dot(y[:n], dy)))
 }
 
 // Add writes y = y + x.
@@ -117,6 +131,32 @@ func NormAffine(y, x, gamma, beta []float32, mean, scale float64) {
 func NormReLU(y, x []float32, mean, scale float64) {
 	hi, lo := split(mean)
 	best().normReLU(y[:len(x)], x, hi, lo, float32(scale))
+}
+
+// NormAffineGrad writes the gradient of NormAffine by x where mean and scale = 1/√(variance + ε) came from x itself:
+// with h = (x - mean)·scale and g = dy·gamma, dx = scale·(g - mean(g) - h·mean(g h)).
+func NormAffineGrad(dx, x, dy, gamma []float32, mean, scale float64) {
+	n := len(gamma)
+	form, a := best(), float32(scale)
+	hi, lo := split(mean)
+	g, gh := form.affineGradSums(x[:n], dy[:n], gamma, hi, lo, a)
+	form.affineGrad(dx[:n], x[:n], dy[:n], gamma, hi, lo, a, float32(g/float64(n)), float32(gh/float64(n)))
+}
+
+// NormReLUGrad writes the gradient of NormReLU as NormAffineGrad does, with g = dy where h > 0 and 0 elsewhere.
+func NormReLUGrad(dx, x, dy []float32, mean, scale float64) {
+	n := len(dy)
+	form, a := best(), float32(scale)
+	hi, lo := split(mean)
+	g, gh := form.reluGradSums(x[:n], dy, hi, lo, a)
+	form.reluGrad(dx[:n], x[:n], dy, hi, lo, a, float32(g/float64(n)), float32(gh/float64(n)))
+}
+
+// AddNormal writes y = y + dy·(x - mean)·scale: what one row adds to the gradient of gamma.
+func AddNormal(y, x, dy []float32, mean, scale float64) {
+	n := len(dy)
+	hi, lo := split(mean)
+	best().addNormal(y[:n], x[:n], dy, hi, lo, float32(scale))
 }
 
 // split returns a in two parts, so that (x - hi) - lo is nearly x - a where x is near a: the first difference is exact

@@ -20,6 +20,9 @@ func avx512() implementation {
 	form.max, form.sums, form.dot = maxAVX512, sumsAVX512, dotAVX512
 	form.scale, form.add, form.addScaled, form.maxEach = scaleAVX512, addAVX512, addScaledAVX512, maxEachAVX512
 	form.normAffine, form.normReLU = normAffineAVX512, normReLUAVX512
+	form.affineGradSums, form.affineGrad = affineGradSumsAVX512, affineGradAVX512
+	form.reluGradSums, form.reluGrad = reluGradSumsAVX512, reluGradAVX512
+	form.addNormal, form.softmaxGrad = addNormalAVX512, softmaxGradAVX512
 	form.adam = adamAVX512
 	return form
 }
@@ -65,3 +68,21 @@ func normReLUAVX512(y, x []float32, mean, rest, scale float32)
 
 //go:noescape
 func adamAVX512(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
+
+//go:noescape
+func affineGradSumsAVX512(x, dy, gamma []float32, mean, rest, scale float32) (sumG, sumGH float64)
+
+//go:noescape
+func affineGradAVX512(dx, x, dy, gamma []float32, mean, rest, scale, meanG, meanGH float32)
+
+//go:noescape
+func reluGradSumsAVX512(x, dy []float32, mean, rest, scale float32) (sumG, sumGH float64)
+
+//go:noescape
+func reluGradAVX512(dx, x, dy []float32, mean, rest, scale, meanG, meanGH float32)
+
+//go:noescape
+func addNormalAVX512(y, x, dy []float32, mean, rest, scale float32)
+
+//go:noescape
+func softmaxGradAVX512(dx, y, dy []float32, dot float32)

@@ -394,6 +394,58 @@ func TestNorm(t *testing.T) {
 	})
 }
 
+func TestGradients(t *testing.T) {
+	each(t, func(t *testing.T, form implementation, n, offset int) {
+		x, dy, gamma := normals(12, n, offset, 3), normals(13, n, 0, 1), normals(14, n, 0, 1)
+		for i := range x {
+			x[i] += 1000
+		}
+		const mean, scale, meanG, meanGH = 1000.000001, float32(0.37), float32(0.3), float32(-0.7)
+		hi, lo := split(mean)
+		affine, relu, add, soft := fencedFor(n, offset), fencedFor(n, offset), fencedFor(n, offset), fencedFor(n, offset)
+		copy(add.y, gamma)
+		g, gh := form.affineGradSums(x, dy, gamma, hi, lo, scale)
+		r, rh := form.reluGradSums(x, dy, hi, lo, scale)
+		form.affineGrad(affine.y, x, dy, gamma, hi, lo, scale, meanG, meanGH)
+		form.reluGrad(relu.y, x, dy, hi, lo, scale, meanG, meanGH)
+		form.addNormal(add.y, x, dy, hi, lo, scale)
+		form.softmaxGrad(soft.y, gamma, dy, meanG)
+		wantG, wantGH, wantR, wantRH := 0.0, 0.0, 0.0, 0.0
+		for i, v := range dy {
+			h, v, a := (float64(x[i])-mean)*float64(scale), float64(v), float64(gamma[i])
+			wantG += v * a
+			wantGH += v * a * h
+			reluWant := float64(scale) * (0 - float64(meanG) - h*float64(meanGH))
+			if h > 0 {
+				wantR += v
+				wantRH += v * h
+				reluWant = float64(scale) * (v - float64(meanG) - h*float64(meanGH))
+			}
+			for _, c := range []struct {
+				name string
+				got  float32
+				want float64
+			}{
+				{"affine", affine.y[i], float64(scale) * (v*a - float64(meanG) - h*float64(meanGH))},
+				{"relu", relu.y[i], reluWant},
+				{"add normal", add.y[i], a + v*h},
+				{"softmax", soft.y[i], a * (v - float64(meanG))},
+			} {
+				if !near(float64(c.got), c.want, 2e-6*(1+math.Abs(c.want))) {
+					t.Fatalf("%s: number %d of %d at %d is %g, want %g", c.name, i, n, offset, c.got, c.want)
+				}
+			}
+		}
+		tolerance := 1e-7 * float64(n)
+		if !near(g, wantG, tolerance) || !near(gh, wantGH, tolerance) || !near(r, wantR, tolerance) || !near(rh, wantRH, tolerance) {
+			t.Fatalf("sums of %d at %d: %g %g %g %g, want %g %g %g %g", n, offset, g, gh, r, rh, wantG, wantGH, wantR, wantRH)
+		}
+		for _, f := range []fenced{affine, relu, add, soft} {
+			f.whole(t, fmt.Sprintf("gradients of %d at %d", n, offset))
+		}
+	})
+}
+
 func TestAdam(t *testing.T) {
 	const step, unbias, decay, factor = 1e-3, 1.3, 5e-4, 0.25
 	each(t, func(t *testing.T, form implementation, n, offset int) {
