@@ -24,7 +24,7 @@ func GroupedLinearBFloat16(s GroupedShape, y, x, w, b []float32) {
 
 // Conv3dBFloat16 is Conv3d with x and w rounded to bfloat16, to nearest even; sums are float32.
 func Conv3dBFloat16(s Conv3dShape, y, x, w []float32) {
-	Conv3d(s, y, rounded(x[:s.Batch*s.In*volume(s.Size)]), rounded(w[:s.Out*s.patch()]))
+	conv3d(gemm.Best(gemm.BFloat16), s, y, x, w)
 }
 
 // AttentionBFloat16 is Attention with query, key, value and the softmax of the scores rounded to bfloat16, to nearest

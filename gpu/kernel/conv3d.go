@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"mome/gpu/kernel/gemm"
+)
 
 // Conv3dShape is the shape of a three-dimensional cross-correlation without bias and with zero padding.
 // x: [Batch, In, Size...], w: [Out, In, Kernel...], y: [Batch, Out, OutSize()...].
@@ -58,20 +62,34 @@ func (s Conv3dShape) rowsPerPiece() int {
 
 // Conv3d writes y, the correlation of x with w.
 func Conv3d(s Conv3dShape, y, x, w []float32) {
-	out := s.OutSize()
-	rows, depth, patch := out[0]*out[1], out[2], s.patch()
-	voxels := rows * depth
-	for n := range s.Batch {
-		xn := x[n*s.In*volume(s.Size):]
-		yn := y[n*s.Out*voxels:]
-		parallel(rows, s.rowsPerPiece(), func(from, to int) {
-			span := (to - from) * depth
-			columns := make([]float32, patch*span)
-			s.unroll(columns, xn, from, to)
-			gemm1(MatMulShape{M: s.Out, N: span, K: patch}, yn[from*depth:], voxels, w, patch, columns, span, 0)
-		})
-	}
+	conv3d(gemm.Best(gemm.Float32), s, y, x, w)
 }
+
+// pieceVoxels is the number of output voxels that a core computes at a time.
+const pieceVoxels = 384
+
+func conv3d(k *gemm.Kernel, s Conv3dShape, y, x, w []float32) {
+	voxels, patch := volume(s.OutSize()), s.patch()
+	pieces := (voxels + pieceVoxels - 1) / pieceVoxels
+	parallel(s.Batch*pieces, 1, func(from, to int) {
+		u := unrolledPool.Get().(*unrolled)
+		defer unrolledPool.Put(u)
+		for i := from; i < to; i++ {
+			n, voxel := i/pieces, i%pieces*pieceVoxels
+			*u = unrolled{s: &s, x: x[n*s.In*volume(s.Size):], voxel: voxel, taps: u.taps}
+			k.Multiply(gemm.Product{
+				M: s.Out, N: min(pieceVoxels, voxels-voxel), K: patch,
+				A:         gemm.View{Data: w, Stride: patch},
+				Source:    u,
+				C:         gemm.View{Data: y[n*s.Out*voxels+voxel:], Stride: voxels},
+				DepthStep: s.channelsAtOnce() * volume(s.Kernel),
+			})
+		}
+	})
+}
+
+// channelsAtOnce is the number of input channels whose windows are unrolled together; 0 where one has too many entries.
+func (s Conv3dShape) channelsAtOnce() int { return min(s.In, gemm.MaxDepth/volume(s.Kernel)) }
 
 // Conv3dGradWeight writes dw from x and dy.
 func Conv3dGradWeight(s Conv3dShape, dw, x, dy []float32) {

@@ -390,31 +390,3 @@ func TestCoresDoNotMatter(t *testing.T) {
 		t.Error("one core computes other numbers than several")
 	}
 }
-
-func BenchmarkConv3d(b *testing.B) {
-	s := Conv3dShape{
-		Batch: 1, In: 6, Out: 16, Size: [3]int{32, 32, 16},
-		Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 2, 2}, Pad: [3]int{1, 1, 1},
-	}
-	x, w := normals(1, s.In*volume(s.Size)), normals(2, s.Out*s.patch())
-	y := make([]float32, s.Out*volume(s.OutSize()))
-	b.ReportAllocs()
-	b.SetBytes(int64(4 * (len(x) + len(w) + len(y))))
-	for b.Loop() {
-		Conv3d(s, y, x, w)
-	}
-	flop := 2 * float64(len(y)*s.patch())
-	b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-}
-
-func BenchmarkAttention(b *testing.B) {
-	s := AttentionShape{Tokens: 1024, Heads: 4, Width: 64, Scale: 0.125}
-	qkv, y := normals(1, 1024*768), make([]float32, 1024*256)
-	b.ReportAllocs()
-	b.SetBytes(int64(4 * (len(qkv) + len(y))))
-	for b.Loop() {
-		Attention(s, y, qkv)
-	}
-	flop := 4 * float64(s.Tokens*s.Tokens*s.Heads*s.Width)
-	b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-}

@@ -90,8 +90,8 @@ func (v View) From(row, col int) View {
 // Source is a right factor that is not held as a matrix.
 type Source interface {
 	// Fill writes the entries of rows [k0, k1) and columns [n0, n1) into panel: row k0+i, column n0+j at
-	// panel[i·width+j]. Entries of the panel with j >= n1-n0 are zero and stay so. It may be called from several
-	// goroutines.
+	// panel[i·width+j]. Entries of the panel with j >= n1-n0 are zero and stay so. One product calls it
+	// from one goroutine.
 	Fill(panel []float32, width, k0, k1, n0, n1 int)
 }
 

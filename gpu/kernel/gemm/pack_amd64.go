@@ -7,9 +7,6 @@ func transposeAVX512(dst *float32, dstStep int, src *float32, srcRow int, rows, 
 func copyAVX512(dst *float32, dstStep int, src *float32, srcStep int, depth int, mask uint32)
 
 //go:noescape
-func everySecondAVX512(dst *float32, dstStep int, src *float32, srcStep int, depth int, mask uint64)
-
-//go:noescape
 func interleaveBFloat16(dst, src *float32, steps int)
 
 //go:noescape
