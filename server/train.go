@@ -2,55 +2,74 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
-	"runtime"
-	"sync"
+	"path/filepath"
+	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fixtures/phantom"
-	"mome/fusion"
 	"mome/fusion/train"
-	"mome/server/analysis"
 	"mome/server/training"
 )
 
 type trainCommand struct {
-	Output     string  `short:"o" default:"weights.safetensors" type:"path" help:"File for the weights."`
-	Studies    int     `default:"400" help:"Phantom studies to fit to; a fifth of them validates."`
-	HeldOut    int     `default:"100" help:"Further phantom studies, never seen in training, that the result is measured on."`
+	dataFlags
+
+	Output  string `short:"o" default:"weights.safetensors" type:"path" help:"File for the weights."`
+	State   string `type:"path" placeholder:"FILE" help:"File that keeps a running fit, written after every epoch; default: the output's name and .state."`
+	Resume  bool   `help:"Go on with the fit that the state file keeps, if there is one. The other flags must be the same."`
+	Curves  string `type:"path" placeholder:"DIR" help:"Write the course of the fit there, as CSV and PNG."`
+	Task    string `enum:"malignancy,tnbc,pcr,subtype" default:"malignancy" help:"What to learn: malignancy, tnbc, pcr or subtype."`
+	Preset  string `enum:"fresh,published" default:"fresh" help:"Settings of the fit: fresh, for small networks of which everything is trained, or published, the authors' for weights that began as BEiT-3."`
+	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights to start from (safetensors or PyTorch checkpoint); default: fresh ones of the size below."`
+
+	Studies    int     `default:"400" help:"Phantom studies to fit to, the validation part among them."`
 	Resolution string  `enum:"small,standard,mixed" default:"mixed" help:"Of the training phantoms: small (2.7 mm voxels), standard (1.6 mm) or mixed (one in three standard). Those held out are standard."`
-	Epochs     int     `default:"24" help:"Passes over the training part."`
-	Embed      int     `default:"48" help:"Length of a token; divisible by 16."`
-	Layers     int     `default:"4" help:"Transformer layers; the last one fuses the modalities."`
-	FuseFrom   int     `default:"2" help:"First layer in which modalities see each other."`
-	Rate       float64 `default:"0.001" help:"Learning rate at the start of the cosine."`
-	Seed       uint64  `default:"1" help:"Seed of the weights, the order and the phantoms."`
+	Validation float64 `default:"0.2" help:"Share of the patients that chooses the best epoch, temperature and operating point."`
+
+	Epochs   int     `help:"Passes over the training part; default: 24, published 100."`
+	Rate     float64 `help:"Learning rate at the start of the cosine; default: 0.001, published 0.0001."`
+	Batch    int     `help:"Samples of one step; default: 8, published 32."`
+	Patience int     `help:"End after so many epochs without a better one; default: never."`
+	Balanced bool    `help:"Weigh the classes so that each counts alike."`
+	ShiftMM  float64 `name:"shift" default:"4" placeholder:"MM" help:"Move the lesion at random by up to so much in training."`
+
+	Embed    int `default:"48" help:"Of fresh weights: length of a token; divisible by 16."`
+	Layers   int `default:"4" help:"Of fresh weights: transformer layers; the last one fuses the modalities."`
+	FuseFrom int `default:"2" help:"Of fresh weights: first layer in which modalities see each other."`
+
+	Licence string `help:"Licence of the weights, an SPDX identifier or a sentence; default: Apache-2.0 for phantoms, else not stated."`
 }
 
 // Help is the longer text of "server train --help".
 func (trainCommand) Help() string {
-	return `Makes phantom studies by seed, reads each with the node's own analysis as far as the lesions, labels every candidate by
-the phantom's truth and fits experts and fusion together with Gorgonia's gradients. The held-out studies come from other
-seeds and are looked at once, at the end. Ctrl-C ends the fit early and keeps the best epoch so far, uncalibrated.
+	return `Reads every study with the node's own analysis as far as the candidates, labels them and fits experts and fusion together with
+Gorgonia's gradients; then measures what it did not fit to: held-out phantoms, or the labels of split test. With --cache a run
+that was killed goes on where it was; with --resume the fit does too, and ends with the same weights. Ctrl-C ends it and keeps
+the best epoch so far, uncalibrated.
+` + dataHelp + `
 
-What is measured here is measured on phantoms and says nothing of patients.`
+Labels of split test are never fitted to. Of the others --validation chooses its part by patients; it does not tell train
+from validation.`
 }
 
 // fieldMM is the edge of the cube around a lesion that the network sees: the largest lesion with its surroundings.
 const fieldMM = 64
 
-func (c *trainCommand) config() nn.Config {
+// fresh is the size of weights that begin at random.
+func (c *trainCommand) fresh(classes int) nn.Config {
 	field := [3]float64{fieldMM, fieldMM, fieldMM}
 	return nn.Config{
 		Embed: c.Embed, Heads: 4, Layers: c.Layers, FusionFrom: c.FuseFrom, Experts: 8, Slots: 1,
-		StemChannels: [2]int{16, 32}, Classes: 2,
+		StemChannels: [2]int{16, 32}, Classes: classes,
 		Boxes: nn.Boxes{
 			DCE: nn.Box{Channels: 6, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},
 			T2:  nn.Box{Channels: 1, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},
@@ -59,170 +78,241 @@ func (c *trainCommand) config() nn.Config {
 	}
 }
 
+// initial returns the weights to start from.
+func (c *trainCommand) initial(task train.Task) (weights.Set, nn.Config, error) {
+	if c.Weights == "" {
+		config := c.fresh(len(task.Classes))
+		set, err := nn.Init(config, c.Seed)
+		return set, config, err
+	}
+	set, err := readWeights(c.Weights)
+	if err != nil {
+		return weights.Set{}, nn.Config{}, err
+	}
+	config, err := nn.ConfigFrom(set)
+	if err != nil {
+		return weights.Set{}, nn.Config{}, fmt.Errorf("weights %s: %w", c.Weights, err)
+	}
+	if config.Classes != len(task.Classes) {
+		return weights.Set{}, nn.Config{}, fmt.Errorf("weights %s have %d classes, task %s has %d", c.Weights, config.Classes, task.Name, len(task.Classes))
+	}
+	return set, config, nil
+}
+
+// options are the preset with what the flags change.
+func (c *trainCommand) options(task train.Task, cases []training.Case) train.Options {
+	o := train.Options{Epochs: 24}
+	if c.Preset == "published" {
+		o = train.Published()
+	}
+	o.Branches, o.Task, o.Seed, o.ValidationFraction, o.Patience, o.Checkpoint = branches, task, c.Seed, c.Validation, c.Patience, c.state()
+	if c.Epochs > 0 {
+		o.Epochs = c.Epochs
+	}
+	if c.Rate > 0 {
+		o.LearningRate, o.FinalRate = c.Rate, c.Rate/100
+	}
+	if c.Batch > 0 {
+		o.Batch = c.Batch
+	}
+	if c.Balanced {
+		labels := make([]int, len(cases))
+		for i := range cases {
+			labels[i] = cases[i].Label
+		}
+		o.ClassWeights = train.Balanced(labels, len(task.Classes))
+	}
+	return o
+}
+
+// state is the file that keeps the running fit.
+func (c *trainCommand) state() string {
+	if c.State != "" {
+		return c.State
+	}
+	return c.Output + ".state"
+}
+
+// margin is the shift in voxels of each modality's box; none for weights that read whole examinations.
+func (c *trainCommand) margin(boxes nn.Boxes) train.Margin {
+	voxels := func(b nn.Box) int {
+		if b.FieldOfViewMM[0] == 0 {
+			return 0
+		}
+		return int(math.Round(c.ShiftMM / b.FieldOfViewMM[0] * float64(b.Size[0])))
+	}
+	return train.Margin{DCE: voxels(boxes.DCE), T2: voxels(boxes.T2), DWI: voxels(boxes.DWI)}
+}
+
+func (c *trainCommand) check() error {
+	if err := c.dataFlags.check(); err != nil {
+		return err
+	}
+	switch {
+	case c.phantoms() && c.Task != train.Malignancy().Name:
+		return fmt.Errorf("--task %s needs studies with labels: phantoms know malignancy alone", c.Task)
+	case c.Preset == "published" && c.Weights == "":
+		return errors.New("--preset published needs --weights: it trains a part of the network only")
+	case !(c.ShiftMM >= 0 && c.ShiftMM <= fieldMM/2):
+		return fmt.Errorf("--shift %g is not within 0 to %d mm", c.ShiftMM, fieldMM/2)
+	case !(c.Validation > 0 && c.Validation < 1):
+		return fmt.Errorf("--validation %g is not between 0 and 1", c.Validation)
+	}
+	if c.Resume {
+		return nil
+	}
+	if _, err := os.Stat(c.state()); err == nil {
+		return fmt.Errorf("%s keeps a fit that was not finished: go on with --resume, or remove it", c.state())
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Run fits and writes the weights.
 func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
-	config := c.config()
-	initial, err := nn.Init(config, c.Seed)
+	if err := c.check(); err != nil {
+		return err
+	}
+	task, err := train.TaskNamed(c.Task)
 	if err != nil {
 		return err
 	}
-	experts, err := panel()
+	initial, config, err := c.initial(task)
 	if err != nil {
 		return err
 	}
-	analyzer, err := analysis.New(analysis.Config{Panel: experts, Version: version})
+	margin := c.margin(config.Boxes)
+	fit, err := c.prepare(ctx, log, task, margin.Grow(config.Boxes))
 	if err != nil {
 		return err
 	}
-	fit, tally, err := c.candidates(ctx, analyzer, config.Boxes, "training", c.Resolution, int64(c.Seed)*1_000_000, c.Studies)
-	if err != nil {
-		return err
-	}
-	held, heldTally, err := c.candidates(ctx, analyzer, config.Boxes, "held-out", string(phantom.Standard), int64(c.Seed)*1_000_000+500_000, c.HeldOut)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("training: %v\nheld-out: %v\n", tally, heldTally)
+	source := training.Source{Cases: fit.Labelled(), Margin: margin}
+	fmt.Printf("training: %v; %s\n", fit.Tally, classCounts(task, source.Cases))
 
-	began := time.Now()
-	set, history, err := train.Fit(ctx, initial, source(fit), train.Options{
-		Branches: branches, Epochs: c.Epochs, LearningRate: c.Rate, Seed: c.Seed,
-		Progress: func(p train.Progress) {
-			if e := p.Done; e != nil {
-				fmt.Printf("epoch %2d of %d: training loss %.4f, validation loss %.4f, AUROC %.3f (%s)\n",
-					p.Epoch+1, p.Epochs, e.TrainLoss, e.ValidationLoss, e.AUROC, time.Since(began).Round(time.Second))
-			}
-		},
-	})
+	set, history, err := c.fit(ctx, initial, source, task)
 	if err != nil && len(set.Metadata) == 0 {
 		return err
 	}
 	stopped := err
-	measured, err := measure(ctx, set, held)
-	if err != nil && stopped == nil {
+	c.describe(set, initial, fit, source.Cases, task)
+	set.Metadata["best_epoch"] = fmt.Sprint(history.Best + 1)
+	if stopped != nil {
+		set.Metadata["stopped"] = fmt.Sprintf("after %d epochs, before the end of the fit; not calibrated", len(history.Epochs))
+	}
+	if err := c.curves(history); err != nil {
+		return errors.Join(stopped, err)
+	}
+	if stopped == nil {
+		if err := c.measure(ctx, log, set, config.Boxes, task); err != nil {
+			return errors.Join(fmt.Errorf("measure: %w", err), c.write(set))
+		}
+	}
+	if err := c.write(set); err != nil {
+		return errors.Join(stopped, err)
+	}
+	if stopped != nil {
+		fmt.Printf("stopped; the weights are of epoch %d and not calibrated. Go on with the same command and --resume.\n", history.Best+1)
+		return stopped
+	}
+	return os.Remove(c.state())
+}
+
+// prepare reads what the weights are fitted to.
+func (c *trainCommand) prepare(ctx context.Context, log *slog.Logger, task train.Task, boxes nn.Boxes) (*training.Prepared, error) {
+	p, err := c.preparer(ctx, boxes)
+	if err != nil {
+		return nil, err
+	}
+	if c.phantoms() {
+		return p.Phantoms(ctx, "training", c.trainingPhantoms(c.Studies, c.Resolution))
+	}
+	exams, closeData, err := c.labelled(ctx, log, task, func(rows []training.Row) []training.Row {
+		return ofSplit(rows, func(s training.Split) bool { return s != training.Test })
+	}, os.Stderr)
+	switch {
+	case err != nil:
+		return nil, err
+	case exams == nil:
+		return nil, errors.New("every label is of split test: there is nothing to fit to")
+	}
+	out, err := p.Exams(ctx, "training", exams)
+	if err = errors.Join(err, closeData()); err != nil {
+		return nil, err
+	}
+	tell(os.Stderr, out.Problems)
+	return out, nil
+}
+
+// fit runs the training and prints every epoch.
+func (c *trainCommand) fit(ctx context.Context, initial weights.Set, source training.Source, task train.Task) (weights.Set, train.History, error) {
+	o := c.options(task, source.Cases)
+	line, began, first := newProgressLine(os.Stderr), time.Now(), -1
+	o.Progress = func(p train.Progress) {
+		if first < 0 {
+			first = p.Step - 1 // a resumed fit begins in the midst
+		}
+		left := time.Since(began) / time.Duration(max(1, p.Step-first)) * time.Duration(p.Steps-p.Step)
+		if line.terminal {
+			line.show("fit", float64(p.Step)/float64(p.Steps), fmt.Sprintf("epoch %d of %d, about %s left", p.Epoch+1, p.Epochs, left.Round(time.Second)))
+		}
+		if e := p.Done; e != nil {
+			line.end()
+			fmt.Printf("epoch %2d of %d: training loss %.4f, validation loss %.4f, AUROC %.3f (%s, about %s left)\n", p.Epoch+1, p.Epochs,
+				e.TrainLoss, e.ValidationLoss, e.AUROC, time.Since(began).Round(time.Second), left.Round(time.Second))
+		}
+	}
+	set, history, err := train.Fit(ctx, initial, source, o)
+	line.end()
+	return set, history, err
+}
+
+// measure adds what the weights do on data that they were not fitted to.
+func (c *trainCommand) measure(ctx context.Context, log *slog.Logger, set weights.Set, boxes nn.Boxes, task train.Task) error {
+	p, err := c.heldOut(ctx, log, task, boxes, string(phantom.Standard), nil)
+	if err != nil || p == nil {
 		return err
 	}
-	fmt.Println("held-out phantoms:", measured)
-	set.Metadata[weights.TrainedOn] = "digital phantoms, not patients"
-	set.Metadata[weights.Origin] = fmt.Sprintf("server train --seed %d --studies %d --held-out %d --epochs %d", c.Seed, c.Studies, c.HeldOut, c.Epochs)
-	set.Metadata[weights.Licence] = "Apache-2.0"
-	set.Metadata[weights.DataCard] = fmt.Sprintf("digital breast phantoms of this project (fixtures/phantom), %s resolution, seeds from %d (training; %v) and from %d (held out; %v); candidates as the node's own detection finds them; label 1 is malignant, 0 benign or no lesion", c.Resolution,
-		int64(c.Seed)*1_000_000, tally, int64(c.Seed)*1_000_000+500_000, heldTally)
-	set.Metadata["held_out"] = measured
-	set.Metadata["best_epoch"] = fmt.Sprint(history.Best + 1)
-	f, err := os.Create(c.Output)
+	e, _, err := judge(ctx, set, p, task, c.Seed)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := set.WriteSafetensors(f); err != nil {
+	printEvaluation(os.Stdout, e)
+	set.Metadata["held_out"] = c.provenance() + ": " + summaryOf(e)
+	return nil
+}
+
+func (c *trainCommand) curves(h train.History) error {
+	if c.Curves == "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.Curves, 0o755); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	return writeFile(filepath.Join(c.Curves, "epochs.csv"), h.WriteCSV)
+}
+
+// write puts the weights in their place in one step.
+func (c *trainCommand) write(set weights.Set) error {
+	part := c.Output + ".part"
+	if err := writeFile(part, func(w io.Writer) error { return set.WriteSafetensors(w) }); err != nil {
+		return err
+	}
+	if err := os.Rename(part, c.Output); err != nil {
 		return err
 	}
 	fmt.Printf("wrote %s, tensors' SHA-256 %s\n", c.Output, set.SHA256())
-	return stopped
+	return nil
 }
 
-// candidates reads n phantoms from seed first on, on all cores, in an order that does not depend on their number.
-func (c *trainCommand) candidates(ctx context.Context, a *analysis.Analyzer, boxes nn.Boxes, what, resolution string, first int64, n int) ([]training.Candidate, training.Tally, error) {
-	vendors := []phantom.Vendor{phantom.Siemens, phantom.GE, phantom.Philips}
-	perStudy := make([][]training.Candidate, n)
-	var tally training.Tally
-	var mu sync.Mutex
-	began := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		group.Go(func() error {
-			cfg := phantom.Config{
-				Seed: first + int64(i), Vendor: vendors[i%len(vendors)], MotionMM: float64(i%3) * 0.5,
-				Resolution: phantom.Resolution(resolution),
-			}
-			if resolution == "mixed" {
-				cfg.Resolution = [...]phantom.Resolution{phantom.Standard, phantom.Small, phantom.Small}[i/len(vendors)%3]
-			}
-			found, t, err := training.Study(ctx, a, boxes, cfg)
-			if err != nil {
-				return fmt.Errorf("phantom %d: %w", cfg.Seed, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			perStudy[i] = found
-			tally.Add(t)
-			if tally.Studies%25 == 0 {
-				fmt.Printf("%s: %v (%s)\n", what, tally, time.Since(began).Round(time.Second))
-			}
-			return nil
-		})
+func classCounts(task train.Task, cases []training.Case) string {
+	counts := make([]int, len(task.Classes))
+	for i := range cases {
+		counts[cases[i].Label]++
 	}
-	if err := group.Wait(); err != nil {
-		return nil, tally, err
+	var parts []string
+	for i, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d %s", n, task.Classes[i]))
 	}
-	var all []training.Candidate
-	for _, s := range perStudy {
-		all = append(all, s...)
-	}
-	return all, tally, nil
-}
-
-type source []training.Candidate
-
-func (s source) Len() int                       { return len(s) }
-func (s source) At(i int) (train.Sample, error) { return s[i].Sample, nil }
-
-// measure runs the finished model on held-out candidates: malignant against benign, malignant against all others, and
-// malignant against benign with one modality left out.
-func measure(ctx context.Context, set weights.Set, held []training.Candidate) (string, error) {
-	model, err := fusion.New(set, fusion.Options{Branches: branches})
-	if err != nil {
-		return "", err
-	}
-	score := func(drop string, use func(training.Candidate) bool) (float64, int, int, error) {
-		var scores []float64
-		var positive []bool
-		n := [2]int{}
-		for _, c := range held {
-			if !use(c) {
-				continue
-			}
-			in := fusion.Input{DCE: c.DCE, T2: c.T2, DWI: c.DWI}
-			switch drop {
-			case "DCE":
-				in.DCE = nil
-			case "T2":
-				in.T2 = nil
-			case "DWI":
-				in.DWI = nil
-			}
-			p, err := model.Probability(ctx, in)
-			if err != nil {
-				return math.NaN(), 0, 0, err
-			}
-			scores, positive = append(scores, p), append(positive, c.Label == 1)
-			n[c.Label]++
-		}
-		return train.AUROC(scores, positive), n[1], n[0], nil
-	}
-	lesions := func(c training.Candidate) bool { return c.Kind != training.Other && !c.Missed }
-	everything := func(c training.Candidate) bool { return !c.Missed }
-	auroc, positives, negatives, err := score("", lesions)
-	if err != nil {
-		return "", err
-	}
-	text := fmt.Sprintf("AUROC %.3f malignant against benign (%d, %d lesions)", auroc, positives, negatives)
-	all, _, others, err := score("", everything)
-	if err != nil {
-		return "", err
-	}
-	text += fmt.Sprintf(", %.3f against benign and false candidates (%d)", all, others)
-	for _, m := range []string{"DCE", "T2", "DWI"} {
-		without, _, _, err := score(m, lesions)
-		if err != nil {
-			return "", err
-		}
-		text += fmt.Sprintf(", %.3f without %s", without, m)
-	}
-	return text + "; measured on digital phantoms", nil
+	return strings.Join(parts, ", ")
 }

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"mome/experts/nn"
+	"mome/experts/weights"
+	"mome/fusion"
+	"mome/fusion/train"
+	"mome/fusion/train/measure"
+	"mome/server/report"
+	"mome/server/training"
+)
+
+type evaluateCommand struct {
+	dataFlags
+
+	Weights    string `type:"existingfile" placeholder:"FILE" help:"Weights to measure (safetensors or PyTorch checkpoint); default: the built-in ones."`
+	Resolution string `enum:"small,standard,mixed" default:"standard" help:"Of the phantoms: small, standard or mixed."`
+	CSV        string `name:"csv" type:"path" placeholder:"FILE" help:"Write every candidate with its label and probabilities."`
+	JSON       bool   `name:"json" help:"Print JSON instead of tables."`
+	Plots      string `type:"path" placeholder:"DIR" help:"Draw ROC, precision and recall, and calibration there as PNG."`
+	Explain    bool   `help:"Also measure whether explanations point at lesions; phantoms only, each is read anew."`
+}
+
+// Help is the longer text of "server evaluate --help".
+func (evaluateCommand) Help() string {
+	return `Measures weights on studies that they must not have been fitted to: held-out phantoms, or the labels of split test (all labels,
+where the table has no split). Every number has a 95 % interval from 2000 resamples of patients. A set with fewer than
+` + strconv.Itoa(training.MinCases) + ` cases of a class gets no numbers.
+
+The rows "modalities" ask the model with some of them alone. Lesions that the analysis missed are counted in the line of
+detection and are no part of the rows of lesions: the model was not asked about them. The row of studies takes a study by its
+highest candidate, and by 0 where none was found.
+` + dataHelp
+}
+
+// Run measures and prints.
+func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.Explain && !c.phantoms() {
+		return errors.New("--explain needs phantoms: of other studies nobody knows which voxels are lesion")
+	}
+	set, err := readWeights(c.Weights)
+	if err != nil {
+		return err
+	}
+	model, err := fusion.New(set, fusion.Options{Branches: branches})
+	if err != nil {
+		return err
+	}
+	task := taskOf(model)
+	if c.phantoms() && task.Name != train.Malignancy().Name {
+		return fmt.Errorf("weights of task %s need studies with labels: phantoms know malignancy alone", task.Name)
+	}
+	p, err := c.heldOut(ctx, log, task, model.Config().Boxes, c.Resolution, c.allWithoutSplit)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return errors.New("nothing to measure on: --held-out is 0")
+	}
+	e, scored, err := judge(ctx, set, p, task, c.Seed)
+	if err != nil {
+		return err
+	}
+	if c.CSV != "" {
+		if err := writeFile(c.CSV, func(w io.Writer) error { return writeScores(w, task, scored) }); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(evaluationOf(e, model, c.provenance()))
+	}
+	fmt.Printf("%s, weights %s, trained on %s; measured on %s\n\n", task.Name, model.SHA256()[:12], model.TrainedOn(), c.provenance())
+	printEvaluation(os.Stdout, e)
+	return nil
+}
+
+// allWithoutSplit takes every label where the table names no test part.
+func (c *evaluateCommand) allWithoutSplit(rows []training.Row) bool {
+	for _, r := range rows {
+		if r.Split == training.Test {
+			return false
+		}
+	}
+	fmt.Fprintln(os.Stderr, "the table has no split test: every label is measured on, so none of its studies must have been trained on")
+	return true
+}
+
+// taskOf adds the metrics to a model's task.
+func taskOf(model *fusion.Model) train.Task {
+	t := train.Task{Task: model.Task(), Metrics: measure.Multiclass()}
+	if len(t.Classes) == 2 {
+		t.Metrics = measure.Binary()
+	}
+	return t
+}
+
+// heldOut reads what weights are measured on: phantoms of other seeds, or the studies of split test. all decides whether a
+// table without such a split is taken whole; nil means that it is not, and the answer is then nil.
+func (f *dataFlags) heldOut(ctx context.Context, log *slog.Logger, task train.Task, boxes nn.Boxes, resolution string, all func([]training.Row) bool) (*training.Prepared, error) {
+	if f.phantoms() && f.HeldOut == 0 {
+		return nil, nil
+	}
+	p, err := f.preparer(ctx, boxes)
+	if err != nil {
+		return nil, err
+	}
+	if f.phantoms() {
+		return p.Phantoms(ctx, "held-out", f.heldOutPhantoms(resolution))
+	}
+	exams, closeData, err := f.labelled(ctx, log, task, func(rows []training.Row) []training.Row {
+		if all != nil && all(rows) {
+			return rows
+		}
+		return ofSplit(rows, func(s training.Split) bool { return s == training.Test })
+	}, os.Stderr)
+	if err != nil || exams == nil {
+		return nil, err
+	}
+	out, err := p.Exams(ctx, "test", exams)
+	if err = errors.Join(err, closeData()); err != nil {
+		return nil, err
+	}
+	tell(os.Stderr, out.Problems)
+	return out, nil
+}
+
+// judge asks weights about all cases and measures the answers.
+func judge(ctx context.Context, set weights.Set, p *training.Prepared, task train.Task, seed uint64) (training.Evaluation, []training.Scored, error) {
+	model, err := fusion.New(set, fusion.Options{Branches: branches})
+	if err != nil {
+		return training.Evaluation{}, nil, err
+	}
+	line := newProgressLine(os.Stderr)
+	scored, err := training.Score(ctx, model, p.Cases(func(*training.Case) bool { return true }), true, func(done, total int) {
+		line.show("model", float64(done)/float64(total), fmt.Sprintf("%d of %d candidates", done, total))
+	})
+	line.end()
+	if err != nil {
+		return training.Evaluation{}, nil, err
+	}
+	e, err := training.Evaluate(p, scored, task, model.OperatingPoint(), measure.Bootstrap{Seed: seed})
+	return e, scored, err
+}
+
+// tableMetrics are the metrics of the table, of those that apply to the task.
+func tableMetrics(task train.Task) []measure.Metric {
+	if len(task.Classes) == 2 {
+		return []measure.Metric{measure.AreaROC, measure.AreaPR, measure.F1, measure.Matthews, measure.Sensitivity, measure.Specificity, measure.BrierScore, measure.CalibrationError}
+	}
+	return []measure.Metric{measure.MacroAreaROC, measure.MacroAreaPR, measure.MacroF1, measure.Matthews, measure.MacroSensitivity, measure.Accuracy, measure.BrierScore, measure.CalibrationError}
+}
+
+// printEvaluation prints the table.
+func printEvaluation(out io.Writer, e training.Evaluation) {
+	w := tabwriter.NewWriter(out, 2, 8, 2, ' ', 0)
+	fmt.Fprint(w, "SET\t\tCASES")
+	for _, m := range tableMetrics(e.Task) {
+		fmt.Fprint(w, "\t"+strings.ToUpper(m.Title()))
+	}
+	fmt.Fprintln(w)
+	group := ""
+	for _, l := range e.Lines {
+		name := l.Group
+		if name == group {
+			name = ""
+		}
+		group = l.Group
+		fmt.Fprintf(w, "%s\t%s\t%s", name, l.Name, countsText(l.Counts))
+		if l.Report == nil {
+			fmt.Fprintf(w, "\ttoo few cases: fewer than %d of a class", training.MinCases)
+		} else {
+			for _, m := range tableMetrics(e.Task) {
+				v, _ := l.Report.Value(m)
+				fmt.Fprint(w, "\t"+valueText(v))
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	w.Flush()
+	if len(e.Task.Classes) == 2 {
+		fmt.Fprintf(out, "cases: %s / %s; operating point %.3g; in brackets 95 %% intervals over patients\n", e.Task.Classes[1], e.Task.Classes[0], e.Threshold)
+	}
+	fmt.Fprintln(out, "detection:", e.Tally)
+	fmt.Fprintln(out, "BI-RADS 4:", biopsiesText(e))
+}
+
+// countsText puts class 1 first where there are two.
+func countsText(counts []int) string {
+	if len(counts) == 2 {
+		return fmt.Sprintf("%d / %d", counts[1], counts[0])
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(counts), " ", " / "), "[]")
+}
+
+func valueText(v measure.Value) string {
+	if math.IsNaN(v.Estimate) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f (%.2f-%.2f)", v.Estimate, v.Low, v.High)
+}
+
+func biopsiesText(e training.Evaluation) string {
+	b := e.Biopsies
+	if b == nil {
+		return "biopsies avoided: not available (" + e.BiopsiesNote + ")"
+	}
+	return fmt.Sprintf("%d benign, %d malignant; of the benign %s below the operating point, where %d malignant lesions of any category are missed; %s at full sensitivity, with the threshold chosen on these data",
+		b.Benign, b.Malignant, valueText(b.AtPoint), b.Missed, valueText(b.FullSensitivity))
+}
+
+// summaryOf is the first line of an evaluation in one sentence.
+func summaryOf(e training.Evaluation) string {
+	l := e.Lines[0]
+	if l.Report == nil {
+		return fmt.Sprintf("too few cases (%s)", countsText(l.Counts))
+	}
+	var parts []string
+	for _, m := range tableMetrics(e.Task) {
+		v, _ := l.Report.Value(m)
+		parts = append(parts, v.String())
+	}
+	return fmt.Sprintf("%s %s: %s; %v", countsText(l.Counts), l.Name, strings.Join(parts, ", "), e.Tally)
+}
+
+// writeScores writes one line for every candidate. Studies are named by their UID and by nothing else.
+func writeScores(w io.Writer, task train.Task, scored []training.Scored) error {
+	out := csv.NewWriter(w)
+	header := []string{"study", "lesion", "side", "x", "y", "z", "kind", "label", "line", "vendor", "site", "birads"}
+	for _, c := range task.Classes {
+		header = append(header, "p_"+strings.ReplaceAll(c, " ", "_"))
+	}
+	for _, s := range training.Subsets() {
+		header = append(header, "p1_"+s.String())
+	}
+	if err := out.Write(header); err != nil {
+		return err
+	}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	for _, s := range scored {
+		label, lesion, line := "", "", ""
+		if s.Label != training.NoLabel {
+			label = strconv.Itoa(s.Label)
+		}
+		if s.Lesion > 0 {
+			lesion = strconv.Itoa(s.Lesion)
+		}
+		if s.Line > 0 {
+			line = strconv.Itoa(s.Line)
+		}
+		row := []string{s.StudyUID, lesion, string(s.Side), number(s.CentreMM[0]), number(s.CentreMM[1]), number(s.CentreMM[2]),
+			string(s.Kind), label, line, s.Vendor, s.Site, s.BIRADS}
+		for _, p := range s.Probabilities {
+			row = append(row, number(p))
+		}
+		for _, subset := range training.Subsets() {
+			cell := ""
+			if p := s.Alone[subset]; p != nil {
+				cell = number(p[1])
+			}
+			row = append(row, cell)
+		}
+		if err := out.Write(row); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// evaluationJSON is the form of "server evaluate --json". A number that is not known is absent.
+type evaluationJSON struct {
+	Notice         string        `json:"notice"`
+	Task           string        `json:"task"`
+	Classes        []string      `json:"classes"`
+	WeightsSHA256  string        `json:"weights_sha256"`
+	TrainedOn      string        `json:"trained_on"`
+	MeasuredOn     string        `json:"measured_on"`
+	OperatingPoint float64       `json:"operating_point"`
+	Sets           []setJSON     `json:"sets"`
+	Studies        int           `json:"studies"`
+	NotAnalysed    int           `json:"studies_not_analysed"`
+	Known          int           `json:"known_lesions"`
+	Found          int           `json:"known_lesions_found"`
+	OtherPerStudy  float64       `json:"other_candidates_per_study"`
+	Biopsies       *biopsiesJSON `json:"birads_4,omitempty"`
+	BiopsiesNote   string        `json:"birads_4_note,omitempty"`
+}
+
+type setJSON struct {
+	Group   string               `json:"group"`
+	Name    string               `json:"name"`
+	Counts  []int                `json:"cases"`
+	TooFew  bool                 `json:"too_few_cases,omitempty"`
+	Metrics map[string]valueJSON `json:"metrics,omitempty"`
+}
+
+type valueJSON struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+type biopsiesJSON struct {
+	Benign          int       `json:"benign"`
+	Malignant       int       `json:"malignant"`
+	AtPoint         valueJSON `json:"avoided_at_operating_point"`
+	Missed          int       `json:"malignant_below_operating_point"`
+	FullSensitivity valueJSON `json:"avoided_at_full_sensitivity"`
+}
+
+func evaluationOf(e training.Evaluation, model *fusion.Model, measuredOn string) evaluationJSON {
+	out := evaluationJSON{
+		Notice: report.Disclaimer, Task: e.Task.Name, Classes: e.Task.Classes, WeightsSHA256: model.SHA256(), TrainedOn: model.TrainedOn(),
+		MeasuredOn: measuredOn, OperatingPoint: e.Threshold, Studies: e.Tally.Studies, NotAnalysed: e.Tally.NotDone, Known: e.Tally.Known,
+		Found: e.Tally.Found, OtherPerStudy: float64(e.Tally.Other) / float64(max(1, e.Tally.Studies)), BiopsiesNote: e.BiopsiesNote,
+	}
+	value := func(v measure.Value) valueJSON { return valueJSON{v.Estimate, v.Low, v.High} }
+	for _, l := range e.Lines {
+		s := setJSON{Group: l.Group, Name: l.Name, Counts: l.Counts, TooFew: l.Report == nil}
+		if l.Report != nil {
+			s.Metrics = map[string]valueJSON{}
+			for _, v := range l.Report.Values {
+				if !math.IsNaN(v.Estimate + v.Low + v.High) {
+					s.Metrics[string(v.Metric)] = value(v)
+				}
+			}
+		}
+		out.Sets = append(out.Sets, s)
+	}
+	if b := e.Biopsies; b != nil {
+		out.Biopsies = &biopsiesJSON{b.Benign, b.Malignant, value(b.AtPoint), b.Missed, value(b.FullSensitivity)}
+	}
+	return out
+}
