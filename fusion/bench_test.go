@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 )
 
@@ -33,7 +34,11 @@ func noise(c nn.Config, seed uint64) Input {
 		}
 		return data
 	}
-	return Input{DCE: fill(experts.DCE), T2: fill(experts.T2), DWI: fill(experts.DWI)}
+	in := Input{DCE: fill(experts.DCE), T2: fill(experts.T2), DWI: fill(experts.DWI)}
+	if c.Context {
+		in.Context = &clinical.Context{AgeYears: experts.Known(40 + float64(seed%30)), FamilyHistory: clinical.FirstDegree}
+	}
+	return in
 }
 
 func BenchmarkForward(b *testing.B) {

@@ -10,7 +10,8 @@ import (
 // Contributions is the Shapley value of every present modality over the calibrated log-odds: the mean, over all orders
 // in which the modalities could have been added, of how far each moved them (Shapley, "A Value for n-Person Games",
 // 1953). The values sum to the log-odds with all present modalities minus those with none. Every combination is
-// computed once, 8 forward passes for three modalities. Where no modality moves anything the shares are equal.
+// computed once, 8 forward passes for three modalities. The clinical context is no player: it is held as it is in every
+// combination, so that the values say what the images add for this patient, and it moves only what they add to. Where no modality moves anything the shares are equal.
 func (m *Model) Contributions(ctx context.Context, in Input) ([]Contribution, error) {
 	var players []experts.Modality
 	for _, modality := range experts.Modalities {
@@ -41,9 +42,9 @@ func (m *Model) Contributions(ctx context.Context, in Input) ([]Contribution, er
 	return out, nil
 }
 
-// only leaves out the modalities whose bit is not in the set.
+// only leaves out the modalities whose bit is not in the set; the context stays.
 func only(in Input, players []experts.Modality, set int) Input {
-	var out Input
+	out := Input{Context: in.Context}
 	for i, p := range players {
 		if set>>i&1 == 0 {
 			continue

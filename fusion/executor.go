@@ -13,10 +13,15 @@ import (
 	"mome/gpu/op"
 )
 
-// present says which modalities a graph has, in the order DCE, T2, DWI.
-type present [3]bool
+// present says which modalities a graph has, in the order DCE, T2, DWI, and whether it has the context.
+type present struct {
+	modalities [3]bool
+	context    bool
+}
 
-func presentIn(in Input) present { return present{in.DCE != nil, in.T2 != nil, in.DWI != nil} }
+func presentIn(c nn.Config, in Input) present {
+	return present{[3]bool{in.DCE != nil, in.T2 != nil, in.DWI != nil}, c.Context && in.Context != nil}
+}
 
 // executor computes the logits for one combination of modalities. It is not safe for concurrent use.
 type executor struct {
@@ -38,9 +43,12 @@ func newExecutor(config nn.Config, set weights.Set, o Options, which present) (r
 	}
 	inputs := map[experts.Modality]*gorgonia.Node{}
 	for i, m := range experts.Modalities {
-		if which[i] {
+		if which.modalities[i] {
 			inputs[m] = b.Volume(m)
 		}
+	}
+	if which.context {
+		inputs[nn.ContextRows] = b.ContextInput()
 	}
 	out, err := Graph(b, o.Branches, inputs)
 	if err != nil {
@@ -64,13 +72,23 @@ func newExecutor(config nn.Config, set weights.Set, o Options, which present) (r
 // logits runs the graph on the volumes, which must be those that the graph was built for.
 func (e *executor) logits(ctx context.Context, in Input) ([]float32, error) {
 	for i, m := range experts.Modalities {
-		if !e.which[i] {
+		if !e.which.modalities[i] {
 			continue
 		}
 		if err := e.program.Bind(nn.InputName(m), in.Of(m)); err != nil {
 			return nil, err
 		}
 		defer e.program.Unbind(nn.InputName(m)) // a volume is not to outlive the call
+	}
+	if e.which.context {
+		encoded, err := in.Context.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if err := e.program.Bind(nn.InputName(nn.ContextRows), encoded); err != nil {
+			return nil, err
+		}
+		defer e.program.Unbind(nn.InputName(nn.ContextRows))
 	}
 	if err := e.program.Run(ctx); err != nil {
 		return nil, err

@@ -31,14 +31,15 @@ func (b Branches) of(m experts.Modality) Branch {
 	}
 }
 
-// rows are one modality's rows of x, [T, E].
+// rows are one modality's rows of x, or the context's, [T, E].
 type rows struct {
 	modality experts.Modality
 	x        *gorgonia.Node
 }
 
 // Graph adds the whole network to the graph and returns the logits, [1, classes]. Modalities without an input are left
-// out; the class token is always there.
+// out; the class token is always there. Under nn.ContextRows the inputs may hold the clinical context, [field, column],
+// which no expert reads: its rows come after T2's from the first fusion layer on.
 func Graph(b *nn.Builder, branches Branches, inputs map[experts.Modality]*gorgonia.Node) (*gorgonia.Node, error) {
 	var parts []rows
 	for _, m := range nn.RowOrder() {
@@ -55,6 +56,9 @@ func Graph(b *nn.Builder, branches Branches, inputs map[experts.Modality]*gorgon
 			return nil, fmt.Errorf("graph of expert %s: %w", m, err)
 		}
 		parts = append(parts, rows{m, x})
+	}
+	if context := inputs[nn.ContextRows]; context != nil {
+		parts = append(parts, rows{nn.ContextRows, b.EmbedContext(context)})
 	}
 	last := b.Config.Layers - 1
 	for i := b.Config.FusionFrom; i < last; i++ {

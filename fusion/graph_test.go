@@ -32,6 +32,9 @@ func graphOf(t testing.TB, set weights.Set) (b *nn.Builder, logits, loss *gorgon
 	for _, m := range experts.Modalities {
 		inputs[m] = b.Volume(m)
 	}
+	if config.Context {
+		inputs[nn.ContextRows] = b.ContextInput()
+	}
 	if logits, err = Graph(b, branches(), inputs); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +75,11 @@ func run(t testing.TB, p *op.Program, in Input, target []float32) {
 			data = in.T2
 		case "target":
 			data = target
+		case "context":
+			var err error
+			if data, err = in.Context.Encode(); err != nil {
+				t.Fatal(err)
+			}
 		default:
 			continue
 		}

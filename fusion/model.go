@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/gpu/op"
@@ -18,7 +19,12 @@ import (
 var ErrInput = errors.New("input does not fit the model")
 
 // Input is one study's volumes in the model's boxes, [channel, H, W, D] row-major; nil is an absent modality.
-type Input struct{ DCE, T2, DWI []float32 }
+type Input struct {
+	DCE, T2, DWI []float32
+	// Context is what is known beside the images. Models that have no tensor for it do not read it; those that have
+	// leave its rows out where it is nil.
+	Context *clinical.Context
+}
 
 // Of is the volume of a modality, nil if it is absent.
 func (in Input) Of(m experts.Modality) []float32 {
@@ -132,7 +138,7 @@ func (m *Model) Logits(ctx context.Context, in Input) ([]float32, error) {
 
 // executor is the run for the modalities that are present; m.turn must be held.
 func (m *Model) executor(in Input) (*executor, error) {
-	which := presentIn(in)
+	which := presentIn(m.config, in)
 	if run, ok := m.runs[which]; ok {
 		return run, nil
 	}
@@ -155,8 +161,13 @@ func (m *Model) executor(in Input) (*executor, error) {
 	return run, nil
 }
 
-// check refuses volumes of another size and values that are not finite.
+// check refuses volumes of another size, values that are not finite, and a context of impossible values.
 func (m *Model) check(in Input) error {
+	if in.Context != nil {
+		if err := in.Context.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInput, err)
+		}
+	}
 	for _, modality := range nn.RowOrder() {
 		data := in.Of(modality)
 		if data == nil {

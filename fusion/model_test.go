@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 	"mome/gpu/op"
 )
@@ -82,7 +83,7 @@ func TestContributionsAddUp(t *testing.T) {
 			sum += part.LogOdds
 			shares += part.Share
 		}
-		if want := odds(in) - odds(Input{}); math.Abs(sum-want) > 1e-9 {
+		if want := odds(in) - odds(Input{Context: in.Context}); math.Abs(sum-want) > 1e-9 {
 			t.Errorf("modalities %03b: contributions sum to %g, want %g", which, sum, want)
 		}
 		if which != 0 && math.Abs(shares-1) > 1e-9 {
@@ -90,11 +91,14 @@ func TestContributionsAddUp(t *testing.T) {
 		}
 	}
 	// A single modality moves the log-odds by all of the difference; of two, by the mean over both orders.
-	pair, err := m.Contributions(ctx, Input{DCE: full.DCE, T2: full.T2})
+	none := Input{Context: full.Context}
+	dce, t2, both := none, none, none
+	dce.DCE, t2.T2, both.DCE, both.T2 = full.DCE, full.T2, full.DCE, full.T2
+	pair, err := m.Contributions(ctx, both)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := (odds(Input{DCE: full.DCE}) - odds(Input{}) + odds(Input{DCE: full.DCE, T2: full.T2}) - odds(Input{T2: full.T2})) / 2
+	want := (odds(dce) - odds(none) + odds(both) - odds(t2)) / 2
 	if math.Abs(pair[0].LogOdds-want) > 1e-9 {
 		t.Errorf("DCE beside T2 contributes %g, want %g", pair[0].LogOdds, want)
 	}
@@ -129,7 +133,11 @@ func TestModelRefusesInput(t *testing.T) {
 	infinite.DWI[0] = float32(math.Inf(-1))
 	empty := noise(c, 1)
 	empty.DWI = []float32{}
-	for name, in := range map[string]Input{"too short": short, "NaN": nan, "infinite": infinite, "empty": empty} {
+	stranger := noise(c, 1)
+	stranger.Context = &clinical.Context{Prior: "lump"}
+	for name, in := range map[string]Input{
+		"too short": short, "NaN": nan, "infinite": infinite, "empty": empty, "no such prior": stranger,
+	} {
 		if _, err := m.Logits(context.Background(), in); !errors.Is(err, ErrInput) {
 			t.Errorf("%s: error %v, want ErrInput", name, err)
 		}
@@ -227,5 +235,34 @@ func TestBFloat16IsNear(t *testing.T) {
 	t.Logf("largest difference %.2g of the norm of 16 logits", d)
 	if d > 2e-2 || d == 0 {
 		t.Errorf("bfloat16 %v, float32 %v: relative difference %.2g, want at most 2e-2 and not none", got, want, d)
+	}
+}
+
+// A context changes what a model says that has learnt of contexts, and no other.
+func TestContext(t *testing.T) {
+	with, without := odd()[1], odd()[1]
+	without.Context = false
+	ctx := context.Background()
+	young, old, nothing := noise(with, 2), noise(with, 2), noise(with, 2)
+	young.Context = &clinical.Context{AgeYears: experts.Known(25)}
+	old.Context = &clinical.Context{AgeYears: experts.Known(75)}
+	nothing.Context = nil
+	logits := func(c nn.Config, in Input) []float32 {
+		t.Helper()
+		m, err := New(shaken(t, c), Options{Branches: branches()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.Logits(ctx, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if a, b, c := logits(with, young), logits(with, old), logits(with, nothing); farthest(a, b) < 1e-3 || farthest(a, c) < 1e-3 {
+		t.Errorf("logits of 25 years %v, of 75 years %v, without a context %v", a, b, c)
+	}
+	if a, b := logits(without, young), logits(without, nothing); farthest(a, b) != 0 {
+		t.Errorf("a model without a tensor for it says %v with a context and %v without", a, b)
 	}
 }

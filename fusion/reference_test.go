@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 	"mome/experts/weights"
 )
@@ -231,6 +232,22 @@ func (r reference) embed(in Input) (x matrix, letter []string) {
 	return x, letter
 }
 
+// context sums the rows of the context's weight that the encoding names.
+func (r reference) context(in Input) matrix {
+	code, err := in.Context.Encode()
+	if err != nil {
+		panic(err)
+	}
+	fields, columns := clinical.Size()
+	w, x := r.get("context.weight"), zeros(fields, r.c.Embed)
+	for i, v := range code {
+		for e := range r.c.Embed {
+			x[i/columns][e] += float64(v) * w[i%columns*r.c.Embed+e]
+		}
+	}
+	return x
+}
+
 func (r reference) attention(layer int, x matrix, letter []string) matrix {
 	name := fmt.Sprintf("beit3.encoder.layers.%d.self_attn", layer)
 	q, k, v := make(matrix, len(x)), make(matrix, len(x)), make(matrix, len(x))
@@ -311,6 +328,11 @@ func (r reference) softMoE(name string, g matrix) matrix {
 func (r reference) logits(in Input) []float64 {
 	x, letter := r.embed(in)
 	for layer := range r.c.Layers {
+		if layer == r.c.FusionFrom && r.c.Context && in.Context != nil {
+			for _, row := range r.context(in) {
+				x, letter = append(x, row), append(letter, "A")
+			}
+		}
 		x = r.attention(layer, x, letter)
 		name := fmt.Sprintf("beit3.encoder.layers.%d.", layer)
 		h, g := make(matrix, len(x)), make(matrix, len(x))
@@ -336,8 +358,8 @@ func (r reference) logits(in Input) []float64 {
 	return r.linear("head", r.norm("fc_norm", x[0]))
 }
 
-// odd are networks of sizes that divide nothing: layers before and after fusion; fusion from the start; hidden sizes of
-// other ratios, volumes one voxel thick and one expert; a single layer.
+// odd are networks of sizes that divide nothing: layers before and after fusion; fusion from the start, with a context;
+// hidden sizes of other ratios, volumes one voxel thick, one expert and a context; a single layer.
 func odd() []nn.Config {
 	c := nn.Config{
 		Embed: 12, Heads: 3, Layers: 4, FusionFrom: 2, Experts: 3, Slots: 2, StemChannels: [2]int{3, 5}, Classes: 3,
@@ -348,9 +370,9 @@ func odd() []nn.Config {
 		},
 	}
 	early := c
-	early.Layers, early.FusionFrom, early.Slots, early.Classes = 2, 0, 1, 2
+	early.Layers, early.FusionFrom, early.Slots, early.Classes, early.Context = 2, 0, 1, 2, true
 	uneven := nn.Config{
-		Embed: 10, Hidden: 7, Adapter: 9, Heads: 5, Layers: 3, FusionFrom: 2, Experts: 1, Slots: 3, Classes: 5,
+		Embed: 10, Hidden: 7, Adapter: 9, Heads: 5, Layers: 3, FusionFrom: 2, Experts: 1, Slots: 3, Classes: 5, Context: true,
 		StemChannels: [2]int{2, 1},
 		Boxes: nn.Boxes{
 			DCE: nn.Box{Channels: 1, Size: [3]int{17, 1, 33}},
@@ -361,6 +383,7 @@ func odd() []nn.Config {
 	single := uneven
 	single.Embed, single.Hidden, single.Adapter, single.Heads = 9, 0, 0, 1 // Adapter 2: the ratio rounded down
 	single.Layers, single.FusionFrom, single.Experts, single.Slots, single.Classes = 1, 0, 5, 1, 2
+	single.Context = false
 	return []nn.Config{c, early, uneven, single}
 }
 
@@ -390,6 +413,9 @@ func TestModelMatchesReference(t *testing.T) {
 		full := noise(c, 9)
 		for which := range 8 {
 			in := only(full, experts.Modalities[:], which)
+			if which == 5 {
+				in.Context = nil
+			}
 			want := newReference(c, set).logits(in)
 			got, err := m.Logits(context.Background(), in)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 )
 
@@ -27,17 +28,25 @@ func TestRows(t *testing.T) {
 		"without DWI": {Input{DCE: full.DCE, T2: full.T2}, []Part{
 			{"cls", "", 0, 1}, {"dce", experts.DCE, 1, 1 + dce}, {"t2", experts.T2, 1 + dce, 1 + dce + t2},
 		}},
+		"context of a network that reads none": {Input{T2: full.T2, Context: &clinical.Context{}}, []Part{
+			{"cls", "", 0, 1}, {"t2", experts.T2, 1, 1 + t2},
+		}},
 		"nothing": {Input{}, []Part{{"cls", "", 0, 1}}},
 	} {
 		if got := Rows(c, test.in); !slices.Equal(got, test.want) {
 			t.Errorf("%s: parts %v, want %v", name, got, test.want)
 		}
 	}
+	c.Context = true
+	got := Rows(c, Input{T2: full.T2, Context: &clinical.Context{}})
+	if last := (Part{"context", nn.ContextRows, 1 + t2, 1 + t2 + 5}); got[len(got)-1] != last {
+		t.Errorf("parts %v, want %v last", got, last)
+	}
 }
 
 // The marks of the gate are the softmaxes of the mixture, over all rows that Rows counts.
 func TestGateIsMarked(t *testing.T) {
-	c := odd()[0]
+	c := odd()[2] // with a context
 	set := shaken(t, c)
 	b, _, _ := graphOf(t, set)
 	in := noise(c, 4)
@@ -92,6 +101,9 @@ func TestDropPathMatchesReference(t *testing.T) {
 		inputs := map[experts.Modality]*gorgonia.Node{}
 		for _, m := range experts.Modalities {
 			inputs[m] = b.Volume(m)
+		}
+		if c.Context {
+			inputs[nn.ContextRows] = b.ContextInput()
 		}
 		logits, err := Graph(b, branches(), inputs)
 		if err != nil {

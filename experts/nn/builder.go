@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/gpu/op"
 )
 
@@ -76,7 +77,8 @@ func (b *Builder) markLayer(what string, layer int, m experts.Modality, n *gorgo
 // Marked is the node remembered under a name, or nil. Modalities are written as in InputName. The names are
 //
 //	stem.<modality>                stem output [T, E], without class token
-//	embed.<modality>               with positions [T, E]; here and below DCE has the class token first
+//	embed.<modality>               with positions [T, E]; here and below DCE has the class token first. Here and in
+//	                               fusion layers there is "context" as well, where the graph has one
 //	inner.<index>.<modality>       what attention answers in a layer, normalised [T, E]
 //	attention.<index>.<modality>   what it adds to the rows [T, E]
 //	ffn.<index>.<modality>         what the feed-forward adds [T, E]; in the last layer dce's, [1, E], alone
@@ -99,6 +101,20 @@ func (b *Builder) Input(name string, shape ...int) *gorgonia.Node {
 func (b *Builder) Volume(m experts.Modality) *gorgonia.Node {
 	x := b.Config.Boxes.Of(m)
 	return b.Input(InputName(m), 1, x.Channels, x.Size[0], x.Size[1], x.Size[2])
+}
+
+// ContextInput adds the input of the clinical context: [field, column] as clinical.Context.Encode writes it.
+func (b *Builder) ContextInput() *gorgonia.Node {
+	rows, columns := clinical.Size()
+	return b.Input(InputName(ContextRows), rows, columns)
+}
+
+// EmbedContext turns the context, [field, column], into one row per field, [fields, E]. There are no positions: every
+// field has columns of its own, and so says which it is.
+func (b *Builder) EmbedContext(context *gorgonia.Node) *gorgonia.Node {
+	w := b.Weight(contextName)
+	x := b.Add(func() (*gorgonia.Node, error) { return op.MatMul(context, w, false, false) })
+	return b.Mark("embed."+key(ContextRows), x)
 }
 
 // Weight is the input for one of the network's tensors. Tensors that are used as matrices are flattened to two axes:

@@ -41,6 +41,7 @@ type Config struct {
 	StemChannels [2]int // channels after the first and second convolution; the third gives Embed
 	Boxes        Boxes
 	Classes      int
+	Context      bool // whether the fusion layers read the clinical context too, see ContextRows
 }
 
 // Full is the configuration with its defaults written out, as ConfigFrom returns it.
@@ -109,10 +110,15 @@ func RowOrder() [3]experts.Modality {
 	return [3]experts.Modality{experts.DCE, experts.DWI, experts.T2}
 }
 
+// ContextRows stands for the rows of the clinical context wherever a part of the network asks whose rows it is given. It
+// is no modality: it has no volume and no expert, and its rows are there in fusion layers only, after all others. They
+// read the copy of the class token and DCE: the context has too few words to train copies of its own.
+const ContextRows experts.Modality = "context"
+
 // Copy is the letter under which the published names keep a modality's copy of a layer.
 func Copy(m experts.Modality) string {
 	switch m {
-	case experts.DCE:
+	case experts.DCE, ContextRows:
 		return "A"
 	case experts.DWI:
 		return "B"
@@ -124,7 +130,7 @@ func Copy(m experts.Modality) string {
 // key is a modality's name in tensor names, metadata and graph inputs.
 func key(m experts.Modality) string { return strings.ToLower(string(m)) }
 
-// InputName is the name of the graph input that holds a modality's volume.
+// InputName is the name of the graph input that holds a modality's volume, or the context.
 func InputName(m experts.Modality) string { return key(m) }
 
 // ErrConfig is wrapped by every error that says that weights are not a network.
@@ -201,6 +207,7 @@ func ConfigFrom(s weights.Set) (Config, error) {
 	c.Adapter, c.Experts, c.Slots = phi[0], phi[1], phi[2]
 	c.Hidden = r.shape(LayerName(0, "ffn.A.fc1.weight"), 2)[0]
 	c.Heads = r.heads(c.Embed)
+	c.Context = has(s, contextName)
 	c.Boxes = Boxes{DCE: r.box(experts.DCE), T2: r.box(experts.T2), DWI: r.box(experts.DWI)}
 	if r.err != nil {
 		return Config{}, r.err

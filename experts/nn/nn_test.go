@@ -68,7 +68,7 @@ func TestConfigSurvivesWeights(t *testing.T) {
 	uneven := tiny() // ratios that are not the published ones
 	uneven.Hidden, uneven.Adapter, uneven.Embed, uneven.Heads = 17, 7, 10, 5
 	indivisible := tiny() // by 4
-	indivisible.Embed = 15
+	indivisible.Embed, indivisible.Context = 15, true
 	for _, c := range []nn.Config{small(), tiny(), uneven, indivisible} {
 		set, err := nn.Init(c, 1)
 		if err != nil {
@@ -181,6 +181,8 @@ func TestConfigFromNamesTheFirstMisfit(t *testing.T) {
 		{"box of other channels", fresh(), map[string]string{"box.dce": "3,17,9,5"}, "stem.0.weight"},
 		{"box of no size", fresh(), map[string]string{"box.t2": "1,0,33,3"}, "T2"},
 		{"box beyond all bounds", fresh(), map[string]string{"box.t2": "1,2000000000,33,3"}, "T2"},
+		{"context of other columns", append(fresh(), weights.Tensor{Name: "context.weight", Shape: []int{1, 12}, Data: make([]float32, 12)}), nil,
+			"context.weight"},
 		{"field of view in words", fresh(), map[string]string{"fov_mm.dwi": "a,b,c"}, "fov_mm.dwi"},
 		{"field of view of one box", fresh(), map[string]string{"fov_mm.dwi": "1,1,1"}, "field of view"},
 		{"field of view of two axes", fresh(),

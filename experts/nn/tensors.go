@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/weights"
 )
 
@@ -21,6 +22,9 @@ type TensorSpec struct {
 func stemName(m experts.Modality, i int) string {
 	return fmt.Sprintf("beit3.%s_embed.stem.%d.weight", key(m), 3*i) // norm and ReLU take two places between
 }
+
+// contextName is the one tensor that the published network lacks: [column, E] for the columns of package clinical.
+const contextName = "context.weight"
 
 func positionName(m experts.Modality) string {
 	return "beit3.encoder.embed_positions." + Copy(m) + ".weight"
@@ -40,8 +44,9 @@ func (c Config) positionRows(m experts.Modality) int {
 	return n
 }
 
-// Tensors lists all tensors of the network under the published names, in the published order. Linear weights are
-// [out, in], those of the mixture's experts [expert, in, out].
+// Tensors lists all tensors of the network under the published names, in the published order, and last that of the
+// clinical context where the network has one. Linear weights are [out, in], those of the mixture's experts
+// [expert, in, out], that of the context [column, out].
 func (c Config) Tensors() []TensorSpec {
 	l := lister{}
 	l.add("beit3.dce_embed.cls_token", 1, 1, c.Embed)
@@ -59,6 +64,10 @@ func (c Config) Tensors() []TensorSpec {
 	}
 	l.affine("fc_norm", c.Embed)
 	l.linear("head", c.Embed, c.Classes)
+	if c.Context {
+		_, columns := clinical.Size()
+		l.add(contextName, columns, c.Embed)
+	}
 	return l.specs
 }
 
@@ -115,7 +124,7 @@ func (l *lister) linear(name string, in, out int) {
 
 // Init makes fresh tensors for a network that is trained from the start. The seed decides every number. Convolutions
 // are normal with variance 2/fan-in (He et al., arXiv 1502.01852, eq. 10), matrices uniform with variance
-// 2/(in + out) (Glorot and Bengio, AISTATS 2010, eq. 16), positions and class token normal with deviation 0.02 as in
+// 2/(in + out) (Glorot and Bengio, AISTATS 2010, eq. 16), positions, class token and context normal with deviation 0.02 as in
 // BEiT-3, scales 1, biases 0. The head is a hundredth of a matrix, so that training starts at even odds.
 func Init(c Config, seed uint64) (weights.Set, error) {
 	if err := c.Check(); err != nil {
@@ -148,7 +157,7 @@ func fill(random *rand.Rand, s TensorSpec, data []float32) {
 		for i := range data {
 			data[i] = 1
 		}
-	case strings.Contains(s.Name, "embed_positions") || strings.Contains(s.Name, "cls_token"):
+	case strings.Contains(s.Name, "embed_positions") || strings.Contains(s.Name, "cls_token") || s.Name == contextName:
 		normal(random, data, 0.02)
 	case strings.Contains(s.Name, ".stem."):
 		normal(random, data, math.Sqrt(2/float64(s.Shape[1]*27)))
