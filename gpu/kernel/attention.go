@@ -1,5 +1,14 @@
 package kernel
 
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"mome/gpu/kernel/gemm"
+	"mome/gpu/kernel/vector"
+)
+
 // AttentionShape is the shape of multi-head self-attention over Tokens rows that hold query, key and value side by
 // side: qkv: [Tokens, 3·Heads·Width], output: [Tokens, Heads·Width]. Scale multiplies every query.
 type AttentionShape struct {
@@ -7,75 +16,144 @@ type AttentionShape struct {
 	Scale                float32
 }
 
-// queryBlock is the number of queries that are held against all keys at once: scores of a block at the published
-// size (4481 tokens) are 1.1 MB.
-const queryBlock = 64
+// Scores are computed for queryBlock queries and keyBlock keys at a time: 150 kB, which stay in a second-level cache
+// beside the packed keys and values of the block.
+const (
+	queryBlock = 96
+	keyBlock   = 384
+)
 
 func (s AttentionShape) embed() int { return s.Heads * s.Width }
 
-// scores writes softmax(scale q kᵀ) of the queries [from, to) of one head: [to-from, Tokens].
-func (s AttentionShape) scores(p, qkv []float32, head, from, to int) {
-	row := 3 * s.embed()
-	query := qkv[from*row+head*s.Width:]
-	key := qkv[s.embed()+head*s.Width:]
-	gemm1(MatMulShape{M: to - from, N: s.Tokens, K: s.Width, TransB: true}, p, s.Tokens, query, row, key, row, 0)
-	for i := range (to - from) * s.Tokens {
-		p[i] *= s.Scale
-	}
-	for i := range to - from {
-		line := p[i*s.Tokens : (i+1)*s.Tokens]
-		softmaxRow(line, line)
-	}
+// Query, key, value and output of one head as matrices [Tokens, Width], the rows from the one given on.
+func (s AttentionShape) query(qkv []float32, head, from int) gemm.View {
+	return s.part(qkv, 0, head, from)
+}
+func (s AttentionShape) key(qkv []float32, head, from int) gemm.View {
+	return s.part(qkv, 1, head, from)
+}
+func (s AttentionShape) value(qkv []float32, head, from int) gemm.View {
+	return s.part(qkv, 2, head, from)
 }
 
-// Attention writes softmax(scale q kᵀ) v head by head (Vaswani et al., arXiv 1706.03762, eq. 1). Scores are never
-// held for more than one block of queries.
+func (s AttentionShape) part(qkv []float32, part, head, from int) gemm.View {
+	stride := 3 * s.embed()
+	return gemm.View{Data: qkv[from*stride+part*s.embed()+head*s.Width:], Stride: stride}
+}
+
+func (s AttentionShape) output(y []float32, head, from int) gemm.View {
+	return gemm.View{Data: y[from*s.embed()+head*s.Width:], Stride: s.embed()}
+}
+
+// attentionSpace is what one goroutine needs for a head.
+type attentionSpace struct {
+	keys, values []gemm.Packed  // by blocks of keyBlock rows
+	transposed   [2]gemm.Packed // of all keys, of all values
+	query        []float32      // a block of queries, scaled: [queryBlock, Width]
+	p, ds        []float32      // scores
+	top          [queryBlock]float32
+	sum          [queryBlock]float64
+}
+
+var attentionSpaces = sync.Pool{New: func() any { return new(attentionSpace) }}
+
+// numbers is x with room for n numbers, whose values are arbitrary.
+func numbers(x []float32, n int) []float32 {
+	if cap(x) < n {
+		return make([]float32, n)
+	}
+	return x[:n]
+}
+
+// Attention writes softmax(scale q kᵀ) v head by head (Vaswani et al., arXiv 1706.03762, eq. 1). Scores exist for one
+// block of queries and keys only: sums are rescaled whenever a later block holds a greater score (Milakov and
+// Gimelshein, arXiv 1805.02867, algorithm 3).
 func Attention(s AttentionShape, y, qkv []float32) {
-	row := 3 * s.embed()
-	blocks := (s.Tokens + queryBlock - 1) / queryBlock
-	cost := 4 * min(s.Tokens, queryBlock) * s.Tokens * s.Width
-	parallel(s.Heads*blocks, grainFor(cost), func(first, last int) {
-		p := make([]float32, min(s.Tokens, queryBlock)*s.Tokens)
-		for i := first; i < last; i++ {
-			head, from := i/blocks, i%blocks*queryBlock
-			to := min(from+queryBlock, s.Tokens)
-			s.scores(p, qkv, head, from, to)
-			gemm1(MatMulShape{M: to - from, N: s.Width, K: s.Tokens}, y[from*s.embed()+head*s.Width:], s.embed(),
-				p, s.Tokens, qkv[2*s.embed()+head*s.Width:], row, 0)
-		}
-	})
+	attention(gemm.Best(gemm.Float32), s, y, qkv)
 }
 
-// AttentionGrad writes dqkv: [Tokens, 3·Heads·Width] from the forward input and dy: [Tokens, Heads·Width].
-// The scores are computed again instead of kept.
-//
-// With P the softmax: dv = Pᵀ dy, dS = P (dy vᵀ - rowsum(P dy vᵀ)), dq = scale dS k, dk = scale dSᵀ q.
-func AttentionGrad(s AttentionShape, dqkv, qkv, dy []float32) {
-	embed, row := s.embed(), 3*s.embed()
-	clear(dqkv[:s.Tokens*row])
-	cost := 10 * s.Tokens * s.Tokens * s.Width
-	parallel(s.Heads, grainFor(cost), func(first, last int) {
-		size := min(s.Tokens, queryBlock) * s.Tokens
-		p, ds := make([]float32, size), make([]float32, size)
-		for head := first; head < last; head++ {
-			at := head * s.Width
-			for from := 0; from < s.Tokens; from += queryBlock {
-				to := min(from+queryBlock, s.Tokens)
-				n := to - from
-				grad := dy[from*embed+at:]
-				s.scores(p, qkv, head, from, to)
-				gemm1(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[2*embed+at:], row, p, s.Tokens, grad, embed, 1)
-				gemm1(MatMulShape{M: n, N: s.Tokens, K: s.Width, TransB: true}, ds, s.Tokens, grad, embed, qkv[2*embed+at:], row, 0)
-				for i := range n {
-					line := ds[i*s.Tokens : (i+1)*s.Tokens]
-					softmaxRowGrad(line, p[i*s.Tokens:(i+1)*s.Tokens], line)
-				}
-				for i := range n * s.Tokens {
-					ds[i] *= s.Scale
-				}
-				gemm1(MatMulShape{M: n, N: s.Width, K: s.Tokens}, dqkv[from*row+at:], row, ds, s.Tokens, qkv[embed+at:], row, 0)
-				gemm1(MatMulShape{M: s.Tokens, N: s.Width, K: n, TransA: true}, dqkv[embed+at:], row, ds, s.Tokens, qkv[from*row+at:], row, 1)
+func attention(k *gemm.Kernel, s AttentionShape, y, qkv []float32) {
+	// Each piece packs its head's keys and values for itself, so heads are cut only where there are too few of them.
+	blocks := (s.Tokens + queryBlock - 1) / queryBlock
+	pieces := min(blocks, max(1, (4*runtime.GOMAXPROCS(0)+s.Heads-1)/max(1, s.Heads)))
+	perPiece := (blocks + pieces - 1) / max(1, pieces)
+	parallel(s.Heads*pieces, max(1, smallProduct/max(1, 2*perPiece*queryBlock*s.Tokens*s.Width)), func(first, last int) {
+		space := attentionSpaces.Get().(*attentionSpace)
+		defer attentionSpaces.Put(space)
+		packed := -1
+		for i := first; i < last; i++ {
+			head, block := i/pieces, i%pieces*perPiece
+			if head != packed {
+				space.pack(k, s, qkv, head)
+				packed = head
+			}
+			for ; block < min((i%pieces+1)*perPiece, blocks); block++ {
+				space.attend(k, s, y, qkv, head, block*queryBlock)
 			}
 		}
 	})
+}
+
+// pack packs the keys, transposed, and the values of a head.
+func (a *attentionSpace) pack(k *gemm.Kernel, s AttentionShape, qkv []float32, head int) {
+	for i := 0; i*keyBlock < s.Tokens; i++ {
+		if i == len(a.keys) {
+			a.keys, a.values = append(a.keys, gemm.Packed{}), append(a.values, gemm.Packed{})
+		}
+		n := min(keyBlock, s.Tokens-i*keyBlock)
+		key := s.key(qkv, head, i*keyBlock)
+		key.Trans = true
+		k.Pack(&a.keys[i], key, s.Width, n)
+		k.Pack(&a.values[i], s.value(qkv, head, i*keyBlock), n, s.Width)
+	}
+}
+
+// scaledQuery copies the queries [from, from+n) of a head, scaled.
+func (a *attentionSpace) scaledQuery(s AttentionShape, qkv []float32, head, from, n int) gemm.View {
+	a.query = numbers(a.query, queryBlock*s.Width)
+	query := s.query(qkv, head, from)
+	for i := range n {
+		row := a.query[i*s.Width:][:s.Width]
+		for j, v := range query.Data[i*query.Stride:][:s.Width] {
+			row[j] = v * s.Scale
+		}
+	}
+	return gemm.View{Data: a.query, Stride: s.Width}
+}
+
+// scoreStride is the distance between rows of scores: sixteen more than their length keeps rows of a power of two
+// apart in the caches.
+func scoreStride(keys int) int { return (keys+15)&^15 + 16 }
+
+// attend writes the output of a block of queries of one head, whose keys and values are packed.
+func (a *attentionSpace) attend(k *gemm.Kernel, s AttentionShape, y, qkv []float32, head, from int) {
+	n := min(queryBlock, s.Tokens-from)
+	stride := scoreStride(min(keyBlock, s.Tokens))
+	a.p = numbers(a.p, queryBlock*stride)
+	query := a.scaledQuery(s, qkv, head, from, n)
+	out := s.output(y, head, from)
+	score := gemm.View{Data: a.p, Stride: stride}
+	for block := 0; block*keyBlock < s.Tokens; block++ {
+		keys := min(keyBlock, s.Tokens-block*keyBlock)
+		k.Multiply(gemm.Product{M: n, N: keys, K: s.Width, A: query, Packed: &a.keys[block], C: score})
+		for i := range n {
+			row := a.p[i*stride:][:keys]
+			top := vector.Max(row)
+			if block > 0 {
+				if top = max(top, a.top[i]); top != a.top[i] {
+					shrink := math.Exp(float64(a.top[i] - top))
+					a.sum[i] *= shrink
+					vector.Scale(out.Data[i*out.Stride:][:s.Width], float32(shrink))
+				}
+			} else {
+				a.sum[i] = 0
+			}
+			a.top[i] = top
+			a.sum[i] += vector.ExpSub(row, row, top)
+		}
+		k.Multiply(gemm.Product{M: n, N: s.Width, K: keys, A: score, Packed: &a.values[block], C: out, Add: block > 0})
+	}
+	for i := range n {
+		vector.Scale(out.Data[i*out.Stride:][:s.Width], float32(1/a.sum[i]))
+	}
 }

@@ -27,15 +27,8 @@ func Conv3dBFloat16(s Conv3dShape, y, x, w []float32) {
 	conv3d(gemm.Best(gemm.BFloat16), s, y, x, w)
 }
 
-// AttentionBFloat16 is Attention with query, key, value and the softmax of the scores rounded to bfloat16, to nearest
-// even; scores and sums are float32.
+// AttentionBFloat16 is Attention with scaled query, key, value and the exponentials of the scores rounded to bfloat16,
+// to nearest even; scores and sums are float32.
 func AttentionBFloat16(s AttentionShape, y, qkv []float32) {
-	Attention(s, y, rounded(qkv[:s.Tokens*3*s.embed()]))
-}
-
-// rounded is a copy of x whose numbers have the 8 bits of mantissa of bfloat16.
-func rounded(x []float32) []float32 {
-	y := append([]float32(nil), x...)
-	gemm.Round(y)
-	return y
+	attention(gemm.Best(gemm.BFloat16), s, y, qkv)
 }
