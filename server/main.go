@@ -39,6 +39,7 @@ type commands struct {
 	Evaluate evaluateCommand `cmd:"" help:"Measure weights on labelled studies, or on digital phantoms: tables with intervals, by modality, vendor, site, age."`
 	Reindex  reindexCommand  `cmd:"" help:"Rebuild the index of an archive from its files alone."`
 	Weights  weightsCommand  `cmd:"" help:"Import, show, verify and export weights."`
+	Model    modelCommand    `cmd:"" help:"Run the network on volumes from files."`
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`
