@@ -44,7 +44,11 @@ patient_id are needed:
   side               L or R
   x, y, z            a place within the lesion, mm in patient coordinates (+x left, +y posterior, +z head)
   lesion             instead: number of the candidate by conspicuity, from 1, as "server evaluate --csv" lists them
-  birads, site, vendor, age, menopause, family_history, indication, prior
+  birads, site, vendor, age
+  menopause          premenopausal, perimenopausal, postmenopausal
+  family_history     none, second-degree, first-degree, mutation
+  indication         screening, problem-solving, staging, response, follow-up
+  prior              none, benign, high-risk, cancer
 A label means the candidate that reaches its place (half its long axis and 5 mm), else the most conspicuous candidate on its
 side. A study can have several lines. Vendor and age are read from the images where the table has none.`
 

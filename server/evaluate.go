@@ -81,6 +81,11 @@ func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
 			return err
 		}
 	}
+	if c.Plots != "" {
+		if err := drawEvaluation(c.Plots, e, c.provenance()); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return printJSON(evaluationOf(e, model, c.provenance()))
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -200,8 +199,10 @@ func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if stopped != nil {
 		set.Metadata["stopped"] = fmt.Sprintf("after %d epochs, before the end of the fit; not calibrated", len(history.Epochs))
 	}
-	if err := c.curves(history); err != nil {
-		return errors.Join(stopped, err)
+	if c.Curves != "" && len(history.Epochs) > 0 {
+		if err := drawFit(c.Curves, history, c.provenance()); err != nil {
+			return errors.Join(stopped, err, c.write(set))
+		}
 	}
 	if stopped == nil {
 		if err := c.measure(ctx, log, set, config.Boxes, task); err != nil {
@@ -280,16 +281,6 @@ func (c *trainCommand) measure(ctx context.Context, log *slog.Logger, set weight
 	printEvaluation(os.Stdout, e)
 	set.Metadata["held_out"] = c.provenance() + ": " + summaryOf(e)
 	return nil
-}
-
-func (c *trainCommand) curves(h train.History) error {
-	if c.Curves == "" {
-		return nil
-	}
-	if err := os.MkdirAll(c.Curves, 0o755); err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(c.Curves, "epochs.csv"), h.WriteCSV)
 }
 
 // write puts the weights in their place in one step.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mome/experts"
 	"mome/fusion/train"
 	"mome/fusion/train/measure"
 )
@@ -12,11 +13,15 @@ import (
 // MinCases is how many cases of each class a set needs before numbers are printed of it: intervals of fewer say nothing.
 const MinCases = 5
 
+// ByModalities is the group of lines in which the model is asked with some modalities alone.
+const ByModalities = "modalities"
+
 // Line is one set of cases and what was measured of it.
 type Line struct {
-	Group  string          // "overall", "modalities", "vendor", "site", "age", ...
-	Name   string          // within the group
-	Counts []int           // cases of each class
+	Group  string // "overall", "modalities", "vendor", "site", "age", ...
+	Name   string // within the group
+	Counts []int  // cases of each class
+	Cases  []measure.Case
 	Report *measure.Report // nil with fewer than MinCases of a class
 }
 
@@ -64,7 +69,7 @@ func Evaluate(p *Prepared, scored []Scored, task train.Task, threshold float64, 
 		t.add("overall", "studies, by their highest candidate", studies(p, scored))
 	}
 	for _, s := range Subsets() {
-		t.add("modalities", s.String(), cases(known, func(c *Scored) []float64 { return c.Alone[s] }))
+		t.add(ByModalities, s.String(), cases(known, func(c *Scored) []float64 { return c.Alone[s] }))
 	}
 	for _, by := range strata() {
 		names := map[string][]Scored{}
@@ -94,24 +99,25 @@ func strata() []stratum {
 		{"site", func(s *Scored) string { return s.Site }},
 		{"age", func(s *Scored) string { return ageBand(s.AgeYears) }},
 		{"BI-RADS", func(s *Scored) string { return s.BIRADS }},
-		{"menopause", func(s *Scored) string { return s.Menopause }},
-		{"family history", func(s *Scored) string { return s.FamilyHistory }},
-		{"indication", func(s *Scored) string { return s.Indication }},
-		{"prior", func(s *Scored) string { return s.Prior }},
+		{"menopause", func(s *Scored) string { return string(s.Menopause) }},
+		{"family history", func(s *Scored) string { return string(s.FamilyHistory) }},
+		{"indication", func(s *Scored) string { return string(s.Indication) }},
+		{"prior", func(s *Scored) string { return string(s.Prior) }},
 	}
 }
 
 // ageBand is a decade between 40 and 70 years, or what lies beyond.
-func ageBand(years int) string {
+func ageBand(years experts.Quantity) string {
 	switch {
-	case years <= 0:
+	case !years.Known:
 		return ""
-	case years < 40:
+	case years.Value < 40:
 		return "below 40"
-	case years >= 70:
+	case years.Value >= 70:
 		return "from 70"
 	}
-	return fmt.Sprintf("%d to %d", years/10*10, years/10*10+9)
+	decade := int(years.Value) / 10 * 10
+	return fmt.Sprintf("%d to %d", decade, decade+9)
 }
 
 // table collects lines and the first error.
@@ -124,7 +130,7 @@ type table struct {
 }
 
 func (t *table) add(group, name string, cases []measure.Case) {
-	l := Line{Group: group, Name: name, Counts: make([]int, len(t.task.Classes))}
+	l := Line{Group: group, Name: name, Cases: cases, Counts: make([]int, len(t.task.Classes))}
 	for _, c := range cases {
 		l.Counts[c.Label]++
 	}

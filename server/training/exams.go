@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/experts"
+	"mome/experts/clinical"
 	"mome/server/analysis"
 )
 
@@ -34,25 +35,11 @@ func PatientDigest(id string) string {
 
 // FactsOf reads vendor and age from a header: Patient's Age, else Patient's Birth Date and Study Date.
 func FactsOf(h *dicom.Dataset) Facts {
-	return Facts{Vendor: Vendor(h.String(tag.Manufacturer)), AgeYears: ageOf(h)}
+	return Facts{Vendor: Vendor(h.String(tag.Manufacturer)), Context: clinical.Context{AgeYears: ageOf(h)}}
 }
 
-func ageOf(h *dicom.Dataset) int {
-	if text, ok := strings.CutSuffix(strings.TrimSpace(h.String(tag.PatientAge)), "Y"); ok {
-		if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= 120 {
-			return n
-		}
-	}
-	born, ok1 := dicom.ParseDA(h.String(tag.PatientBirthDate))
-	seen, ok2 := dicom.ParseDA(h.String(tag.StudyDate))
-	if !ok1 || !ok2 || !seen.After(born) {
-		return 0
-	}
-	years := seen.Year() - born.Year()
-	if seen.Month() < born.Month() || seen.Month() == born.Month() && seen.Day() < born.Day() {
-		years--
-	}
-	return min(years, 120)
+func ageOf(h *dicom.Dataset) experts.Quantity {
+	return clinical.Age(h.String(tag.PatientAge), h.String(tag.PatientBirthDate), h.String(tag.StudyDate))
 }
 
 // FromFolder lists the studies among the DICOM files below dir, in order of their UIDs, and how many other files it

@@ -14,6 +14,7 @@ import (
 
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/volume"
 	"mome/fusion/train"
 )
@@ -93,7 +94,7 @@ var columns = map[string]func(*Row, string, train.Task) error{
 	"y":      func(r *Row, s string, _ train.Task) error { return r.place(1, s) },
 	"z":      func(r *Row, s string, _ train.Task) error { return r.place(2, s) },
 	"lesion": func(r *Row, s string, _ train.Task) (err error) { r.Lesion, err = whole(s, 1, 1000); return err },
-	"age":    func(r *Row, s string, _ train.Task) (err error) { r.AgeYears, err = whole(s, 1, 120); return err },
+	"age":    func(r *Row, s string, _ train.Task) error { return r.context("age_years", s) },
 	"birads": func(r *Row, s string, _ train.Task) error {
 		r.BIRADS = strings.ToLower(s)
 		if !slices.Contains([]string{"0", "1", "2", "3", "4", "4a", "4b", "4c", "5", "6"}, r.BIRADS) {
@@ -103,10 +104,34 @@ var columns = map[string]func(*Row, string, train.Task) error{
 	},
 	"site":           func(r *Row, s string, _ train.Task) error { return short(&r.Site, s) },
 	"vendor":         func(r *Row, s string, _ train.Task) error { r.Vendor = s; return short(&r.Vendor, Vendor(s)) },
-	"menopause":      func(r *Row, s string, _ train.Task) error { return short(&r.Menopause, s) },
-	"family_history": func(r *Row, s string, _ train.Task) error { return short(&r.FamilyHistory, s) },
-	"indication":     func(r *Row, s string, _ train.Task) error { return short(&r.Indication, s) },
-	"prior":          func(r *Row, s string, _ train.Task) error { return short(&r.Prior, s) },
+	"menopause":      func(r *Row, s string, _ train.Task) error { return r.context("menopause", s) },
+	"family_history": func(r *Row, s string, _ train.Task) error { return r.context("family_history", s) },
+	"indication":     func(r *Row, s string, _ train.Task) error { return r.context("indication", s) },
+	"prior":          func(r *Row, s string, _ train.Task) error { return r.context("prior", s) },
+}
+
+// context sets a field of the clinical context, see clinical.FieldNames.
+func (r *Row) context(field, s string) error {
+	c, err := clinical.Parse(map[string]string{field: s})
+	if err != nil {
+		if values := clinical.Values(field); len(values) > 1 {
+			return fmt.Errorf("is none of %s", strings.Join(values, ", "))
+		}
+		return fmt.Errorf("is no number of years up to %d", clinical.MaxAgeYears)
+	}
+	switch field {
+	case "age_years":
+		r.AgeYears = c.AgeYears
+	case "menopause":
+		r.Menopause = c.Menopause
+	case "family_history":
+		r.FamilyHistory = c.FamilyHistory
+	case "indication":
+		r.Indication = c.Indication
+	case "prior":
+		r.Prior = c.Prior
+	}
+	return nil
 }
 
 // place sets a coordinate. NaN marks those that are still missing.
@@ -142,7 +167,7 @@ func short(to *string, s string) error {
 // ReadLabels reads a label table: CSV with a header line, separated by commas or semicolons. It needs the columns label
 // and study (Study Instance UID) or patient_id; it may have split (train, validation, test), side (L, R), x, y, z (mm in
 // patient coordinates, inside the lesion) or lesion (the candidate's number by suspicion, from 1), birads, site, vendor,
-// age, menopause, family_history, indication, prior. An empty cell is not known. The error lists what is wrong by line
+// age, and menopause, family_history, indication, prior with the values of clinical.Values. An empty cell is not known. The error lists what is wrong by line
 // and column, without what the cells hold.
 func ReadLabels(r io.Reader, task train.Task) ([]Row, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxTable+1))

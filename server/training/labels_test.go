@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/volume"
 	"mome/fusion/train"
 )
@@ -20,13 +21,14 @@ func TestReadLabels(t *testing.T) {
 		{"semicolons, mark of byte order, order of columns, capitals", "\xef\xbb\xbfLabel; Study ;SIDE\nMalignant;1.2.3;Left\n", train.Malignancy(),
 			[]Row{{Line: 2, Study: "1.2.3", Label: 1, Side: experts.Left}}},
 		{"everything", "study,label,split,side,x,y,z,birads,site,vendor,age,menopause,family_history,indication,prior\n" +
-			"1.2.3,1,test,R,-40.5,2,1e1,4A,north,SIEMENS Healthineers,51,post,yes,screening,no\n", train.PCR(),
+			"1.2.3,1,test,R,-40.5,2,1e1,4A,north,SIEMENS Healthineers,51,Postmenopausal,first-degree,screening,unknown\n", train.PCR(),
 			[]Row{{Line: 2, Study: "1.2.3", Label: 1, Split: Test, Side: experts.Right, PlaceMM: &volume.Vec{-40.5, 2, 10},
-				Facts: Facts{BIRADS: "4a", Site: "north", Vendor: "Siemens", AgeYears: 51, Menopause: "post", FamilyHistory: "yes", Indication: "screening", Prior: "no"}}}},
+				Facts: Facts{BIRADS: "4a", Site: "north", Vendor: "Siemens", Context: clinical.Context{
+					AgeYears: experts.Known(51), Menopause: clinical.Postmenopausal, FamilyHistory: clinical.FirstDegree, Indication: clinical.Screening}}}}},
 		{"several lesions of a study", "study,label,lesion,split\n1.2.3,benign,2,validation\n1.2.3,malignant,1,val\n", train.Malignancy(),
 			[]Row{{Line: 2, Study: "1.2.3", Lesion: 2, Split: Validation}, {Line: 3, Study: "1.2.3", Label: 1, Lesion: 1, Split: Validation}}},
-		{"quoted line break counts as a line", "study,label,indication\n1.2.3,1,\"a\nb\"\n1.2.4,1,c\n", train.Malignancy(),
-			[]Row{{Line: 2, Study: "1.2.3", Label: 1, Facts: Facts{Indication: "a b"}}, {Line: 4, Study: "1.2.4", Label: 1, Facts: Facts{Indication: "c"}}}},
+		{"quoted line break counts as a line", "study,label,site\n1.2.3,1,\"a\nb\"\n1.2.4,1,c\n", train.Malignancy(),
+			[]Row{{Line: 2, Study: "1.2.3", Label: 1, Facts: Facts{Site: "a b"}}, {Line: 4, Study: "1.2.4", Label: 1, Facts: Facts{Site: "c"}}}},
 		{"four classes", "study,label\n1.2.3,HER2+\n1.2.4,Luminal B\n", train.Subtype(),
 			[]Row{{Line: 2, Study: "1.2.3", Label: 2}, {Line: 3, Study: "1.2.4", Label: 1}}},
 	} {
@@ -66,7 +68,8 @@ func TestReadLabelsRefuses(t *testing.T) {
 		{"cells are missing", "study,label,side\n1.2.3,1\n", []string{"line 2: 2 cells, the header has 3"}},
 		{"half a place", "study,label,x,y,z\n1.2.3,1,4,,2\n", []string{"line 2: x, y and z must stand together"}},
 		{"place and number", "study,label,x,y,z,lesion\n1.2.3,1,4,1,2,1\n", []string{"line 2: x, y, z and lesion exclude each other"}},
-		{"no number", "study,label,age,x\n1.2.3,1,old,NaN\n", []string{"line 2: age is no whole number from 1 to 120", "line 2: x is no place in mm"}},
+		{"no number", "study,label,age,x\n1.2.3,1,old,NaN\n", []string{"line 2: age is no number of years up to 122", "line 2: x is no place in mm"}},
+		{"no value of the clinical context", "study,label,prior\n1.2.3,1,sick\n", []string{"line 2: prior is none of none, benign, high-risk, cancer, unknown"}},
 		{"same lesion twice", "study,label\n1.2.3,1\n1.2.3,0\n", []string{"line 3: the same lesion as in line 2"}},
 		{"a study in two splits", "study,label,side,split\n1.2.3,1,L,train\n1.2.3,0,R,test\n", []string{"line 3: another split than line 2"}},
 		{"a patient in two splits", "study,patient_id,label,split\n1.2.3,A,1,train\n1.2.4,A,0,test\n", []string{"line 3: another split than line 2"}},

@@ -246,11 +246,11 @@ func facts(e LabelledExam) Facts {
 		fill(&f.Vendor, r.Vendor)
 		fill(&f.Site, r.Site)
 		fill(&f.BIRADS, r.BIRADS)
-		fill(&f.Menopause, r.Menopause)
-		fill(&f.FamilyHistory, r.FamilyHistory)
-		fill(&f.Indication, r.Indication)
-		fill(&f.Prior, r.Prior)
-		if r.AgeYears > 0 {
+		fill((*string)(&f.Menopause), string(r.Menopause))
+		fill((*string)(&f.FamilyHistory), string(r.FamilyHistory))
+		fill((*string)(&f.Indication), string(r.Indication))
+		fill((*string)(&f.Prior), string(r.Prior))
+		if r.AgeYears.Known {
 			f.AgeYears = r.AgeYears
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/volume"
 )
 
@@ -72,10 +73,10 @@ func TestLabel(t *testing.T) {
 		{CentreMM: volume.Vec{70, 0, 0}}, {CentreMM: volume.Vec{-70, 0, 0}},
 	}
 	e := LabelledExam{
-		Exam: Exam{StudyUID: "1.1", Patient: "p", Facts: Facts{Vendor: "GE", AgeYears: 60}},
+		Exam: Exam{StudyUID: "1.1", Patient: "p", Facts: Facts{Vendor: "GE", Context: clinical.Context{AgeYears: experts.Known(60)}}},
 		Rows: []Row{
 			{Line: 2, Label: 1, Side: experts.Left, Facts: Facts{BIRADS: "5", Site: "north"}},
-			{Line: 3, Label: 0, Side: experts.Right, Facts: Facts{BIRADS: "4", AgeYears: 61}},
+			{Line: 3, Label: 0, Side: experts.Right, Facts: Facts{BIRADS: "4", Context: clinical.Context{AgeYears: experts.Known(61)}}},
 			{Line: 4, Label: 1, Lesion: 2},
 			{Line: 5, Label: 1, PlaceMM: &volume.Vec{70, 0, 0}},
 			{Line: 6, Label: 1, Lesion: 9},
@@ -106,7 +107,7 @@ func TestLabel(t *testing.T) {
 			t.Errorf("case %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	if s.Label != 1 || s.Site != "north" || s.Vendor != "GE" || s.AgeYears != 61 || s.Group != "p" {
+	if s.Label != 1 || s.Site != "north" || s.Vendor != "GE" || s.AgeYears != experts.Known(61) || s.Group != "p" {
 		t.Errorf("study %+v", s)
 	}
 	if want := (Tally{Studies: 1, Known: 5, Found: 3, Other: 2}); tally != want {

@@ -72,7 +72,7 @@ func (p *Preparer) readPhantom(ctx context.Context, cfg phantom.Config) (*record
 	if out.NotDone != "" {
 		return nil, fmt.Errorf("it was not understood: %s", r.Assessment.Reason.Text)
 	}
-	out.AgeYears = ageOf(r.SourceHeader())
+	out.AgeYears = ageOf(r.SourceHeader()).Value
 	if p.whole() {
 		out.Cuts[0].Kind = Benign
 		if study.Truth.Malignant {
@@ -118,7 +118,10 @@ func phantomStudy(cfg phantom.Config, r *record, whole bool) Study {
 	if vendor == "" {
 		vendor = phantom.Siemens
 	}
-	s := Study{UID: r.Study, Group: fmt.Sprint(vendor, cfg.Seed), Done: true, Facts: Facts{Vendor: string(vendor), AgeYears: r.AgeYears}}
+	s := Study{UID: r.Study, Group: fmt.Sprint(vendor, cfg.Seed), Done: true, Facts: Facts{Vendor: string(vendor)}}
+	if r.AgeYears > 0 {
+		s.AgeYears = experts.Known(r.AgeYears)
+	}
 	for n := range r.Cuts {
 		c := &r.Cuts[n]
 		label := 0

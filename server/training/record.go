@@ -19,11 +19,11 @@ import (
 
 // record is what the analysis made of one study: its candidates, cut to the network's boxes.
 type record struct {
-	Study    string `json:"study"`
-	NotDone  string `json:"not_done,omitempty"`  // code of the reason why it could not be analysed
-	Planted  int    `json:"planted,omitempty"`   // lesions of a phantom that a dynamic series can show
-	AgeYears int    `json:"age_years,omitempty"` // of phantoms only
-	Cuts     []cut  `json:"cuts"`                // candidates in order of suspicion, then places without a candidate
+	Study    string  `json:"study"`
+	NotDone  string  `json:"not_done,omitempty"`  // code of the reason why it could not be analysed
+	Planted  int     `json:"planted,omitempty"`   // lesions of a phantom that a dynamic series can show
+	AgeYears float64 `json:"age_years,omitempty"` // of phantoms only
+	Cuts     []cut   `json:"cuts"`                // candidates in order of suspicion, then places without a candidate
 }
 
 // cut is one candidate, or a place that labels name and the analysis found nothing at.

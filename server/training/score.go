@@ -31,8 +31,9 @@ func (s Subset) String() string {
 	return text
 }
 
-// of returns what in has of the subset; ok is false where it lacks some of it.
+// of returns what in has of the subset, and the clinical context; ok is false where it lacks some of it.
 func (s Subset) of(in fusion.Input) (out fusion.Input, ok bool) {
+	out.Context = in.Context
 	for i, m := range experts.Modalities {
 		if s&(1<<i) == 0 {
 			continue

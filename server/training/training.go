@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/volume"
 	"mome/fusion"
 	"mome/fusion/train"
@@ -48,18 +49,18 @@ type Case struct {
 
 // Facts are what is known of a study beside its images. An empty text is not known.
 type Facts struct {
-	Vendor        string
-	Site          string
-	AgeYears      int // 0: not known
-	BIRADS        string
-	Menopause     string
-	FamilyHistory string
-	Indication    string
-	Prior         string
+	clinical.Context
+	Vendor string
+	Site   string
+	BIRADS string
 }
 
-// Input returns the volumes that the network reads: from memory or from the cache's file.
-func (c *Case) Input() (fusion.Input, error) { return c.input() }
+// Input returns what the network reads: volumes from memory or from the cache's file, and the clinical context.
+func (c *Case) Input() (fusion.Input, error) {
+	in, err := c.input()
+	in.Context = &c.Context
+	return in, err
+}
 
 // Source offers cases to train.Fit. Unlabelled cases must have been left out.
 type Source struct {
