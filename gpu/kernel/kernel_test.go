@@ -244,25 +244,6 @@ func TestGELU(t *testing.T) {
 	compare(t, "gelu", y, want, 1e-7)
 }
 
-func TestExp32(t *testing.T) {
-	worst := 0.0
-	for x := float32(-86.9); x < 88; x += 0.00137 {
-		want := math.Exp(float64(x))
-		worst = max(worst, math.Abs(float64(exp32(x))-want)/want)
-	}
-	if worst > 2.4e-7 { // two units in the last place
-		t.Errorf("largest relative error %.2g", worst)
-	}
-	for _, c := range []struct{ x, want float32 }{{0, 1}, {-88, 0}, {float32(math.Inf(-1)), 0}, {89, float32(math.Inf(1))}} {
-		if got := exp32(c.x); got != c.want {
-			t.Errorf("exp(%g) = %g, want %g", c.x, got, c.want)
-		}
-	}
-	if got := exp32(float32(math.NaN())); got == got {
-		t.Errorf("exp(NaN) = %g", got)
-	}
-}
-
 func TestSoftmax(t *testing.T) {
 	for _, s := range [][2]int{{1, 1}, {3, 5}, {5, 3}, {130, 67}} {
 		rows, cols := s[0], s[1]

@@ -1,6 +1,6 @@
 package kernel
 
-import "math"
+import "mome/gpu/kernel/vector"
 
 // PoolShape is the shape of a three-dimensional maximum over windows, padded with -inf.
 // x: [Channels, Size...] where Channels counts batch and channel, y: [Channels, OutSize()...].
@@ -17,51 +17,117 @@ func (s PoolShape) Check() error { return checkWindow("maxpool3d", s.Size, s.Ker
 // OutSize is the number of windows along H, W, D.
 func (s PoolShape) OutSize() [3]int { return windows(s.Size, s.Kernel, s.Stride, s.Pad) }
 
-// MaxPool3d writes the maximum of each window.
+// MaxPool3d writes the maximum of each window; NaN counts as the greatest number.
 func MaxPool3d(s PoolShape, y, x []float32) {
-	s.each(func(channel, window, voxel int) {
-		y[window] = x[voxel]
-	}, x)
-}
-
-// MaxPool3dGrad writes dx: each window's dy goes to its first greatest voxel of the forward input x.
-func MaxPool3dGrad(s PoolShape, dx, x, dy []float32) {
-	clear(dx[:s.Channels*volume(s.Size)])
-	s.each(func(channel, window, voxel int) {
-		dx[voxel] += dy[window]
-	}, x)
-}
-
-// each visits every window with the place of its first greatest voxel; a channel is visited by one goroutine.
-func (s PoolShape) each(visit func(channel, window, voxel int), x []float32) {
 	out := s.OutSize()
-	parallel(s.Channels, grainFor(volume(out)*volume(s.Kernel)), func(from, to int) {
+	depth := out[2]
+	s.parallel(func(channel int, room []float32) {
+		at := channel * volume(out)
+		s.lines(room, x[channel*volume(s.Size):], func(_, _ int, line []float32) {
+			s.ends(y[at:at+depth], line)
+			at += depth
+		})
+	})
+}
+
+// MaxPool3dGrad writes dx: each window's dy goes to its first greatest voxel of the forward input x, the last axis
+// counting fastest.
+func MaxPool3dGrad(s PoolShape, dx, x, dy []float32) {
+	out := s.OutSize()
+	s.parallel(func(channel int, room []float32) {
+		voxels := volume(s.Size)
+		from, grad := x[channel*voxels:(channel+1)*voxels], dx[channel*voxels:(channel+1)*voxels]
+		clear(grad)
+		top, room := room[:out[2]], room[out[2]:]
+		at := channel * volume(out)
+		s.lines(room, from, func(h, w int, line []float32) {
+			s.ends(top, line)
+			for d, v := range top {
+				grad[s.find(from, h, w, d, v)] += dy[at]
+				at++
+			}
+		})
+	})
+}
+
+// parallel calls f for every channel, with room for what it and lines need.
+func (s PoolShape) parallel(f func(channel int, room []float32)) {
+	parallel(s.Channels, grainFor(volume(s.Size)), func(from, to int) {
+		room := make([]float32, s.OutSize()[2]+(s.Size[1]+1)*s.Size[2])
 		for c := from; c < to; c++ {
-			window := c * volume(out)
-			for h := range out[0] {
-				h0, h1 := s.span(0, h)
-				for w := range out[1] {
-					w0, w1 := s.span(1, w)
-					for d := range out[2] {
-						d0, d1 := s.span(2, d)
-						best, at := float32(math.Inf(-1)), -1
-						for i := h0; i < h1; i++ {
-							for j := w0; j < w1; j++ {
-								row := ((c*s.Size[0]+i)*s.Size[1] + j) * s.Size[2]
-								for k := row + d0; k < row+d1; k++ {
-									if v := x[k]; at < 0 || v > best {
-										best, at = v, k
-									}
-								}
-							}
-						}
-						visit(c, window, at)
-						window++
-					}
+			f(c, room)
+		}
+	})
+}
+
+// lines visits every line of windows along D of one channel with the maxima over the windows' extents along H and W:
+// [Size[2]], to be reduced along D. A maximum over a box is one over H, then W, then D, and the first two are taken
+// of whole runs of memory.
+func (s PoolShape) lines(room, x []float32, visit func(h, w int, line []float32)) {
+	out, depth := s.OutSize(), s.Size[2]
+	area := s.Size[1] * depth
+	plane, line := room[:area], room[area:area+depth]
+	for h := range out[0] {
+		h0, h1 := s.span(0, h)
+		copy(plane, x[h0*area:])
+		for i := h0 + 1; i < h1; i++ {
+			vector.MaxEach(plane, x[i*area:(i+1)*area])
+		}
+		for w := range out[1] {
+			w0, w1 := s.span(1, w)
+			copy(line, plane[w0*depth:])
+			for j := w0 + 1; j < w1; j++ {
+				vector.MaxEach(line, plane[j*depth:(j+1)*depth])
+			}
+			visit(h, w, line)
+		}
+	}
+}
+
+// ends reduces a line along D: y: [OutSize()[2]].
+func (s PoolShape) ends(y, line []float32) {
+	d, step := 0, s.Stride[2]
+	if s.Kernel[2] == 3 { // windows that lie inside
+		for ; d < len(y) && d*step < s.Pad[2]; d++ {
+			y[d] = s.end(line, d)
+		}
+		for k := d*step - s.Pad[2]; d < len(y) && k+3 <= len(line); k += step {
+			v := line[k : k+3 : k+3]
+			y[d] = max(v[0], v[1], v[2])
+			d++
+		}
+	}
+	for ; d < len(y); d++ {
+		y[d] = s.end(line, d)
+	}
+}
+
+// end is the maximum of one window along D.
+func (s PoolShape) end(line []float32, d int) float32 {
+	d0, d1 := s.span(2, d)
+	top := line[d0]
+	for _, v := range line[d0+1 : d1] {
+		top = max(top, v)
+	}
+	return top
+}
+
+// find is the place of the first voxel of a window of x that is top, its maximum.
+func (s PoolShape) find(x []float32, h, w, d int, top float32) int {
+	h0, h1 := s.span(0, h)
+	w0, w1 := s.span(1, w)
+	d0, d1 := s.span(2, d)
+	for i := h0; i < h1; i++ {
+		for j := w0; j < w1; j++ {
+			row := (i*s.Size[1] + j) * s.Size[2]
+			for k, v := range x[row+d0 : row+d1] {
+				if v == top || v != v {
+					return row + d0 + k
 				}
 			}
 		}
-	})
+	}
+	return (h0*s.Size[1]+w0)*s.Size[2] + d0
 }
 
 // span is the part of window i along an axis that lies inside the volume.

@@ -1,6 +1,6 @@
 #include "exp_amd64.h"
 
-// Z16 and up hold constants, Z0 to Z15 what changes.
+// Z8 and up hold constants, Z0 to Z7 what changes.
 #define LOAD_EXP \
 	VBROADCASTSS log2e<>(SB), Z16 \
 	VBROADCASTSS ln2Hi<>(SB), Z17 \
@@ -151,9 +151,12 @@ total:
 	VBROADCASTSS farOut<>(SB), Z26 \
 	VBROADCASTSS minusHalf<>(SB), Z27 \
 	VBROADCASTSS erfP<>(SB), Z28 \
-	VBROADCASTSS erfA5<>(SB), Z29 \
-	VBROADCASTSS erfA4<>(SB), Z30 \
-	VBROADCASTSS erfA3<>(SB), Z31 \
+	VBROADCASTSS erfA8<>(SB), Z29 \
+	VBROADCASTSS erfA7<>(SB), Z30 \
+	VBROADCASTSS erfA6<>(SB), Z31 \
+	VBROADCASTSS erfA5<>(SB), Z8 \
+	VBROADCASTSS erfA4<>(SB), Z9 \
+	VBROADCASTSS erfA3<>(SB), Z10 \
 	VBROADCASTSS erfA2<>(SB), Z15 \
 	VBROADCASTSS erfA1<>(SB), Z14 \
 	VBROADCASTSS allButSign<>(SB), Z13
@@ -172,6 +175,9 @@ total:
 	VMOVAPS     Z29, Q \
 	VFMADD213PS Z30, T, Q \
 	VFMADD213PS Z31, T, Q \
+	VFMADD213PS Z8, T, Q \
+	VFMADD213PS Z9, T, Q \
+	VFMADD213PS Z10, T, Q \
 	VFMADD213PS Z15, T, Q \
 	VFMADD213PS Z14, T, Q \
 	VMULPS      T, E, T \

@@ -157,15 +157,20 @@ func geluGradPortable(dx, x, dy []float32) {
 // still a normal number.
 const farOut = 13
 
-// Constants of Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, formula 7.1.26 (Hastings):
-// erfc(u) = (a1 t + ... + a5 t⁵) e^(-u²) with t = 1/(1 + p u), u >= 0, to within 1.5e-7.
+// erfc(u) = (a1 t + ... + a8 t⁸) e^(-u²) with t = 1/(1 + p u), the form of Hastings (Abramowitz and Stegun, Handbook of
+// Mathematical Functions, 1964, formula 7.1.26) with three terms more: theirs is true to 1.5e-7 of erf's range, this
+// one to 8.4e-8 of erfc itself for 0 <= u <= 9.2. The constants are those of least greatest relative error, by Lawson's
+// weighted least squares on 501 Chebyshev nodes, for the best p of two digits.
 const (
-	erfP  = 0.3275911
-	erfA1 = 0.254829592
-	erfA2 = -0.284496736
-	erfA3 = 1.421413741
-	erfA4 = -1.453152027
-	erfA5 = 1.061405429
+	erfP  = 0.43
+	erfA1 = 0.242514612
+	erfA2 = 0.2443753815
+	erfA3 = 0.204951491
+	erfA4 = 0.2468431098
+	erfA5 = -0.08572315648
+	erfA6 = 0.3837027842
+	erfA7 = -0.3103716271
+	erfA8 = 0.0737074888
 )
 
 // upperTail returns 1 - Φ(|x|) = erfc(|x|/√2)/2 and φ(x).
@@ -173,7 +178,10 @@ func upperTail(x float32) (tail, density float32) {
 	a := min(abs(x), farOut)
 	e := exp32(-0.5 * a * a)
 	t := 1 / (1 + float32(erfP/math.Sqrt2)*a)
-	p := float32(erfA5 / 2)
+	p := float32(erfA8 / 2)
+	p = p*t + erfA7/2
+	p = p*t + erfA6/2
+	p = p*t + erfA5/2
 	p = p*t + erfA4/2
 	p = p*t + erfA3/2
 	p = p*t + erfA2/2
