@@ -15,103 +15,142 @@ const runVoxels = 32
 // offset, if bit 2i of mask is set, and padding if not.
 type tap struct {
 	offset int // bytes from the first voxel of a channel; may be outside it where the mask is 0
+	line   int // bytes from the first line of a channel of the unrolled input to the entry's
 	mask   uint64
 }
 
-// gatherer writes dst[(c·len(taps)+t)·line+i] for each channel c, tap t and voxel i < cols of a run. x starts with the
-// first channel, further ones are channel numbers apart.
-type gatherer func(dst []float32, line int, x []float32, channel, channels int, taps []tap, cols int)
+// unroller copies between the channels of a volume, channel numbers apart, and lines of unrolled input of cols numbers
+// each, those of one channel block numbers behind those of the last.
+type unroller struct {
+	// gather writes what the voxels see, 0 for padding.
+	gather func(dst []float32, block int, x []float32, channel, channels int, taps []tap, cols int)
+	// scatter adds each number to the one that it would be gathered from.
+	scatter func(x []float32, channel int, src []float32, block, channels int, taps []tap, cols int)
+}
 
-// unrolled is the unrolled input of one image as the right factor of a product.
+// unrolled is the unrolled input of one image, or of some of its channels: [In·Kernel, voxels].
 type unrolled struct {
-	s       *Conv3dShape
-	x       []float32 // [In, Size...]
-	voxel   int       // output voxel of the first column
-	channel int       // input channel of the first row
-	taps    []tap     // memory of Fill
+	s     *Conv3dShape
+	x     []float32 // [In, Size...] from the first channel on that row 0 belongs to
+	voxel int       // output voxel of the first column
+	taps  []tap     // memory of each
 }
 
 // unrolledPool keeps the memory of their taps.
 var unrolledPool = sync.Pool{New: func() any { return new(unrolled) }}
 
-// Fill implements gemm.Source. Where the window is small, k0 and k1 fall between channels.
+func (u *unrolled) release() {
+	u.s, u.x = nil, nil
+	unrolledPool.Put(u)
+}
+
+// Fill implements gemm.Source.
 func (u *unrolled) Fill(panel []float32, width, k0, k1, n0, n1 int) {
+	method := u.s.unroller()
+	u.each(width, k0, k1, n0, n1, func(line, channel, channels int, taps []tap, cols int) {
+		method.gather(panel[line:], volume(u.s.Kernel)*width, u.x[channel:], volume(u.s.Size), channels, taps, cols)
+	})
+}
+
+// add adds rows [k0, k1) and the first n columns, width numbers from row to row, to the voxels they are gathered from.
+func (u *unrolled) add(columns []float32, width, k0, k1, n int) {
+	method := u.s.unroller()
+	u.each(width, k0, k1, 0, n, func(line, channel, channels int, taps []tap, cols int) {
+		method.scatter(u.x[channel:], volume(u.s.Size), columns[line:], volume(u.s.Kernel)*width, channels, taps, cols)
+	})
+}
+
+// each visits the rows [k0, k1) and columns [n0, n1) run by run: line is where the first row of a run lies, channel
+// where the channel of x starts.
+func (u *unrolled) each(width, k0, k1, n0, n1 int, visit func(line, channel, channels int, taps []tap, cols int)) {
 	s := u.s
 	window, size, depth := volume(s.Kernel), volume(s.Size), s.OutSize()[2]
-	taps := u.taps[:0]
 	for n := n0; n < n1; {
 		v := u.voxel + n
-		row, d := v/depth, v%depth
-		cols := min(n1-n, depth-d, runVoxels)
+		cols := min(n1-n, depth-v%depth, runVoxels)
 		for k := k0; k < k1; {
-			c, first := k/window, k%window
+			first := k % window
 			channels, count := 1, min(window-first, k1-k)
 			if first == 0 {
 				channels = max(1, (k1-k)/window)
 			}
 			if k == k0 || first != 0 || count != window {
-				taps = s.taps(taps[:0], row, d, cols, first, count)
+				u.taps = s.appendTaps(u.taps[:0], v/depth, v%depth, cols, first, count, width)
 			}
-			s.gather(panel[(k-k0)*width+n-n0:], width, u.x[(u.channel+c)*size:], size, channels, taps, cols)
+			visit((k-k0)*width+n-n0, k/window*size, channels, u.taps, cols)
 			k += channels * count
 		}
 		n += cols
 	}
-	u.taps = taps
 }
 
-// taps appends count entries of the window, from the one numbered first, for the cols output voxels of a row from
-// depth d on.
-func (s *Conv3dShape) taps(taps []tap, row, d, cols, first, count int) []tap {
-	width := s.OutSize()[1]
-	h0, w0, d0 := row/width*s.Stride[0]-s.Pad[0], row%width*s.Stride[1]-s.Pad[1], d*s.Stride[2]-s.Pad[2]
-	kd := first % s.Kernel[2]
-	kw := first / s.Kernel[2] % s.Kernel[1]
-	kh := first / s.Kernel[2] / s.Kernel[1]
-	for range count {
-		h, w := h0+kh, w0+kw
-		t := tap{offset: 4 * ((h*s.Size[1]+w)*s.Size[2] + d0 + kd)}
-		if h >= 0 && h < s.Size[0] && w >= 0 && w < s.Size[1] {
-			from, to := inside(s.Size[2], cols, s.Stride[2], d0+kd)
-			if from < to {
-				t.mask = 0x5555555555555555 >> (2 * (runVoxels - (to - from))) << (2 * from)
-			}
+// appendTaps appends count entries of the window, from the one numbered first, for the cols output voxels of a row
+// from depth d on. Neighbours along D come far from each other, so that scatter does not wait for what it has just
+// written.
+func (s *Conv3dShape) appendTaps(taps []tap, row, d, cols, first, count, width int) []tap {
+	across := s.OutSize()[1]
+	h0, w0, d0 := row/across*s.Stride[0]-s.Pad[0], row%across*s.Stride[1]-s.Pad[1], d*s.Stride[2]-s.Pad[2]
+	for kd := range s.Kernel[2] {
+		var lanes uint64
+		if from, to := inside(s.Size[2], cols, s.Stride[2], d0+kd); from < to {
+			lanes = 0x5555555555555555 >> (2 * (runVoxels - (to - from))) << (2 * from)
 		}
-		taps = append(taps, t)
-		if kd++; kd == s.Kernel[2] {
-			kd = 0
-			if kw++; kw == s.Kernel[1] {
-				kw = 0
-				kh++
+		entry := kd
+		for kh := range s.Kernel[0] {
+			for kw := range s.Kernel[1] {
+				if entry >= first && entry < first+count {
+					h, w := h0+kh, w0+kw
+					t := tap{offset: 4 * ((h*s.Size[1]+w)*s.Size[2] + d0 + kd), line: 4 * (entry - first) * width}
+					if h >= 0 && h < s.Size[0] && w >= 0 && w < s.Size[1] {
+						t.mask = lanes
+					}
+					taps = append(taps, t)
+				}
+				entry += s.Kernel[2]
 			}
 		}
 	}
 	return taps
 }
 
-func (s *Conv3dShape) gather(dst []float32, line int, x []float32, channel, channels int, taps []tap, cols int) {
-	if fast := gatherSecond(); fast != nil && s.Stride[2] == 2 {
-		fast(dst, line, x, channel, channels, taps, cols)
-		return
+// unroller is the fastest for the shape that this CPU can run.
+func (s *Conv3dShape) unroller() *unroller {
+	if fast := everySecond(); fast != nil && s.Stride[2] == 2 {
+		return fast
 	}
-	gather(s.Stride[2], dst, line, x, channel, channels, taps, cols)
+	return anyStride(s.Stride[2])
 }
 
-// gather is the gatherer for any stride.
-func gather(stride int, dst []float32, line int, x []float32, channel, channels int, taps []tap, cols int) {
-	for c := range channels {
-		for _, t := range taps {
-			out := dst[:cols]
-			from, to := t.span()
-			clear(out[:from])
-			clear(out[to:])
-			at := c*channel + t.offset/4 + from*stride
-			for i := from; i < to; i++ {
-				out[i] = x[at]
-				at += stride
+// anyStride is the unroller for taps that take every stride-th number.
+func anyStride(stride int) *unroller {
+	return &unroller{
+		gather: func(dst []float32, block int, x []float32, channel, channels int, taps []tap, cols int) {
+			for c := range channels {
+				for _, t := range taps {
+					out := dst[c*block+t.line/4:][:cols]
+					from, to := t.span()
+					clear(out[:from])
+					clear(out[to:])
+					at := c*channel + t.offset/4 + from*stride
+					for i := from; i < to; i++ {
+						out[i] = x[at]
+						at += stride
+					}
+				}
 			}
-			dst = dst[min(line, len(dst)):]
-		}
+		},
+		scatter: func(x []float32, channel int, src []float32, block, channels int, taps []tap, cols int) {
+			for c := range channels {
+				for _, t := range taps {
+					from, to := t.span()
+					at := c*channel + t.offset/4 + from*stride
+					for _, v := range src[c*block+t.line/4:][from:to] {
+						x[at] += v
+						at += stride
+					}
+				}
+			}
+		},
 	}
 }
 

@@ -7,14 +7,23 @@ import (
 )
 
 //go:noescape
-func gatherAVX512(dst *float32, line int, x *float32, channel, channels int, taps *tap, count int, store uint32)
+func gatherAVX512(dst *float32, block int, x *float32, channel, channels int, taps *tap, count int, cols uint32)
 
-// gatherSecond is gather for taps that take every second number. It asks the CPU once which form it can run.
-var gatherSecond = sync.OnceValue(func() gatherer {
+//go:noescape
+func scatterAVX512(x *float32, channel int, src *float32, block, channels int, taps *tap, count int, cols uint32)
+
+// everySecond is the unroller for taps that take every second number, nil where there is no better one than that for
+// any stride. It asks the CPU once.
+var everySecond = sync.OnceValue(func() *unroller {
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW {
 		return nil
 	}
-	return func(dst []float32, line int, x []float32, channel, channels int, taps []tap, cols int) {
-		gatherAVX512(&dst[0], 4*line, &x[0], 4*channel, channels, &taps[0], len(taps), uint32(1<<cols-1))
+	return &unroller{
+		gather: func(dst []float32, block int, x []float32, channel, channels int, taps []tap, cols int) {
+			gatherAVX512(&dst[0], 4*block, &x[0], 4*channel, channels, &taps[0], len(taps), uint32(1<<cols-1))
+		},
+		scatter: func(x []float32, channel int, src []float32, block, channels int, taps []tap, cols int) {
+			scatterAVX512(&x[0], 4*channel, &src[0], 4*block, channels, &taps[0], len(taps), uint32(1<<cols-1))
+		},
 	}
 })

@@ -2,5 +2,6 @@
 
 package kernel
 
-// gatherSecond is gather for taps that take every second number: there is no faster form for this architecture.
-func gatherSecond() gatherer { return nil }
+// everySecond is the unroller for taps that take every second number: there is no better one for this architecture
+// than that for any stride.
+func everySecond() *unroller { return nil }
