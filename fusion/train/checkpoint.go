@@ -214,6 +214,11 @@ func (f *fit) restore(set weights.Set) error {
 	if len(s.Epochs) < 1 || len(s.Epochs) > f.o.Epochs || s.Best < -1 || s.Best >= len(s.Epochs) || len(s.Steps) != len(f.learner.adam.steps) {
 		return fmt.Errorf("%w: %d epochs, the best %d, steps of %d tensors", ErrCheckpoint, len(s.Epochs), s.Best, len(s.Steps))
 	}
+	for _, steps := range s.Steps {
+		if steps < 0 || steps > len(s.Epochs)*f.perEpoch() {
+			return fmt.Errorf("%w: a tensor was changed %d times in %d epochs", ErrCheckpoint, steps, len(s.Epochs))
+		}
+	}
 	var epochs []Epoch
 	for _, e := range s.Epochs {
 		epoch, err := e.epoch()
