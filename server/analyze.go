@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,7 +27,7 @@ type analyzeCommand struct {
 
 	Dir    string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
 	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
-	Keep   bool   `help:"Also write every volume, map and mask as NIfTI."`
+	Keep   bool   `help:"Also write every volume, map and mask as NIfTI, and explain each finding: attribution.nii, and numbers in findings.json."`
 }
 
 // Help is the longer text of "server analyze --help".
@@ -44,6 +45,14 @@ func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	analyzer, err := newAnalyzer(c.modelFlags)
 	if err != nil {
 		return err
+	}
+	if c.Keep {
+		switch explaining, err := analyzer.Explaining(); {
+		case err == nil:
+			analyzer = explaining
+		case !errors.Is(err, analysis.ErrNothingToExplain):
+			return err
+		}
 	}
 	line := newProgressLine(os.Stderr)
 	reading, err := analyzer.Read(ctx, objects, func(stage string, fraction float64) { line.show(stage, fraction, "") })

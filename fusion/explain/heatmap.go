@@ -8,30 +8,46 @@ import (
 	"mome/fusion"
 )
 
-// Map is the modality's attribution in patient space: on the grid of its own box around centreMM, log-odds per voxel.
-// It fails for weights that state no field of view.
+// Map is the modality's attribution in patient space, for an input that fusion.Crop cut around centreMM: on the grid of
+// its own box, log-odds per voxel. It shares Voxels. It fails for weights that state no field of view; see MapOn.
 func (p *Part) Map(centreMM volume.Vec, frameOfReference string) (*volume.Volume, error) {
 	if p.Box.FieldOfViewMM == [3]float64{} {
 		return nil, fmt.Errorf("map of %s: the weights state no field of view", p.Modality)
 	}
-	return &volume.Volume{Grid: fusion.BoxGrid(p.Box, centreMM, frameOfReference), Data: p.Voxels}, nil
+	return p.MapOn(fusion.BoxGrid(p.Box, centreMM, frameOfReference))
 }
 
-// Heatmap is the attribution of all modalities together on a grid of the patient, such as that of the dynamic series:
-// log-odds per voxel of that grid, 0 outside the boxes around centreMM, the place that the input was cut around.
-//
-// Each map is resampled as a density, log-odds per mm3, and multiplied by the grid's voxel volume. The sum stays that
-// of the attributions to within a few per cent, less what lies beyond the grid's edge.
+// MapOn is Map for a box that lies on the given grid, such as fusion.WholeGrid gives.
+func (p *Part) MapOn(g volume.Grid) (*volume.Volume, error) {
+	if want := [3]int{p.Box.Size[2], p.Box.Size[1], p.Box.Size[0]}; g.Size != want {
+		return nil, fmt.Errorf("map of %s: a grid of %v voxels, the box has %v", p.Modality, g.Size, want)
+	}
+	return &volume.Volume{Grid: g, Data: p.Voxels}, nil
+}
+
+// Heatmap is the attribution of all modalities together, for an input that fusion.Crop cut around centreMM, on a grid
+// of the patient such as that of the dynamic series: see HeatmapOf.
 func (e *Explanation) Heatmap(centreMM volume.Vec, onto volume.Grid) (*volume.Volume, error) {
-	out := volume.New(onto)
+	maps := make([]*volume.Volume, len(e.Parts))
 	for i := range e.Parts {
-		m, err := e.Parts[i].Map(centreMM, onto.FrameOfReference)
-		if err != nil {
+		var err error
+		if maps[i], err = e.Parts[i].Map(centreMM, onto.FrameOfReference); err != nil {
 			return nil, err
 		}
+	}
+	return HeatmapOf(onto, maps...), nil
+}
+
+// HeatmapOf adds up maps of modalities on another grid: log-odds per voxel of that grid, 0 outside the maps.
+//
+// Each map is resampled as a density, log-odds per mm3, and multiplied by the grid's voxel volume. The sum stays that
+// of the maps to within a few per cent, less what lies beyond the grid's edge.
+func HeatmapOf(onto volume.Grid, maps ...*volume.Volume) *volume.Volume {
+	out := volume.New(onto)
+	for _, m := range maps {
 		addDensity(out, m)
 	}
-	return out, nil
+	return out
 }
 
 // addDensity adds m to out, both in a quantity per voxel. Voxels of out that are larger than those of m are sampled at

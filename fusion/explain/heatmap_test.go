@@ -106,3 +106,21 @@ func TestCombineKeepsTheLargestMagnitude(t *testing.T) {
 		t.Errorf("no maps combine to %v, %v", m, err)
 	}
 }
+
+func TestMapNeedsItsBox(t *testing.T) {
+	p := explain.Part{Modality: experts.T2, Box: nn.Box{Channels: 1, Size: [3]int{2, 3, 4}}, Voxels: make([]float32, 24)}
+	if _, err := p.Map(volume.Vec{}, ""); err == nil {
+		t.Error("a box without field of view was put around a place")
+	}
+	if _, err := p.MapOn(grid([3]int{2, 3, 4}, 1)); err == nil {
+		t.Error("a grid of H, W, D was taken for one of D, W, H")
+	}
+	p.Voxels[(1*3+2)*4+1] = 5 // h 1, w 2, d 1
+	m, err := p.MapOn(grid([3]int{4, 3, 2}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Data[m.Index(1, 2, 1)]; got != 5 {
+		t.Errorf("voxel h 1, w 2, d 1 is %g at i 1, j 2, k 1, want 5", got)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"mome/experts/series"
 	"mome/experts/volume"
 	"mome/fusion"
+	"mome/fusion/explain"
 )
 
 // Name and Manufacturer identify the algorithm in results.
@@ -42,6 +43,7 @@ type Config struct {
 type Analyzer struct {
 	cfg       Config
 	algorithm fusion.Algorithm
+	explainer *explain.Explainer // nil: findings are not explained
 }
 
 // New returns an Analyzer.
@@ -78,6 +80,9 @@ type Reading struct {
 	Opinions   []*experts.Opinion
 	Lesions    []*experts.Lesion // candidates, as measured
 	Stages     []Stage
+
+	Explanations []*Explanation // of Assessment.Findings, in their order; of an Explaining analyzer only
+	Attribution  *volume.Volume // their heat maps combined on Assessment.Grid, log-odds per voxel; see explain.Combine
 }
 
 // Channels are what the network reads of the study: the opinions' channels by modality.
@@ -199,7 +204,10 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 	}
 
 	w.stage("fusion", 0.85)
-	return w.reading, w.fuse(ctx, breasts)
+	if err := w.fuse(ctx, breasts); err != nil {
+		return nil, err
+	}
+	return w.reading, w.explain(ctx)
 }
 
 // note adds sentences for the report's reader.

@@ -47,6 +47,8 @@ type LesionFinding struct {
 	Curve         experts.Curve      `json:"worst_curve,omitempty"`
 	ADC           *float64           `json:"adc_um2_per_s,omitempty"`
 	T2Ratio       *float64           `json:"t2_ratio,omitempty"`
+
+	Explanation *ExplanationFinding `json:"explanation,omitempty"`
 }
 
 // JudgementFinding is one model's answer to its task.
@@ -107,8 +109,10 @@ func FindingsOf(r *Reading, notice string) Findings {
 		f.Breasts = append(f.Breasts, v)
 	}
 	f.Exam = judgementFindings(a.Judgements)
-	for _, l := range a.Findings {
-		f.Lesions = append(f.Lesions, lesionFinding(l, a.Algorithm.OperatingPoint))
+	for n, l := range a.Findings {
+		v := lesionFinding(l, a.Algorithm.OperatingPoint)
+		v.Explanation = r.explanationOf(n)
+		f.Lesions = append(f.Lesions, v)
 	}
 	for _, s := range r.Stages {
 		f.StagesS[s.Name] = s.Took.Seconds()

@@ -5,13 +5,15 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"mome/experts"
 	"mome/experts/volume"
 )
 
 // Keep hands everything voxel-like of the reading to write, each under a name: volumes as acquired, the experts' maps,
-// breast and lesion masks. encode and encodeMask choose the file format.
+// breast and lesion masks, and, where findings were explained, the heat map and each modality's attribution around each
+// lesion. encode and encodeMask choose the file format.
 func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, encode func(io.Writer, *volume.Volume) error, encodeMask func(io.Writer, *volume.Mask) error) error {
 	var failed error
 	vol := func(name string, v *volume.Volume) {
@@ -43,6 +45,12 @@ func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, 
 		side := map[experts.Side]string{experts.Left: "left", experts.Right: "right"}[b.Side]
 		mask("mask_breast_"+side, b.Mask)
 		mask("mask_fibroglandular_"+side, b.Fibroglandular)
+	}
+	vol("attribution", r.Attribution)
+	for n, e := range r.Explanations {
+		for _, m := range experts.Modalities {
+			vol(fmt.Sprintf("attribution_lesion_%d_%s", n+1, strings.ToLower(string(m))), e.Maps[m])
+		}
 	}
 	for n, f := range r.Assessment.Findings {
 		mask(fmt.Sprintf("mask_lesion_%d", n+1), f.Mask)
