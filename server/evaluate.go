@@ -76,6 +76,11 @@ func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if c.Explain {
+		if e.Pointing, err = c.point(ctx, model); err != nil {
+			return err
+		}
+	}
 	if c.CSV != "" {
 		if err := writeFile(c.CSV, func(w io.Writer) error { return writeScores(w, task, scored) }); err != nil {
 			return err
@@ -92,6 +97,22 @@ func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	fmt.Printf("%s, weights %s, trained on %s; measured on %s\n\n", task.Name, model.SHA256()[:12], model.TrainedOn(), c.provenance())
 	printEvaluation(os.Stdout, e)
 	return nil
+}
+
+// point measures explanations.
+func (c *evaluateCommand) point(ctx context.Context, model *fusion.Model) (*training.Pointing, error) {
+	uncached := c.dataFlags
+	uncached.Cache = ""
+	p, err := uncached.preparer(ctx, model.Config().Boxes)
+	if err != nil {
+		return nil, err
+	}
+	line := newProgressLine(os.Stderr)
+	defer line.end()
+	out, err := p.Point(ctx, model, c.heldOutPhantoms(c.Resolution), func(done, total int) {
+		line.show("explanations", float64(done)/float64(total), fmt.Sprintf("%d of %d phantoms", done, total))
+	})
+	return &out, err
 }
 
 // allWithoutSplit takes every label where the table names no test part.
@@ -202,6 +223,11 @@ func printEvaluation(out io.Writer, e training.Evaluation) {
 	}
 	fmt.Fprintln(out, "detection:", e.Tally)
 	fmt.Fprintln(out, "BI-RADS 4:", biopsiesText(e))
+	if p := e.Pointing; p != nil {
+		share, low, high := p.Share()
+		fmt.Fprintf(out, "explanation: in %d of %d phantoms with a planted lesion the peak of the heat map of the highest finding lies within %g mm of one, %.3f (%.2f-%.2f); a random point of its box %.3f, a random voxel of it that enhances by %d %% %.3f; %d phantoms had no finding and count as missed\n",
+			p.Hits, p.Studies, training.ToleranceMM, share, low, high, p.RandomPoint, training.EnhancingPct, p.RandomEnhancing, p.Without)
+	}
 }
 
 // countsText puts class 1 first where there are two.
@@ -304,6 +330,7 @@ type evaluationJSON struct {
 	OtherPerStudy  float64       `json:"other_candidates_per_study"`
 	Biopsies       *biopsiesJSON `json:"birads_4,omitempty"`
 	BiopsiesNote   string        `json:"birads_4_note,omitempty"`
+	Pointing       *pointingJSON `json:"explanation,omitempty"`
 }
 
 type setJSON struct {
@@ -328,6 +355,16 @@ type biopsiesJSON struct {
 	FullSensitivity valueJSON `json:"avoided_at_full_sensitivity"`
 }
 
+type pointingJSON struct {
+	Studies         int       `json:"phantoms_with_lesion"`
+	Without         int       `json:"without_finding"`
+	Hits            int       `json:"peak_on_lesion"`
+	ToleranceMM     float64   `json:"tolerance_mm"`
+	Share           valueJSON `json:"share"`
+	RandomPoint     float64   `json:"random_point_of_box"`
+	RandomEnhancing float64   `json:"random_enhancing_voxel_of_box"`
+}
+
 func evaluationOf(e training.Evaluation, model *fusion.Model, measuredOn string) evaluationJSON {
 	out := evaluationJSON{
 		Notice: report.Disclaimer, Task: e.Task.Name, Classes: e.Task.Classes, WeightsSHA256: model.SHA256(), TrainedOn: model.TrainedOn(),
@@ -349,6 +386,10 @@ func evaluationOf(e training.Evaluation, model *fusion.Model, measuredOn string)
 	}
 	if b := e.Biopsies; b != nil {
 		out.Biopsies = &biopsiesJSON{b.Benign, b.Malignant, value(b.AtPoint), b.Missed, value(b.FullSensitivity)}
+	}
+	if p := e.Pointing; p != nil && p.Studies > 0 {
+		share, low, high := p.Share()
+		out.Pointing = &pointingJSON{p.Studies, p.Without, p.Hits, training.ToleranceMM, valueJSON{share, low, high}, p.RandomPoint, p.RandomEnhancing}
 	}
 	return out
 }

@@ -14,6 +14,8 @@ import (
 	"mome/fusion"
 )
 
+var t0 = time.Unix(0, 0)
+
 func testBoxes() nn.Boxes {
 	field := [3]float64{8, 8, 8}
 	return nn.Boxes{

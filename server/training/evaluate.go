@@ -46,6 +46,7 @@ type Evaluation struct {
 	// BiopsiesNote says why the table has no biopsies.
 	BiopsiesNote string
 	Tally        Tally
+	Pointing     *Pointing // nil: not measured
 }
 
 // Evaluate measures scored cases, and the studies that they belong to. Missed lesions are left out of the cases: the
@@ -112,9 +113,9 @@ func ageBand(years experts.Quantity) string {
 	case !years.Known:
 		return ""
 	case years.Value < 40:
-		return "below 40"
+		return "0 to 39"
 	case years.Value >= 70:
-		return "from 70"
+		return "70 and more"
 	}
 	decade := int(years.Value) / 10 * 10
 	return fmt.Sprintf("%d to %d", decade, decade+9)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/fixtures/phantom"
+	"mome/fusion"
 	"mome/server/analysis"
 )
 
@@ -43,34 +45,40 @@ func (p *Preparer) Phantoms(ctx context.Context, what string, configs []phantom.
 	return out, err
 }
 
-// readPhantom makes a phantom and reads it the way a received study is read, through DICOM's bytes: writing and parsing
-// them takes a fiftieth of the time that the phantom itself and its reading take.
-func (p *Preparer) readPhantom(ctx context.Context, cfg phantom.Config) (*record, error) {
+// analyse makes a phantom and reads it the way a received study is read, through DICOM's bytes: writing and parsing them
+// takes a fiftieth of the time that the phantom itself and its reading take.
+func (p *Preparer) analyse(ctx context.Context, cfg phantom.Config) (*phantom.Study, *analysis.Reading, error) {
 	study, err := phantom.New(cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var objects []analysis.Object
 	for _, ds := range study.Instances() {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var b bytes.Buffer
 		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		objects = append(objects, analysis.FromMemory(b.Bytes()))
 	}
 	r, err := p.cfg.Analyzer.Read(ctx, objects, nil)
+	if err == nil && r.Assessment.Outcome == fusion.NotDone {
+		err = fmt.Errorf("it was not understood: %s", r.Assessment.Reason.Text)
+	}
+	return study, r, err
+}
+
+// readPhantom makes the record of a phantom.
+func (p *Preparer) readPhantom(ctx context.Context, cfg phantom.Config) (*record, error) {
+	study, r, err := p.analyse(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	out, err := p.cuts(r, study.Truth.StudyInstanceUID)
 	if err != nil {
 		return nil, err
-	}
-	if out.NotDone != "" {
-		return nil, fmt.Errorf("it was not understood: %s", r.Assessment.Reason.Text)
 	}
 	out.AgeYears = ageOf(r.SourceHeader()).Value
 	if p.whole() {
@@ -80,11 +88,11 @@ func (p *Preparer) readPhantom(ctx context.Context, cfg phantom.Config) (*record
 		}
 		return out, nil
 	}
-	labels, found := study.Labels(), map[int]bool{}
+	labels, found := planted(study, &r.Assessment.Grid), map[int]bool{}
 	for n, l := range r.Lesions {
-		planted := match(l, labels)
-		out.Cuts[n].Kind = kindOf(study.Truth.Lesions, planted)
-		found[planted] = true
+		is := match(l, labels)
+		out.Cuts[n].Kind = kindOf(study.Truth.Lesions, is)
+		found[is] = true
 	}
 	for n, l := range study.Truth.Lesions {
 		if l.Kind == phantom.Cyst {
@@ -147,6 +155,26 @@ func (s *Study) phantomTally(r *record) Tally {
 		}
 	}
 	return t
+}
+
+// planted returns the phantom's labels on the analysis' grid, [slice, row, column]: n+1 in lesion n. Both have the same
+// voxels, but not in the same order: the analysis sorts slices by their place, and a scanner may send them from head to
+// foot.
+func planted(study *phantom.Study, grid *volume.Grid) []uint8 {
+	out := make([]uint8, grid.Len())
+	truth := &study.Truth.Grid
+	for at, label := range study.Labels() {
+		if label == 0 {
+			continue
+		}
+		i, row := at%truth.Size[0], at/truth.Size[0]
+		x, y, z := grid.At(volume.Vec(truth.Point(float64(i), float64(row%truth.Size[1]), float64(row/truth.Size[1]))))
+		i, j, k := int(math.Round(x)), int(math.Round(y)), int(math.Round(z))
+		if grid.Contains(i, j, k) {
+			out[grid.Index(i, j, k)] = label
+		}
+	}
+	return out
 }
 
 // match returns the planted lesion that most of the mask's planted voxels belong to, if they are at least a tenth of

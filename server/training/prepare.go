@@ -19,7 +19,7 @@ import (
 )
 
 // preparation is the version of what this package makes of a reading. It counts up when the cuts change.
-const preparation = 1
+const preparation = 2
 
 // Config is what a Preparer works with. Analyzer and Boxes are needed; its analyzer has no model.
 type Config struct {
