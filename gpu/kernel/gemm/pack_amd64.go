@@ -12,6 +12,30 @@ func interleaveBFloat16(dst, src *float32, steps int)
 //go:noescape
 func roundBFloat16AVX512(dst, src *float32, n int)
 
+//go:noescape
+func transposeAVX2(dst *float32, dstStep int, src *float32, srcRow int, blocks int)
+
+func packAVX2() packer { return packer{transpose: transposeHalf, copy: copyGo} }
+
+// transposeHalf leaves to Go what does not fill blocks of eight.
+func transposeHalf(panel []float32, width int, src []float32, stride, rows, depth int) {
+	whole := depth &^ 7
+	for r := 0; r+8 <= rows && whole > 0; r += 8 {
+		transposeAVX2(&panel[r], 4*width, &src[r*stride], 4*stride, whole/8)
+	}
+	for s := range depth {
+		from := 0
+		if s < whole {
+			from = rows &^ 7
+		}
+		line := panel[s*width:][:width]
+		for r := from; r < rows; r++ {
+			line[r] = src[r*stride+s]
+		}
+		clear(line[rows:])
+	}
+}
+
 func packAVX512() packer { return packer{transpose: transposeWide, copy: copyWide} }
 
 func packBFloat16() packer {

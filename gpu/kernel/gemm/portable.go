@@ -29,9 +29,10 @@ func tileGo4(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float
 // tileGo2 is two rows of four columns: eight sums, two numbers of a and one of b fit in sixteen registers.
 func tileGo2(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int) {
 	var c00, c01, c02, c03, c10, c11, c12, c13 float32
-	for s := range k {
-		x, y := *at(a, s*aStep), *at(a, s*aStep+aRow)
-		line := four(b, s*bStep)
+	// Offsets, not pointers, advance: none may point beyond its memory.
+	for i, j := 0, 0; k > 0; k-- {
+		x, y, line := *at(a, i), *at(a, i+aRow), four(b, j)
+		i, j = i+aStep, j+bStep
 		v := line[0]
 		c00 += x * v
 		c10 += y * v

@@ -26,6 +26,15 @@ func bfloat16x4AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int,
 //go:noescape
 func bfloat16x1AVX512(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
 
+//go:noescape
+func float32x6AVX2(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func float32x4AVX2(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
+//go:noescape
+func float32x1AVX2(k int, a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cRow int, init *float32, initRow int, mask uint32)
+
 // assembly lists the kernels in assembly that this CPU and its operating system can run, best first.
 func assembly() []*Kernel {
 	var all []*Kernel
@@ -39,6 +48,12 @@ func assembly() []*Kernel {
 		tiles := []tile{{12, float32x12AVX512}, {8, float32x8AVX512}, {4, float32x4AVX512}, {1, float32x1AVX512}}
 		for p := range 2 {
 			all = append(all, &Kernel{name: "avx512", precision: Precision(p), cols: 32, masked: true, tiles: tiles, pack: packAVX512()})
+		}
+	}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		tiles := []tile{{6, float32x6AVX2}, {4, float32x4AVX2}, {1, float32x1AVX2}}
+		for p := range 2 {
+			all = append(all, &Kernel{name: "avx2", precision: Precision(p), cols: 16, tiles: tiles, pack: packAVX2()})
 		}
 	}
 	return all
