@@ -9,21 +9,40 @@ import (
 
 // Contributions is the Shapley value of every present modality over the calibrated log-odds: the mean, over all orders
 // in which the modalities could have been added, of how far each moved them (Shapley, "A Value for n-Person Games",
-// 1953). The values sum to the log-odds with all present modalities minus those with none. Every combination is
-// computed once, 8 forward passes for three modalities. The clinical context is no player: it is held as it is in every
-// combination, so that the values say what the images add for this patient, and it moves only what they add to. Where no modality moves anything the shares are equal.
+// 1953). The values sum to the log-odds with all present modalities minus those with none. Every expert is run once, and
+// the fusion for every combination, 8 times for three modalities. The clinical context is no player: it is held as it
+// is in every combination, so that the values say what the images add for this patient, and it moves only what they add
+// to. Where no modality moves anything the shares are equal.
 func (m *Model) Contributions(ctx context.Context, in Input) ([]Contribution, error) {
+	_, parts, err := m.contributions(ctx, in)
+	return parts, err
+}
+
+// contributions also returns the logits with all present modalities.
+func (m *Model) contributions(ctx context.Context, in Input) (logits []float32, parts []Contribution, err error) {
+	o, err := m.read(ctx, in, true)
+	if err != nil {
+		return nil, nil, err
+	}
 	var players []experts.Modality
 	for _, modality := range experts.Modalities {
 		if in.Of(modality) != nil {
 			players = append(players, modality)
 		}
 	}
-	worth := make([]float64, 1<<len(players)) // by set of players, one bit each
+	worth := make([]float64, 1<<len(players)) // by set of players, one bit each; the last has all
 	for set := range worth {
-		var err error
-		if worth[set], err = m.logOdds(ctx, only(in, players, set)); err != nil {
-			return nil, err
+		var members []experts.Modality
+		for i, p := range players {
+			if set>>i&1 == 1 {
+				members = append(members, p)
+			}
+		}
+		if logits, err = m.logits(ctx, o, members...); err != nil {
+			return nil, nil, err
+		}
+		if worth[set], err = LogOdds(logits, m.temperature); err != nil {
+			return nil, nil, err
 		}
 	}
 	values := shapley(len(players), worth)
@@ -31,34 +50,14 @@ func (m *Model) Contributions(ctx context.Context, in Input) ([]Contribution, er
 	for _, v := range values {
 		total += math.Abs(v)
 	}
-	out := make([]Contribution, len(players))
 	for i, p := range players {
 		share := 1 / float64(len(players))
 		if total > 0 {
 			share = math.Abs(values[i]) / total
 		}
-		out[i] = Contribution{Modality: p, LogOdds: values[i], Share: share}
+		parts = append(parts, Contribution{Modality: p, LogOdds: values[i], Share: share})
 	}
-	return out, nil
-}
-
-// only leaves out the modalities whose bit is not in the set; the context stays.
-func only(in Input, players []experts.Modality, set int) Input {
-	out := Input{Context: in.Context}
-	for i, p := range players {
-		if set>>i&1 == 0 {
-			continue
-		}
-		switch p {
-		case experts.DCE:
-			out.DCE = in.DCE
-		case experts.T2:
-			out.T2 = in.T2
-		case experts.DWI:
-			out.DWI = in.DWI
-		}
-	}
-	return out
+	return logits, parts, nil
 }
 
 // shapley weighs what player i adds to a set of size k of the other n-1 by k! (n-1-k)! / n!.

@@ -13,25 +13,27 @@ import (
 	"mome/gpu/op"
 )
 
-// present says which modalities a graph has, in the order DCE, T2, DWI, and whether it has the context.
-type present struct {
-	modalities [3]bool
-	context    bool
+// stage is a part of the network that runs by itself: one modality's expert, or the fusion of a combination. An
+// expert's rows do not depend on other modalities, so they are computed once however many combinations are asked for.
+type stage struct {
+	// expert is the modality whose expert it is; "" for the fusion.
+	expert experts.Modality
+	// alone is for DCE's expert without a volume: the class token.
+	alone bool
+	// parts say which modalities are fused, in the order DCE, T2, DWI, and context whether the context is. Of DCE the
+	// class token's row is always there.
+	parts   [3]bool
+	context bool
 }
 
-func presentIn(c nn.Config, in Input) present {
-	return present{[3]bool{in.DCE != nil, in.T2 != nil, in.DWI != nil}, c.Context && in.Context != nil}
-}
-
-// executor computes the logits for one combination of modalities. It is not safe for concurrent use.
+// executor computes one stage. It is not safe for concurrent use.
 type executor struct {
 	program *op.Program
 	out     *gorgonia.Node
-	which   present
 }
 
-// newExecutor builds the graph and binds the weights it uses.
-func newExecutor(config nn.Config, set weights.Set, o Options, which present) (run *executor, err error) {
+// newExecutor builds the stage's graph and binds the weights it uses.
+func newExecutor(config nn.Config, set weights.Set, o Options, s stage) (run *executor, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // Gorgonia panics where a type cannot be inferred
 			run, err = nil, fmt.Errorf("%v", cause)
@@ -41,16 +43,7 @@ func newExecutor(config nn.Config, set weights.Set, o Options, which present) (r
 	if err != nil {
 		return nil, err
 	}
-	inputs := map[experts.Modality]*gorgonia.Node{}
-	for i, m := range experts.Modalities {
-		if which.modalities[i] {
-			inputs[m] = b.Volume(m)
-		}
-	}
-	if which.context {
-		inputs[nn.ContextRows] = b.ContextInput()
-	}
-	out, err := Graph(b, o.Branches, inputs)
+	out, err := s.graph(b, o.Branches)
 	if err != nil {
 		return nil, err
 	}
@@ -66,33 +59,141 @@ func newExecutor(config nn.Config, set weights.Set, o Options, which present) (r
 			return nil, err
 		}
 	}
-	return &executor{program: program, out: out, which: which}, nil
+	return &executor{program: program, out: out}, nil
 }
 
-// logits runs the graph on the volumes, which must be those that the graph was built for.
-func (e *executor) logits(ctx context.Context, in Input) ([]float32, error) {
-	for i, m := range experts.Modalities {
-		if !e.which.modalities[i] {
-			continue
+// graph is the expert's rows [T, E] from its volume, or the logits [1, classes] from the experts' rows.
+func (s stage) graph(b *nn.Builder, branches Branches) (*gorgonia.Node, error) {
+	if s.expert != "" {
+		var input *gorgonia.Node
+		if !s.alone {
+			input = b.Volume(s.expert)
 		}
-		if err := e.program.Bind(nn.InputName(m), in.Of(m)); err != nil {
-			return nil, err
-		}
-		defer e.program.Unbind(nn.InputName(m)) // a volume is not to outlive the call
+		return expertRows(b, branches, s.expert, input)
 	}
-	if e.which.context {
-		encoded, err := in.Context.Encode()
-		if err != nil {
+	var parts []rows
+	for _, m := range nn.RowOrder() {
+		count := 0
+		if m == experts.DCE {
+			count = 1 // the class token
+		}
+		if s.has(m) {
+			count += b.Config.Boxes.Of(m).Tokens()
+		}
+		if count > 0 {
+			parts = append(parts, rows{m, b.Input(rowsName(m), count, b.Config.Embed)})
+		}
+	}
+	if s.context {
+		parts = append(parts, rows{nn.ContextRows, b.EmbedContext(b.ContextInput())})
+	}
+	return fuse(b, parts)
+}
+
+// has says whether the stage fuses a modality.
+func (s stage) has(m experts.Modality) bool { return s.parts[slices.Index(experts.Modalities[:], m)] }
+
+// rowsName is the name of the input that holds an expert's rows.
+func rowsName(m experts.Modality) string { return "rows." + nn.InputName(m) }
+
+// run computes the stage from the given inputs, which are forgotten afterwards. The answer is the caller's.
+func (e *executor) run(ctx context.Context, inputs map[string][]float32) ([]float32, error) {
+	for name, data := range inputs {
+		if err := e.program.Bind(name, data); err != nil {
 			return nil, err
 		}
-		if err := e.program.Bind(nn.InputName(nn.ContextRows), encoded); err != nil {
-			return nil, err
-		}
-		defer e.program.Unbind(nn.InputName(nn.ContextRows))
+		defer e.program.Unbind(name) // a volume is not to outlive the call
 	}
 	if err := e.program.Run(ctx); err != nil {
 		return nil, err
 	}
 	out, err := e.program.Value(e.out)
 	return slices.Clone(out), err
+}
+
+// opinions are what the experts say of one input: their rows before fusion.
+type opinions struct {
+	rows    map[experts.Modality][]float32 // of the modalities that are present
+	alone   []float32                      // the class token's row where DCE is left out
+	context []float32                      // encoded; nil where there is none, or the network reads none
+}
+
+// read runs the experts of the input. The class token alone is computed where there is no DCE, or where it is asked for.
+func (m *Model) read(ctx context.Context, in Input, withoutDCE bool) (opinions, error) {
+	o := opinions{rows: map[experts.Modality][]float32{}}
+	if err := m.check(in); err != nil {
+		return o, err
+	}
+	for _, modality := range nn.RowOrder() {
+		data := in.Of(modality)
+		if data == nil {
+			continue
+		}
+		rows, err := m.run(ctx, stage{expert: modality}, map[string][]float32{nn.InputName(modality): data})
+		if err != nil {
+			return o, err
+		}
+		o.rows[modality] = rows
+	}
+	var err error
+	if in.DCE == nil || withoutDCE {
+		if o.alone, err = m.run(ctx, stage{expert: experts.DCE, alone: true}, nil); err != nil {
+			return o, err
+		}
+	}
+	if in.Context != nil && m.config.Context {
+		o.context, err = in.Context.Encode()
+	}
+	return o, err
+}
+
+// logits fuses the opinions of the given modalities.
+func (m *Model) logits(ctx context.Context, o opinions, of ...experts.Modality) ([]float32, error) {
+	s := stage{context: o.context != nil}
+	inputs := map[string][]float32{rowsName(experts.DCE): o.alone}
+	for i, modality := range experts.Modalities {
+		if rows := o.rows[modality]; rows != nil && slices.Contains(of, modality) {
+			s.parts[i] = true
+			inputs[rowsName(modality)] = rows
+		}
+	}
+	if s.context {
+		inputs[nn.InputName(nn.ContextRows)] = o.context
+	}
+	return m.run(ctx, s, inputs)
+}
+
+// run computes a stage when its turn has come.
+func (m *Model) run(ctx context.Context, s stage, inputs map[string][]float32) ([]float32, error) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	e, err := m.executor(s)
+	if err != nil {
+		return nil, err
+	}
+	return e.run(ctx, inputs)
+}
+
+// executor is the one for a stage, built when it is first met; m.turn must be held.
+func (m *Model) executor(s stage) (*executor, error) {
+	if e, ok := m.stages[s]; ok {
+		return e, nil
+	}
+	e, err := newExecutor(m.config, m.set, m.options, s)
+	if err != nil {
+		return nil, fmt.Errorf("build graph: %w", err)
+	}
+	if n := e.program.ArenaFloats(); n > len(m.scratch) {
+		m.scratch = make([]float32, n)
+		for _, other := range m.stages {
+			if err := other.program.UseArena(m.scratch); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := e.program.UseArena(m.scratch); err != nil {
+		return nil, err
+	}
+	m.stages[s] = e
+	return e, nil
 }

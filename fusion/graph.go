@@ -43,23 +43,36 @@ type rows struct {
 func Graph(b *nn.Builder, branches Branches, inputs map[experts.Modality]*gorgonia.Node) (*gorgonia.Node, error) {
 	var parts []rows
 	for _, m := range nn.RowOrder() {
-		input := inputs[m]
-		if input == nil && m != experts.DCE {
+		if inputs[m] == nil && m != experts.DCE {
 			continue
 		}
-		branch := branches.of(m)
-		if branch == nil {
-			return nil, fmt.Errorf("fusion: no branch for %s", m)
-		}
-		x, err := branch(b, input)
+		x, err := expertRows(b, branches, m, inputs[m])
 		if err != nil {
-			return nil, fmt.Errorf("graph of expert %s: %w", m, err)
+			return nil, err
 		}
 		parts = append(parts, rows{m, x})
 	}
 	if context := inputs[nn.ContextRows]; context != nil {
 		parts = append(parts, rows{nn.ContextRows, b.EmbedContext(context)})
 	}
+	return fuse(b, parts)
+}
+
+// expertRows are a modality's rows before fusion, [T, E].
+func expertRows(b *nn.Builder, branches Branches, m experts.Modality, input *gorgonia.Node) (*gorgonia.Node, error) {
+	branch := branches.of(m)
+	if branch == nil {
+		return nil, fmt.Errorf("fusion: no branch for %s", m)
+	}
+	x, err := branch(b, input)
+	if err != nil {
+		return nil, fmt.Errorf("graph of expert %s: %w", m, err)
+	}
+	return x, nil
+}
+
+// fuse is the rest of the network, from the experts' rows, DCE's first, to the logits.
+func fuse(b *nn.Builder, parts []rows) (*gorgonia.Node, error) {
 	last := b.Config.Layers - 1
 	for i := b.Config.FusionFrom; i < last; i++ {
 		parts = layer(b, i, parts)

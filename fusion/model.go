@@ -39,8 +39,8 @@ func (in Input) Of(m experts.Modality) []float32 {
 	return nil
 }
 
-// Model is a network with its weights. Graphs are built when a combination of modalities is first met, and kept. A
-// Model is safe for concurrent use; calls take turns, since one forward pass already uses all cores.
+// Model is a network with its weights. Graphs are built when an expert or a combination of modalities is first met, and
+// kept. A Model is safe for concurrent use; calls take turns, since one forward pass already uses all cores.
 type Model struct {
 	set         weights.Set
 	config      nn.Config
@@ -51,8 +51,8 @@ type Model struct {
 	hash        func() string
 
 	turn    sync.Mutex
-	runs    map[present]*executor
-	scratch []float32 // shared by all runs, since they take turns
+	stages  map[stage]*executor
+	scratch []float32 // shared by all stages, since they take turns
 }
 
 // Options says how a model is made and run.
@@ -74,7 +74,7 @@ func New(set weights.Set, o Options) (*Model, error) {
 			return nil, fmt.Errorf("new model: no branch for %s", m)
 		}
 	}
-	m := &Model{set: set, config: config, options: o, runs: map[present]*executor{}, hash: sync.OnceValue(set.SHA256)}
+	m := &Model{set: set, config: config, options: o, stages: map[stage]*executor{}, hash: sync.OnceValue(set.SHA256)}
 	if m.temperature, err = setting(set, weights.Temperature, 1, math.SmallestNonzeroFloat64, 1e6); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
@@ -124,41 +124,11 @@ func (m *Model) OperatingPoint() float64 { return m.threshold }
 // Logits are the outputs of the head, one per class, before calibration. Without any modality they are what the class
 // token alone gives.
 func (m *Model) Logits(ctx context.Context, in Input) ([]float32, error) {
-	if err := m.check(in); err != nil {
-		return nil, err
-	}
-	m.turn.Lock()
-	defer m.turn.Unlock()
-	run, err := m.executor(in)
+	o, err := m.read(ctx, in, false)
 	if err != nil {
 		return nil, err
 	}
-	return run.logits(ctx, in)
-}
-
-// executor is the run for the modalities that are present; m.turn must be held.
-func (m *Model) executor(in Input) (*executor, error) {
-	which := presentIn(m.config, in)
-	if run, ok := m.runs[which]; ok {
-		return run, nil
-	}
-	run, err := newExecutor(m.config, m.set, m.options, which)
-	if err != nil {
-		return nil, fmt.Errorf("build graph: %w", err)
-	}
-	if n := run.program.ArenaFloats(); n > len(m.scratch) {
-		m.scratch = make([]float32, n)
-		for _, other := range m.runs {
-			if err := other.program.UseArena(m.scratch); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := run.program.UseArena(m.scratch); err != nil {
-		return nil, err
-	}
-	m.runs[which] = run
-	return run, nil
+	return m.logits(ctx, o, experts.Modalities[:]...)
 }
 
 // check refuses volumes of another size, values that are not finite, and a context of impossible values.

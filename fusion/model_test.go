@@ -26,6 +26,25 @@ func oddModel(t testing.TB) (*Model, nn.Config) {
 	return m, c
 }
 
+// only leaves out the modalities whose bit is not in the set; the context stays.
+func only(in Input, players []experts.Modality, set int) Input {
+	out := Input{Context: in.Context}
+	for i, p := range players {
+		if set>>i&1 == 0 {
+			continue
+		}
+		switch p {
+		case experts.DCE:
+			out.DCE = in.DCE
+		case experts.T2:
+			out.T2 = in.T2
+		case experts.DWI:
+			out.DWI = in.DWI
+		}
+	}
+	return out
+}
+
 func TestProbabilityIsCalibrated(t *testing.T) {
 	c := odd()[0] // three classes
 	set := shaken(t, c)

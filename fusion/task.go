@@ -72,11 +72,7 @@ type Judgement struct {
 
 // Judge answers the model's task for one input.
 func (m *Model) Judge(ctx context.Context, in Input) (Judgement, error) {
-	logits, err := m.Logits(ctx, in)
-	if err != nil {
-		return Judgement{}, err
-	}
-	parts, err := m.Contributions(ctx, in)
+	logits, parts, err := m.contributions(ctx, in)
 	if err != nil {
 		return Judgement{}, err
 	}
