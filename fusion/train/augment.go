@@ -30,8 +30,9 @@ func PublishedFlips() []Flip {
 // item is one use of a sample: everything that chance decides about it.
 type item struct {
 	index  int
-	leave  [3]bool    // modalities to leave out, in the order of experts.Modalities
-	flip   Flip       //
+	leave  [3]bool // modalities to leave out, in the order of experts.Modalities
+	mute   bool    // leave out the clinical context
+	flip   Flip
 	shift  [3]float64 // of the box along H, W, D as a part of the margin, -1 to 1
 	factor [3]uint64  // seeds of the channels' factors by modality
 	path   []float32  // values of nn.DropPathInputs
@@ -47,6 +48,7 @@ func (f *fit) draw(random *rand.Rand, index int) item {
 	if spared := random.IntN(len(it.leave)); it.leave[0] && it.leave[1] && it.leave[2] {
 		it.leave[spared] = false
 	}
+	it.mute = random.Float64() < f.o.ModalityDropout
 	for a := range it.shift {
 		it.shift[a] = 2*random.Float64() - 1
 	}
@@ -99,6 +101,9 @@ func (st *studio) input(s Sample, it item) (fusion.Input, error) {
 		return fusion.Input{}, fmt.Errorf("sample %d: %w", it.index, err)
 	}
 	var in fusion.Input
+	if st.config.Context && !it.mute {
+		in.Context = s.Context
+	}
 	for i, use := range it.kept(s) {
 		if !use {
 			continue

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mome/experts/clinical"
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fusion"
@@ -181,6 +182,61 @@ func TestFitAsPublished(t *testing.T) {
 	}
 	if changed == 0 {
 		t.Error("no tensor changed")
+	}
+}
+
+// Samples of noise whose class the patient's family history gives away.
+func TestFitReadsTheContext(t *testing.T) {
+	c := tiny()
+	c.Context = true
+	start, err := nn.Init(c, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := blobs(c, 48)
+	for i := range samples {
+		samples[i].Label = i / 4 % 2
+		samples[i].Context = &clinical.Context{FamilyHistory: []clinical.FamilyHistory{clinical.NoRelatives, clinical.FirstDegree}[i/4%2]}
+		if i == 7 {
+			samples[i].Context = nil
+		}
+	}
+	options := train.Options{Branches: branches(), Epochs: 10, Batch: 4, LearningRate: 1e-2, ValidationFraction: 0.25, Best: train.HighestAUROC, Seed: 2}
+	set, history, err := train.Fit(context.Background(), start, samples, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := history.Epochs[history.Best].AUROC; got < 0.95 {
+		t.Errorf("AUROC %.3f, want the family history to be learnt", got)
+	}
+	model, err := fusion.New(set, fusion.Options{Branches: branches()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := history.Validation[0]
+	predictions, err := train.Predict(context.Background(), model, samples[at:at+1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := predictions[0].Probability, history.Predictions[0].Probability; math.Abs(got-want) > 1e-6 {
+		t.Errorf("the model says %g, the history %g", got, want)
+	}
+	changed := slices.Clone(samples)
+	changed[3].Context = &clinical.Context{}
+	_, other, err := train.Fit(context.Background(), start, changed[:8], train.Options{Branches: branches(), Epochs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, same, err := train.Fit(context.Background(), start, samples[:8], train.Options{Branches: branches(), Epochs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.DataSHA256 == same.DataSHA256 {
+		t.Error("the data's hash does not see the context")
+	}
+	changed[3].Context = &clinical.Context{Prior: "lump"}
+	if _, _, err := train.Fit(context.Background(), start, changed, options); !errors.Is(err, train.ErrOptions) {
+		t.Errorf("impossible context: error %v, want ErrOptions", err)
 	}
 }
 

@@ -34,9 +34,10 @@ type learner struct {
 	graphs   map[kind]*graph
 }
 
-// kind is what a graph is for: the modalities present, and whether gradients are wanted.
+// kind is what a graph is for: the modalities present, whether the context is, and whether gradients are wanted.
 type kind struct {
 	which    [3]bool
+	context  bool
 	learning bool
 }
 
@@ -171,6 +172,9 @@ func (l *learner) graph(k kind) (*graph, error) {
 			inputs[m] = b.Volume(m)
 		}
 	}
+	if k.context {
+		inputs[nn.ContextRows] = b.ContextInput()
+	}
 	g := &graph{}
 	if g.logits, err = fusion.Graph(b, l.o.Branches, inputs); err != nil {
 		return nil, err
@@ -283,7 +287,7 @@ func (l *lane) logits(ctx context.Context, it item) ([]float32, error) {
 
 // execute runs the program for the modalities of in.
 func (l *lane) execute(ctx context.Context, in fusion.Input, it item, learning bool) (*run, error) {
-	k := kind{learning: learning}
+	k := kind{context: in.Context != nil, learning: learning}
 	for i, m := range experts.Modalities {
 		k.which[i] = in.Of(m) != nil
 	}
@@ -303,6 +307,15 @@ func (l *lane) execute(ctx context.Context, in fusion.Input, it item, learning b
 			return nil, err
 		}
 		defer r.program.Unbind(nn.InputName(m)) // a volume is not to outlive the call
+	}
+	if k.context {
+		encoded, err := in.Context.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.program.Bind(nn.InputName(nn.ContextRows), encoded); err != nil {
+			return nil, err
+		}
 	}
 	names := nn.DropPathInputs(l.learner.config)
 	for _, at := range r.paths {
@@ -361,7 +374,7 @@ func (l *lane) bind(r *run) error {
 		} else if name == targetInput {
 			data = l.target
 		} else {
-			continue // a volume or a drop-path input
+			continue // a volume, the context or a drop-path input
 		}
 		if err := r.program.Bind(name, data); err != nil {
 			return err

@@ -33,8 +33,10 @@ type Options struct {
 	// ClassWeights multiply the loss of a sample by its label, in training only; nil weighs all alike. See Balanced.
 	ClassWeights []float64
 
-	ModalityDropout float64 // probability that a present modality is left out of a sample, the last one never; 0.15
-	Flips           []Flip  // one of them, all alike in odds, mirrors each use of a sample; AllFlips
+	// ModalityDropout is the probability that a present modality is left out of a sample, the last one never, and that
+	// the clinical context is; 0.15.
+	ModalityDropout float64
+	Flips           []Flip // one of them, all alike in odds, mirrors each use of a sample; AllFlips
 	// Jitter is the deviation of the logarithm of the factors by which the channels of a volume are multiplied; 0. Only
 	// ratios of channels matter: the stems do not see the scale of a whole volume.
 	Jitter float64
@@ -91,14 +93,15 @@ func Published() Options {
 }
 
 // PublishedTrained says whether the authors train a tensor: stems, class token, positions, adapters, the last norm and
-// the head. Attention, feed-forward and their norms stay as in BEiT-3.
+// the head. Attention, feed-forward and their norms stay as in BEiT-3. The clinical context's tensor, which their network
+// lacks, is trained.
 func PublishedTrained(name string) bool {
 	for _, part := range []string{"_embed.stem.", "_embed.cls_token", ".embed_positions.", ".MLP_Adapter."} {
 		if strings.Contains(name, part) {
 			return true
 		}
 	}
-	return strings.HasPrefix(name, "fc_norm.") || strings.HasPrefix(name, "head.")
+	return strings.HasPrefix(name, "fc_norm.") || strings.HasPrefix(name, "head.") || strings.HasPrefix(name, "context.")
 }
 
 // Balanced are class weights by which every class counts alike: cases / (classes · cases of the class), 0 for a class

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/nn"
 	"mome/fusion"
 )
@@ -22,8 +23,10 @@ type Sample struct {
 	// Margin is how far the volumes reach over the boxes. Training shifts the box at random within it, all modalities
 	// alike; everything else takes the middle.
 	Margin Margin
-	Label  int
-	Group  string // the study or patient; a split never cuts a group
+	// Context is what is known beside the images; networks without a tensor for it do not read it. nil leaves it out.
+	Context *clinical.Context
+	Label   int
+	Group   string // the study or patient; a split never cuts a group
 }
 
 // of is the volume of a modality.
@@ -123,6 +126,11 @@ func (s Sample) check(config nn.Config) error {
 	if s.Label < 0 || s.Label >= config.Classes {
 		return fmt.Errorf("%w: label %d of %d classes", ErrOptions, s.Label, config.Classes)
 	}
+	if s.Context != nil {
+		if err := s.Context.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+	}
 	const widest = 1 << 10
 	for _, m := range experts.Modalities {
 		if v := s.Margin.of(m); v < 0 || v > widest {
@@ -139,6 +147,9 @@ func (s Sample) check(config nn.Config) error {
 func (s Sample) sha256() [sha256.Size]byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %q %v", s.Label, s.Group, s.Margin)
+	if s.Context != nil {
+		fmt.Fprintf(h, " %+v", *s.Context)
+	}
 	var chunk [1 << 14]byte
 	for _, m := range experts.Modalities {
 		data := s.of(m)
