@@ -373,11 +373,12 @@ func TestExplainTogether(t *testing.T) {
 		}
 		want[i] = e.Parts[0].Tokens[0]
 	}
-	x = explainer(t, shaken(t, config)) // graphs are built again, in another order
+	// Graphs are built again, in another order, and by two explainers at the same time.
+	both := []*Explainer{explainer(t, shaken(t, config)), explainer(t, shaken(t, config))}
 	var wait sync.WaitGroup
 	for i, in := range inputs {
 		wait.Go(func() {
-			e, err := x.Explain(context.Background(), in)
+			e, err := both[i/2%2].Explain(context.Background(), in)
 			if err != nil {
 				t.Error(err)
 				return

@@ -13,7 +13,8 @@ import (
 	"mome/gpu/op"
 )
 
-// seedInput names the graph input that holds the derivative of what is explained after what the graph computes.
+// seedInput names the graph input that holds the derivative of what is explained after what the graph computes. Gradients
+// begin there, and not at the constant one of gorgonia.Grad, which all graphs share: so graphs can be built side by side.
 const seedInput = "seed"
 
 // present says which modalities a graph has, in the order of experts.Modalities.
