@@ -29,20 +29,24 @@ func LayerNormGradInput(s NormShape, dx, x, gamma, dy []float32) {
 	})
 }
 
+// sumRows is the number of rows whose sum down the columns is one piece of work.
+const sumRows = 256
+
 // LayerNormGradScale writes dgamma[j] = Σ_i dy[i, j]·h[i, j] with h the normalised x. The gradient of beta is
-// SumRows of dy.
+// SumRows of dy. Sums of blocks of rows are added in the order of the blocks.
 func LayerNormGradScale(s NormShape, dgamma, x, dy []float32) {
-	means, scales := make([]float64, s.Rows), make([]float64, s.Rows)
-	parallel(s.Rows, grainFor(s.Cols), func(from, to int) {
-		for r := from; r < to; r++ {
-			means[r], scales[r] = moments(s.row(x, r), s.Eps)
+	dgamma = dgamma[:s.Cols]
+	blocks := (s.Rows + sumRows - 1) / sumRows
+	sums := make([]float32, blocks*s.Cols)
+	parallel(blocks, grainFor(sumRows*s.Cols), func(from, to int) {
+		for r := from * sumRows; r < min(to*sumRows, s.Rows); r++ {
+			in := s.row(x, r)
+			mean, scale := moments(in, s.Eps)
+			vector.AddNormal(s.row(sums, r/sumRows), in, s.row(dy, r), mean, scale)
 		}
 	})
-	parallel(s.Cols, max(strip, grainFor(s.Rows)), func(from, to int) {
-		sum := dgamma[from:to]
-		clear(sum)
-		for r := range s.Rows {
-			vector.AddNormal(sum, s.row(x, r)[from:to], s.row(dy, r)[from:to], means[r], scales[r])
-		}
-	})
+	clear(dgamma)
+	for b := range blocks {
+		vector.Add(dgamma, s.row(sums, b))
+	}
 }

@@ -20,9 +20,9 @@ func SoftmaxRowsGrad(rows, cols int, dx, y, dy []float32) {
 	})
 }
 
-// strip is the number of columns that are worked on together where sums run down the columns: it must not follow
-// from the number of cores, and a row of it is a few registers.
-const strip = 64
+// strip is the number of columns that are worked on together where sums run down the columns. It must not follow from
+// the number of cores.
+const strip = 128
 
 // foldRows is the number of rows that are summed in single precision before they join a sum in double.
 const foldRows = 64

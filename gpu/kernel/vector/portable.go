@@ -27,7 +27,8 @@ func portable() implementation {
 		addNormal:      addNormalPortable,
 		softmaxGrad:    softmaxGradPortable,
 
-		adam: adamPortable,
+		adam:      adamPortable,
+		transpose: transposePortable,
 	}
 }
 
@@ -256,5 +257,11 @@ func adamPortable(w, mean, square, gradient []float32, step, unbias, decay, fact
 		mean[i] = 0.9*mean[i] + 0.1*g
 		square[i] = 0.999*square[i] + 0.001*g*g
 		w[i] -= step * mean[i] / (float32(math.Sqrt(float64(square[i])))*unbias + 1e-8)
+	}
+}
+
+func transposePortable(y []float32, yStride int, x []float32, xStride, blocks int) {
+	for r := 0; r < 8*blocks; r += 8 { // what is read and written in turn stays in the first-level cache
+		turn(r, r+8, 0, 8, y, yStride, x, xStride)
 	}
 }

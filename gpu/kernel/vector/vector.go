@@ -36,6 +36,9 @@ type implementation struct {
 	softmaxGrad    func(dx, y, dy []float32, dot float32)
 
 	adam func(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
+
+	// transpose turns 8·blocks rows of 8 numbers of x into 8 rows of 8·blocks numbers of y.
+	transpose func(y []float32, yStride int, x []float32, xStride, blocks int)
 }
 
 // best is the fastest form that this processor can run.
@@ -178,4 +181,28 @@ func split(a float64) (hi, lo float32) {
 func Adam(w, mean, square, gradient []float32, step, unbias, decay, factor float32) {
 	n := len(gradient)
 	best().adam(w[:n], mean[:n], square[:n], gradient, step, unbias, decay, factor)
+}
+
+// Transpose writes y[c, r] = x[r, c] for rows x cols numbers of x; rows of x and y are xStride and yStride apart.
+func Transpose(rows, cols int, y []float32, yStride int, x []float32, xStride int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	y, x = y[:(cols-1)*yStride+rows], x[:(rows-1)*xStride+cols]
+	whole := rows &^ 7
+	c := 0
+	for ; whole > 0 && c+8 <= cols; c += 8 {
+		best().transpose(y[c*yStride:], yStride, x[c:], xStride, whole/8)
+		turn(whole, rows, c, c+8, y, yStride, x, xStride)
+	}
+	turn(0, rows, c, cols, y, yStride, x, xStride)
+}
+
+// turn transposes the rows [r0, r1) of the columns [c0, c1) number by number.
+func turn(r0, r1, c0, c1 int, y []float32, yStride int, x []float32, xStride int) {
+	for r := r0; r < r1; r++ {
+		for c := c0; c < c1; c++ {
+			y[c*yStride+r] = x[r*xStride+c]
+		}
+	}
 }

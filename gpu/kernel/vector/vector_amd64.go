@@ -8,7 +8,7 @@ func implementations() []implementation {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, avx2())
 	}
-	if cpu.X86.HasAVX512F && cpu.X86.HasBMI2 {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasBMI2 {
 		all = append(all, avx512())
 	}
 	return all
@@ -26,7 +26,7 @@ func avx2() implementation {
 	form.affineGradSums, form.affineGrad = affineGradSumsAVX2, affineGradAVX2
 	form.reluGradSums, form.reluGrad = reluGradSumsAVX2, reluGradAVX2
 	form.addNormal, form.softmaxGrad = addNormalAVX2, softmaxGradAVX2
-	form.adam = adamAVX2
+	form.adam, form.transpose = adamAVX2, transposeAVX2
 	return form
 }
 
@@ -42,7 +42,7 @@ func avx512() implementation {
 	form.affineGradSums, form.affineGrad = affineGradSumsAVX512, affineGradAVX512
 	form.reluGradSums, form.reluGrad = reluGradSumsAVX512, reluGradAVX512
 	form.addNormal, form.softmaxGrad = addNormalAVX512, softmaxGradAVX512
-	form.adam = adamAVX512
+	form.adam, form.transpose = adamAVX512, transposeAVX2
 	return form
 }
 
@@ -165,3 +165,6 @@ func addNormalAVX2(y, x, dy []float32, mean, rest, scale float32)
 
 //go:noescape
 func softmaxGradAVX2(dx, y, dy []float32, dot float32)
+
+//go:noescape
+func transposeAVX2(y []float32, yStride int, x []float32, xStride, blocks int)

@@ -486,3 +486,37 @@ func TestAdam(t *testing.T) {
 		}
 	})
 }
+
+func TestTranspose(t *testing.T) {
+	for _, s := range [][2]int{{0, 3}, {3, 0}, {1, 1}, {8, 8}, {7, 9}, {16, 8}, {9, 24}, {37, 65}} {
+		rows, cols := s[0], s[1]
+		xStride, yStride := cols+3, rows+1
+		x, y := normals(19, rows*xStride, 1, 1), fencedFor(cols*yStride, 1)
+		for i := range y.y {
+			y.y[i] = fence
+		}
+		Transpose(rows, cols, y.y, yStride, x, xStride)
+		y.whole(t, fmt.Sprint("transpose of ", s))
+		for i, v := range y.y {
+			want := float32(fence)
+			if r, c := i%yStride, i/yStride; r < rows {
+				want = x[r*xStride+c]
+			}
+			if v != want {
+				t.Fatalf("transpose of %v: number %d is %g, want %g", s, i, v, want)
+			}
+		}
+	}
+	for _, form := range implementations() {
+		x, y := normals(20, 24*11, 1, 1), fencedFor(8*30, 3)
+		form.transpose(y.y, 30, x, 11, 3)
+		y.whole(t, form.name)
+		for r := range 24 {
+			for c := range 8 {
+				if got, want := y.y[c*30+r], x[r*11+c]; got != want {
+					t.Fatalf("%s: (%d, %d) is %g, want %g", form.name, r, c, got, want)
+				}
+			}
+		}
+	}
+}
