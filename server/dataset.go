@@ -160,7 +160,7 @@ func (f *dataFlags) labelled(ctx context.Context, log *slog.Logger, task train.T
 	}
 	joined := training.Join(rows, all)
 	tell(w, joined.Problems)
-	fmt.Fprintf(w, "%d labels of %d studies; %d labels without a study, %d studies without a label\n",
+	fmt.Fprintf(w, "%d labels mean %d studies; %d labels mean none, %d studies are meant by none\n",
 		len(rows)-len(joined.Problems), len(joined.Exams), len(joined.Problems), joined.Without)
 	if len(joined.Exams) == 0 {
 		return nil, nil, errors.Join(errors.New("no label belongs to a study of the data"), closeData())

@@ -26,7 +26,7 @@ type evaluateCommand struct {
 	dataFlags
 
 	Weights    string `type:"existingfile" placeholder:"FILE" help:"Weights to measure (safetensors or PyTorch checkpoint); default: the built-in ones."`
-	Resolution string `enum:"small,standard,mixed" default:"standard" help:"Of the phantoms: small, standard or mixed."`
+	Resolution string `enum:"tiny,small,standard,mixed" default:"standard" help:"Of the phantoms: tiny, small, standard or mixed."`
 	CSV        string `name:"csv" type:"path" placeholder:"FILE" help:"Write every candidate with its label and probabilities."`
 	JSON       bool   `name:"json" help:"Print JSON instead of tables."`
 	Plots      string `type:"path" placeholder:"DIR" help:"Draw ROC, precision and recall, and calibration there as PNG."`

@@ -31,7 +31,7 @@ type trainCommand struct {
 	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights to start from (safetensors or PyTorch checkpoint); default: fresh ones of the size below."`
 
 	Studies    int     `default:"400" help:"Phantom studies to fit to, the validation part among them."`
-	Resolution string  `enum:"small,standard,mixed" default:"mixed" help:"Of the training phantoms: small (2.7 mm voxels), standard (1.6 mm) or mixed (one in three standard). Those held out are standard."`
+	Resolution string  `enum:"tiny,small,standard,mixed" default:"mixed" help:"Of the training phantoms: tiny (5.4 mm voxels, to try commands), small (2.7 mm), standard (1.6 mm) or mixed (one in three standard, the others small). Those held out are standard."`
 	Validation float64 `default:"0.2" help:"Share of the patients that chooses the best epoch, temperature and operating point."`
 
 	Epochs   int     `help:"Passes over the training part; default: 24, published 100."`
