@@ -85,19 +85,19 @@ func (s epochState) epoch() (e Epoch, err error) {
 // identity is everything that the result of a training depends on, as far as it can be known, by name.
 func (f *fit) identity() map[string]string {
 	o := f.o
-	trained := sha256.New()
-	for _, s := range f.learner.layout.specs {
-		fmt.Fprintln(trained, s.Name, s.Shape)
+	digest := func(v any) string {
+		sum := sha256.Sum256(fmt.Append(nil, v))
+		return hex.EncodeToString(sum[:])
 	}
 	id := map[string]string{
 		"network": fmt.Sprintf("%+v", f.config), "initial weights": f.learner.initial.SHA256(), "data": f.census.sha256,
-		"trained tensors": hex.EncodeToString(trained.Sum(nil)), "Seed": strconv.FormatUint(o.Seed, 10),
+		"trained tensors": digest(f.learner.layout.specs), "validation part": digest(f.history.Validation), "Seed": strconv.FormatUint(o.Seed, 10),
 	}
 	for name, value := range map[string]any{
 		"Epochs": o.Epochs, "Batch": o.Batch, "LearningRate": o.LearningRate, "FinalRate": o.FinalRate, "WarmUp": o.WarmUp,
 		"RatePerEpoch": o.RatePerEpoch, "WeightDecay": o.WeightDecay, "ClipNorm": o.ClipNorm, "DropPath": o.DropPath,
 		"ClassWeights": o.ClassWeights, "ModalityDropout": o.ModalityDropout, "Flips": o.Flips, "Jitter": o.Jitter,
-		"ValidationFraction": o.ValidationFraction, "Best": o.Best, "Patience": o.Patience,
+		"Best": o.Best, "Patience": o.Patience,
 	} {
 		id[name] = fmt.Sprint(value)
 	}

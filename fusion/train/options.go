@@ -41,7 +41,8 @@ type Options struct {
 	// ratios of channels matter: the stems do not see the scale of a whole volume.
 	Jitter float64
 
-	ValidationFraction float64   // of the groups; 0.2
+	ValidationFraction float64   // of the groups, drawn by Split; 0.2
+	Validation         []int     // instead: the samples to validate with, by index; all others are trained on
 	Best               Criterion // which epoch's weights are kept; LeastLoss
 	Patience           int       // epochs without a better one after which training ends; 0 stands for never
 	Point              Rule      // how the operating point of two classes is chosen; KeepSensitivity

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -57,4 +58,27 @@ func Split(groups []string, labels []int, fraction float64, seed uint64) (traini
 	slices.Sort(training)
 	slices.Sort(validation)
 	return training, validation
+}
+
+// divide takes the validation part as given and refuses one that cuts a group, repeats a sample or names none.
+func divide(groups []string, given []int) (training, validation []int, err error) {
+	chosen, cut := make([]bool, len(groups)), map[string]bool{}
+	for _, i := range given {
+		if i < 0 || i >= len(groups) || chosen[i] {
+			return nil, nil, fmt.Errorf("%w: Options.Validation has %d twice, or there is no such sample", ErrOptions, i)
+		}
+		chosen[i] = true
+		cut[groups[i]] = true
+	}
+	for i, in := range chosen {
+		switch {
+		case in:
+			validation = append(validation, i)
+		case groups[i] != "" && cut[groups[i]]:
+			return nil, nil, fmt.Errorf("%w: Options.Validation takes only part of the group that sample %d belongs to", ErrOptions, i)
+		default:
+			training = append(training, i)
+		}
+	}
+	return training, validation, nil
 }

@@ -1,6 +1,8 @@
 package train_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -44,5 +46,23 @@ func TestSplitKeepsGroupsAndClasses(t *testing.T) {
 	other, _ := train.Split(groups, labels, 0.2, 2)
 	if !slices.Equal(training, again) || slices.Equal(training, other) {
 		t.Error("the split must follow from the seed")
+	}
+}
+
+func TestGivenValidation(t *testing.T) {
+	samples := blobs(tiny(), 12) // groups of two
+	options := train.Options{Branches: branches(), Epochs: 1, Validation: []int{9, 8, 2, 3}}
+	_, history, err := train.Fit(context.Background(), initial(t, 1), samples, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := history.Validation, []int{2, 3, 8, 9}; !slices.Equal(got, want) || len(history.Training) != 8 {
+		t.Errorf("validated with %v and trained on %v, want %v and the rest", got, history.Training, want)
+	}
+	for name, part := range map[string][]int{"half a group": {2}, "twice": {2, 3, 2}, "no such sample": {12}, "none": {}, "all": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}} {
+		options.Validation = part
+		if _, _, err := train.Fit(context.Background(), initial(t, 1), samples, options); !errors.Is(err, train.ErrOptions) {
+			t.Errorf("%s: error %v, want ErrOptions", name, err)
+		}
 	}
 }

@@ -48,6 +48,11 @@ func Fit(ctx context.Context, initial weights.Set, source Source, options Option
 	}
 	f := fit{o: o, config: config, census: all, history: History{Task: o.Task, Best: -1, DataSHA256: all.sha256}}
 	f.history.Training, f.history.Validation = Split(all.groups, all.labels, o.ValidationFraction, o.Seed)
+	if o.Validation != nil {
+		if f.history.Training, f.history.Validation, err = divide(all.groups, o.Validation); err != nil {
+			return fail(err)
+		}
+	}
 	if err := f.enough(); err != nil {
 		return fail(err)
 	}
