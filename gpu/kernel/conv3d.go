@@ -56,20 +56,18 @@ func Conv3d(s Conv3dShape, y, x, w []float32) {
 	conv3d(gemm.Best(gemm.Float32), s, y, x, w)
 }
 
-// pieceVoxels is the number of output voxels that a core computes at a time.
-const pieceVoxels = 384
-
 func conv3d(k *gemm.Kernel, s Conv3dShape, y, x, w []float32) {
 	voxels, patch := volume(s.OutSize()), s.patch()
-	pieces := (voxels + pieceVoxels - 1) / pieceVoxels
+	piece := k.Width()
+	pieces := (voxels + piece - 1) / piece
 	parallel(s.Batch*pieces, 1, func(from, to int) {
 		u := unrolledPool.Get().(*unrolled)
 		defer u.release()
 		for i := from; i < to; i++ {
-			n, voxel := i/pieces, i%pieces*pieceVoxels
+			n, voxel := i/pieces, i%pieces*piece
 			u.s, u.x, u.voxel = &s, x[n*s.In*volume(s.Size):], voxel
 			k.Multiply(gemm.Product{
-				M: s.Out, N: min(pieceVoxels, voxels-voxel), K: patch,
+				M: s.Out, N: min(piece, voxels-voxel), K: patch,
 				A:         gemm.View{Data: w, Stride: patch},
 				Source:    u,
 				C:         s.outputs(y, n, voxel),

@@ -6,6 +6,9 @@ import (
 	"mome/gpu/kernel/gemm"
 )
 
+// pieceVoxels is the number of output voxels whose unrolled input is held at once.
+const pieceVoxels = 384
+
 // columnStride is the distance between rows of the unrolled input of a piece.
 const columnStride = pieceVoxels + 16
 

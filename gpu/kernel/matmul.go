@@ -35,10 +35,9 @@ func (s MatMulShape) product(c, a, b []float32) gemm.Product {
 	}
 }
 
-// A product is cut into pieces of at most pieceCols columns, which is what gemm packs at once, and pieceRows rows. Each
-// piece packs its own factors, so that rows are cut again only as far as that stays cheap and all cores have work.
+// A product is cut into pieces of as many columns as are packed at once and pieceRows rows. Each piece packs its own
+// factors, so that rows are cut again, to no fewer than fewRows, only where there are too few pieces for all cores.
 const (
-	pieceCols = 384
 	pieceRows = 768
 	fewRows   = 192
 )
@@ -52,16 +51,16 @@ func multiply(k *gemm.Kernel, p gemm.Product) {
 		k.Multiply(p)
 		return
 	}
-	cols := (p.N + pieceCols - 1) / pieceCols
+	cols := (p.N + k.Width() - 1) / k.Width()
 	rows := pieceRows
 	for rows > fewRows && cols*((p.M+rows-1)/rows) < 4*runtime.GOMAXPROCS(0) {
 		rows /= 2
 	}
 	parallel(cols*((p.M+rows-1)/rows), 1, func(from, to int) {
 		for i := from; i < to; i++ {
-			row, col := i/cols*rows, i%cols*pieceCols
+			row, col := i/cols*rows, i%cols*k.Width()
 			piece := p
-			piece.M, piece.N = min(rows, p.M-row), min(pieceCols, p.N-col)
+			piece.M, piece.N = min(rows, p.M-row), min(k.Width(), p.N-col)
 			piece.A, piece.B, piece.C = p.A.From(row, 0), p.B.From(0, col), p.C.From(row, col)
 			if p.Bias != nil {
 				piece.Bias = p.Bias[col:]

@@ -112,8 +112,14 @@ type Product struct {
 // MaxDepth bounds Product.DepthStep.
 const MaxDepth = 384
 
-// The block of B that is packed at once is MaxDepth deep and at most maxWidth wide: 590 kB of a second-level cache.
-const maxWidth = 384
+// Width is the number of columns that are packed at once: 590 kB of a second-level cache are MaxDepth times as many. It
+// pays to cut a product between them only.
+func (k *Kernel) Width() int {
+	if k.pairs {
+		return 768
+	}
+	return 384
+}
 
 // maxRows is the highest tile of any kernel.
 const maxRows = 12
@@ -159,8 +165,8 @@ func (k *Kernel) Multiply(p Product) {
 	}
 	step += step & 1 // pairs stay together
 	p.check(k, step)
-	for n0 := 0; n0 < p.N; n0 += maxWidth {
-		n1 := min(n0+maxWidth, p.N)
+	for n0 := 0; n0 < p.N; n0 += k.Width() {
+		n1 := min(n0+k.Width(), p.N)
 		for k0 := 0; k0 == 0 || k0 < p.K; k0 += step {
 			k1 := min(k0+step, p.K)
 			k.block(w, &p, n0, n1, k0, k1)
@@ -186,6 +192,7 @@ func (k *Kernel) block(w *workspace, p *Product, n0, n1, k0, k1 int) {
 		panels = w.panels(panelSize * ((n1 - n0 + k.cols - 1) / k.cols))
 		k.packColumns(w, panels, p.B.From(k0, n0), k1-k0, n1-n0)
 	}
+	ahead := k.pack.prefetch != nil && !p.A.Trans && n1-n0 >= copyFromWidth && k1 > k0
 	for i := 0; i < p.M; {
 		t := k.tileFor(p.M - i)
 		a, aRow, aStep := k.rows(w, p.A.From(i, k0), t.rows, k1-k0, n1-n0)
@@ -204,6 +211,10 @@ func (k *Kernel) block(w *workspace, p *Product, n0, n1, k0, k1 int) {
 			bp := &zeros[0]
 			if steps > 0 {
 				bp = &panels[b]
+			}
+			if next := i + t.rows + (j-n0)/k.cols; ahead && next < p.M && (j-n0)/k.cols < t.rows {
+				// One row of the next tile's for each panel of this one's.
+				k.pack.prefetch(&p.A.Data[next*p.A.Stride+k0], 4*(k1-k0))
 			}
 			cols := min(k.cols, n1-j)
 			if cols == k.cols || k.masked {

@@ -14,6 +14,8 @@ type packer struct {
 	interleave func(dst, src []float32, steps int)
 	// pair makes bfloat16 pairs of neighbours; nil without pairs.
 	pair func(dst, src []float32)
+	// prefetch says that some bytes will be read soon; nil where there is no way to.
+	prefetch func(p *float32, bytes int)
 }
 
 // packColumns packs a matrix of depth rows and cols columns into panels, one after the other.

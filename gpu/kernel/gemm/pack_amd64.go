@@ -13,9 +13,12 @@ func interleaveBFloat16(dst, src *float32, steps int)
 func roundBFloat16AVX512(dst, src *float32, n int)
 
 //go:noescape
+func prefetch(p *float32, bytes int)
+
+//go:noescape
 func transposeAVX2(dst *float32, dstStep int, src *float32, srcRow int, blocks int)
 
-func packAVX2() packer { return packer{transpose: transposeHalf, copy: copyGo} }
+func packAVX2() packer { return packer{transpose: transposeHalf, copy: copyGo, prefetch: prefetch} }
 
 // transposeHalf leaves to Go what does not fill blocks of eight.
 func transposeHalf(panel []float32, width int, src []float32, stride, rows, depth int) {
@@ -36,11 +39,11 @@ func transposeHalf(panel []float32, width int, src []float32, stride, rows, dept
 	}
 }
 
-func packAVX512() packer { return packer{transpose: transposeWide, copy: copyWide} }
+func packAVX512() packer { return packer{transpose: transposeWide, copy: copyWide, prefetch: prefetch} }
 
 func packBFloat16() packer {
 	return packer{
-		transpose: transposeWide, copy: copyWide,
+		transpose: transposeWide, copy: copyWide, prefetch: prefetch,
 		interleave: func(dst, src []float32, steps int) { interleaveBFloat16(&dst[0], &src[0], steps) },
 		pair:       func(dst, src []float32) { roundBFloat16AVX512(&dst[0], &src[0], len(src)) },
 	}

@@ -157,3 +157,17 @@ line:
 copied:
 	VZEROUPPER
 	RET
+
+// func prefetch(p *float32, bytes int)
+//
+// Asks for some bytes that will be read soon, line by line.
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), SI
+	MOVQ bytes+8(FP), CX
+
+ask:
+	PREFETCHT0 (SI)
+	ADDQ       $64, SI
+	SUBQ       $64, CX
+	JG         ask
+	RET

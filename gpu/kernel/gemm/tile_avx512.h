@@ -27,6 +27,18 @@
 	LEAQ   (SI)(DX*4), BX; \
 	LEAQ   (SI)(DX*8), CX
 
+// FETCH asks for a row of c, which is wanted once all steps are done, and goes on to the next.
+#define FETCH(row) \
+	PREFETCHT0 (row); \
+	PREFETCHT0 64(row); \
+	ADDQ       R13, row
+
+#define FETCH_4(row) \
+	FETCH(row); \
+	FETCH(row); \
+	FETCH(row); \
+	FETCH(row)
+
 #define LOAD_COLUMNS \
 	VMOVUPS.Z (R10), K1, Z0; \
 	VMOVUPS.Z 64(R10), K2, Z1
@@ -109,6 +121,11 @@
 	STORE(Z30, Z31)
 
 TEXT TILE12(SB), NOSPLIT, $8-84
+	MOVQ c+48(FP), R12
+	MOVQ cRow+56(FP), R13
+	FETCH_4(R12)
+	FETCH_4(R12)
+	FETCH_4(R12)
 	LOAD_ARGUMENTS
 	CLEAR_0_TO_3
 	CLEAR_4_TO_7
