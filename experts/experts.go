@@ -167,9 +167,9 @@ type Opinion struct {
 	Modality Modality
 	Maps     map[string]*volume.Volume // by name: "PE_early", "SER", "ADC", ...; each on its own grid
 	Notes    []string                  // assumptions and defects, for the report's reader
-	// Channels are the volumes that the expert's network reads, on their own grids: six subtractions for DCE, the volume
-	// for T2, that of the highest b-value and the ADC map for DWI. A network with fewer reads the first of them: the
-	// published one takes no ADC.
+	// Channels are the volumes that the expert's network reads, on their own grids: six subtractions, initial enhancement
+	// and delayed phase for DCE, the volume for T2, that of the highest b-value and the relative ADC for DWI. A network
+	// with fewer reads the first of them: the published one takes six, one and one.
 	Channels []*volume.Volume
 }
 

@@ -13,7 +13,7 @@ import (
 	"mome/experts/volume"
 )
 
-// Channels is the number of subtractions that the network reads.
+// Channels is the number of subtractions that the published network reads. Two kinetic maps follow them.
 const Channels = 6
 
 // Config has the settings; the zero value means the defaults.
@@ -127,7 +127,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 	if err != nil {
 		return nil, err
 	}
-	return &experts.Opinion{Modality: experts.DCE, Maps: maps, Notes: r.notes, Channels: channels}, nil
+	return &experts.Opinion{Modality: experts.DCE, Maps: maps, Notes: r.notes, Channels: append(channels, relative(maps)...)}, nil
 }
 
 // phases chooses the early and the late phase and says what was chosen on what ground.

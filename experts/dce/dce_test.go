@@ -274,7 +274,7 @@ func TestPhases(t *testing.T) {
 			}
 			var channels []string
 			inside := slices.Index(mask.Data, true)
-			for _, v := range op.Channels {
+			for _, v := range op.Channels[:dce.Channels] {
 				channels = append(channels, string(rune('0'+int(v.Data[inside]/10+0.5)%10)))
 			}
 			if c.name == "thirteen" { // 10 and 12 as one digit
@@ -361,6 +361,35 @@ func TestEmpty(t *testing.T) {
 	for _, l := range []*experts.Lesion{empty, dark} {
 		if l.PEEarly.Known || l.PEPeak.Known || l.SER.Known || l.TimeToPeak.Known || l.WorstCurve != "" {
 			t.Errorf("%s without signal: %+v", l.Label, l)
+		}
+	}
+}
+
+func TestRelativeChannels(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		early, late      float64 // enhancement, as a part of the pre-contrast signal
+		initial, delayed float64
+	}{
+		{"fast, washing out", 1.5, 1.0, 0.5, -0.2},
+		{"slow, persistent", 0.6, 1.0, -0.4, 0.25},
+		{"beyond the bounds", 3.8, 0.1, 2, -0.5},
+		{"half counted", 0.4, 0.54, -0.3, 0.05},
+		{"background", 0.15, 0.6, 0, 0},
+	} {
+		mask := ball(12, 4)
+		s := study([]float64{0, 150, 450}, []float64{c.early, c.late}, mask, 0, 1)
+		op, err := expert(t, dce.Config{}).Read(t.Context(), s, nil, []*experts.Lesion{{Label: "Lesion 1", Mask: mask}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(op.Channels) != dce.Channels+2 {
+			t.Fatalf("%s: %d channels, want %d", c.name, len(op.Channels), dce.Channels+2)
+		}
+		at := slices.Index(mask.Data, true)
+		i, d := op.Channels[dce.Channels].Data[at], op.Channels[dce.Channels+1].Data[at]
+		if math.Abs(float64(i)-c.initial) > 1e-3 || math.Abs(float64(d)-c.delayed) > 1e-3 {
+			t.Errorf("%s: channels %g and %g, want %g and %g", c.name, i, d, c.initial, c.delayed)
 		}
 	}
 }

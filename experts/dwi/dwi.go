@@ -57,8 +57,8 @@ func (*Expert) Modality() experts.Modality { return experts.DWI }
 var ErrNoDiffusion = errors.New("study has neither two b-values nor an ADC map")
 
 // Read sets ADC of each lesion and returns the map "ADC" in 1e-6 mm2/s, 0 where it could not be measured. Its channels are
-// the volume of the highest b-value, which the published network reads alone, and the ADC map; the latter stands for both
-// where no diffusion-weighted images remain.
+// the volume of the highest b-value, which the published network reads alone, or the vendor's ADC map where no
+// diffusion-weighted images remain, and the ADC relative to the mark of low diffusion.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	op := &experts.Opinion{Modality: experts.DWI, Maps: map[string]*volume.Volume{}}
 	note := func(format string, args ...any) { op.Notes = append(op.Notes, fmt.Sprintf(format, args...)) }
@@ -68,7 +68,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 	}
 	switch {
 	case adc != nil:
-		op.Channels = []*volume.Volume{s.DWI[len(s.DWI)-1].Volume, adc}
+		op.Channels = []*volume.Volume{s.DWI[len(s.DWI)-1].Volume, relative(adc)}
 		if s.ADC != nil && s.ADC.Same(&adc.Grid) {
 			compare(adc, s.ADC, note)
 		}
@@ -77,7 +77,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 		if adc = vendor(s.ADC, breasts, note); adc == nil {
 			adc = volume.New(s.ADC.Grid) // its unit is not known: nothing is measured
 		}
-		op.Channels = []*volume.Volume{s.ADC, adc}
+		op.Channels = []*volume.Volume{s.ADC, relative(adc)}
 		if n := len(s.DWI); n > 0 {
 			op.Channels[0] = s.DWI[n-1].Volume
 		} else {
