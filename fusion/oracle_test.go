@@ -1,7 +1,9 @@
 package fusion
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,9 +56,14 @@ func npyFile(t testing.TB, path ...string) []float32 {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	return npyData(t, filepath.Join(path...), f)
+}
+
+func npyData(t testing.TB, name string, r io.Reader) []float32 {
+	t.Helper()
 	var data []float32
-	if err := npy.Read(f, &data); err != nil {
-		t.Fatalf("%s: %v", filepath.Join(path...), err)
+	if err := npy.Read(bufio.NewReaderSize(r, 1<<20), &data); err != nil { // the library reads number by number
+		t.Fatalf("%s: %v", name, err)
 	}
 	return data
 }
