@@ -139,10 +139,10 @@ func (f *fit) save() error {
 	return replace(f.o.Checkpoint, set)
 }
 
-// replace writes a file so that a crash leaves the old one or the new one, whole.
+// replace writes a file so that a crash leaves the old one or the new one, whole. What a crash leaves of the next one
+// has a name of its own, and is written over by the next run.
 func replace(path string, set weights.Set) (err error) {
-	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp")
+	file, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
@@ -157,7 +157,7 @@ func replace(path string, set weights.Set) (err error) {
 	if err := os.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	if d, err := os.Open(dir); err == nil { // not every system lets a directory be opened or synced
+	if d, err := os.Open(filepath.Dir(path)); err == nil { // not every system lets a directory be opened or synced
 		_ = d.Sync()
 		_ = d.Close()
 	}

@@ -49,8 +49,8 @@ type Options struct {
 	Sensitivity        float64   // that KeepSensitivity keeps on the validation part; 0.95
 	Seed               uint64
 
-	// Lanes is the number of samples computed side by side, each in memory of its own; one per core. It does not change
-	// the result.
+	// Lanes is the number of samples computed side by side, each in memory of its own (4.8 GB for the published sizes
+	// and PublishedTrained); one per core, and no more than Batch. It does not change the result.
 	Lanes int
 	// Checkpoint is a file that is rewritten after every epoch. Where it exists Fit goes on from it, and ends with the
 	// same bits as if it had never been stopped. None by default.
@@ -139,7 +139,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	count(&o.Epochs, 20)
 	count(&o.Batch, 8)
-	count(&o.Lanes, runtime.GOMAXPROCS(0))
+	count(&o.Lanes, min(runtime.GOMAXPROCS(0), max(1, o.Batch)))
 	number(&o.LearningRate, 1e-3)
 	number(&o.FinalRate, o.LearningRate/100)
 	number(&o.WarmUp, 0.05)

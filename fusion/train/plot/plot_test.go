@@ -118,7 +118,7 @@ func TestImages(t *testing.T) {
 
 func colours(img image.Image) int {
 	seen := map[color.Color]bool{}
-	for y := range img.Bounds().Dy() {
+	for y := 0; y < img.Bounds().Dy(); y += 3 {
 		for x := range img.Bounds().Dx() {
 			seen[img.At(x, y)] = true
 		}

@@ -59,12 +59,16 @@ func Training(w io.Writer, h train.History, o Options) error {
 		}
 	}
 	loss.Y.Max *= 1.2 // room for the legend
-	for _, p := range panels {
+	for i, p := range panels {
 		if h.Best < 0 {
 			break
 		}
+		name := ""
+		if i == 0 {
+			name = fmt.Sprintf("kept: epoch %d", h.Best+1)
+		}
 		at := float64(h.Best + 1)
-		if err := line(p, fmt.Sprintf("kept: epoch %d", h.Best+1), plotter.XYs{{X: at, Y: p.Y.Min}, {X: at, Y: p.Y.Max}}, color.Gray{0x66}, true); err != nil {
+		if err := line(p, name, plotter.XYs{{X: at, Y: p.Y.Min}, {X: at, Y: p.Y.Max}}, color.Gray{0x66}, true); err != nil {
 			return err
 		}
 	}
