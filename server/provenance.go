@@ -43,6 +43,7 @@ func (c *trainCommand) commandLine() string {
 	add(c.phantoms(), " --studies %d --held-out %d --resolution %s", c.Studies, c.HeldOut, c.Resolution)
 	add(c.Weights != "", " --weights FILE")
 	add(c.Weights == "", " --embed %d --layers %d --fuse-from %d", c.Embed, c.Layers, c.FuseFrom)
+	add(c.Context, " --context")
 	add(c.Epochs > 0, " --epochs %d", c.Epochs)
 	add(c.Rate > 0, " --rate %g", c.Rate)
 	add(c.Batch > 0, " --batch %d", c.Batch)

@@ -45,6 +45,8 @@ type trainCommand struct {
 	Layers   int `default:"4" help:"Of fresh weights: transformer layers; the last one fuses the modalities."`
 	FuseFrom int `default:"2" help:"Of fresh weights: first layer in which modalities see each other."`
 
+	Context bool `help:"Of fresh weights: read the clinical context too (age, menopause, family history, indication, prior), as far as it is known."`
+
 	Licence string `help:"Licence of the weights, an SPDX identifier or a sentence; default: Apache-2.0 for phantoms, else not stated."`
 }
 
@@ -68,7 +70,7 @@ func (c *trainCommand) fresh(classes int) nn.Config {
 	field := [3]float64{fieldMM, fieldMM, fieldMM}
 	return nn.Config{
 		Embed: c.Embed, Heads: 4, Layers: c.Layers, FusionFrom: c.FuseFrom, Experts: 8, Slots: 1,
-		StemChannels: [2]int{16, 32}, Classes: classes,
+		StemChannels: [2]int{16, 32}, Classes: classes, Context: c.Context,
 		Boxes: nn.Boxes{
 			DCE: nn.Box{Channels: 6, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},
 			T2:  nn.Box{Channels: 1, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},

@@ -72,6 +72,9 @@ func Evaluate(p *Prepared, scored []Scored, task train.Task, threshold float64, 
 	for _, s := range Subsets() {
 		t.add(ByModalities, s.String(), cases(known, func(c *Scored) []float64 { return c.Alone[s] }))
 	}
+	if mute := cases(known, func(c *Scored) []float64 { return c.Contextless }); mute != nil {
+		t.add("context", "without the clinical context", mute)
+	}
 	for _, by := range strata() {
 		names := map[string][]Scored{}
 		for _, s := range known {

@@ -59,6 +59,7 @@ type Scored struct {
 	Case
 	Probabilities []float64            // with all modalities that it has
 	Alone         map[Subset][]float64 // with these modalities alone, where it has them
+	Contextless   []float64            // with all modalities and without the clinical context; nil where the model reads none
 }
 
 // Score asks the model about every case, with the modalities that it has, and where subsets is set with each of the seven
@@ -74,6 +75,13 @@ func Score(ctx context.Context, model *fusion.Model, cases []Case, subsets bool,
 		out[n] = Scored{Case: *c, Alone: map[Subset][]float64{}}
 		if out[n].Probabilities, err = probabilities(ctx, model, in); err != nil {
 			return nil, fmt.Errorf("study %s: %w", c.StudyUID, err)
+		}
+		if subsets && model.Config().Context {
+			mute := in
+			mute.Context = nil
+			if out[n].Contextless, err = probabilities(ctx, model, mute); err != nil {
+				return nil, fmt.Errorf("study %s: %w", c.StudyUID, err)
+			}
 		}
 		for _, s := range Subsets() {
 			part, ok := s.of(in)

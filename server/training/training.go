@@ -55,10 +55,13 @@ type Facts struct {
 	BIRADS string
 }
 
-// Input returns what the network reads: volumes from memory or from the cache's file, and the clinical context.
+// Input returns what the network reads: volumes from memory or from the cache's file, and the clinical context where
+// anything of it is known.
 func (c *Case) Input() (fusion.Input, error) {
 	in, err := c.input()
-	in.Context = &c.Context
+	if c.Context != (clinical.Context{}) {
+		in.Context = &c.Context
+	}
 	return in, err
 }
 
@@ -78,7 +81,7 @@ func (s Source) At(i int) (train.Sample, error) {
 	if err != nil {
 		return train.Sample{}, fmt.Errorf("study %s: %w", c.StudyUID, err)
 	}
-	return train.Sample{DCE: in.DCE, T2: in.T2, DWI: in.DWI, Margin: s.Margin, Label: c.Label, Group: c.Group}, nil
+	return train.Sample{DCE: in.DCE, T2: in.T2, DWI: in.DWI, Context: in.Context, Margin: s.Margin, Label: c.Label, Group: c.Group}, nil
 }
 
 // Tally counts what the analysis made of the lesions that are known.
