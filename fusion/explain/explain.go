@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"mome/experts"
@@ -46,7 +47,7 @@ func New(model *fusion.Model) (*Explainer, error) {
 type Explanation struct {
 	Class    int
 	LogOdds  float64 // of the study
-	Baseline float64 // with all tokens of the modalities present set to zero: only their positions are left
+	Baseline float64 // with all tokens of the modalities present set to zero: only positions and clinical context are left
 	Parts    []Part  // the modalities present, in the order of experts.Modalities
 	Gates    []Gate  // one per fusion layer
 	Steps    int     // points at which gradients were taken
@@ -101,7 +102,7 @@ func (x *Explainer) ExplainClass(ctx context.Context, in fusion.Input, class int
 	if n := x.model.Config().Classes; class < 0 || class >= n || n < 2 {
 		return nil, fmt.Errorf("explain: class %d of %d", class, n)
 	}
-	if presentIn(in) == (present{}) {
+	if which := x.presentIn(in); !slices.Contains(which.modalities[:], true) {
 		return nil, fmt.Errorf("explain: %w: no modality is present", fusion.ErrInput)
 	}
 	if _, err := x.model.Logits(ctx, in); err != nil { // also checks the volumes
@@ -116,24 +117,39 @@ func (x *Explainer) ExplainClass(ctx context.Context, in fusion.Input, class int
 	return e, nil
 }
 
-// explain does the work; x.turn must be held.
-func (x *Explainer) explain(ctx context.Context, in fusion.Input, class int) (*Explanation, error) {
-	net, err := x.network(presentIn(in))
+// path is the path from zero tokens to those of an input.
+func (x *Explainer) path(ctx context.Context, in fusion.Input, class int) (*path, error) {
+	which, config := x.presentIn(in), x.model.Config()
+	net, err := x.network(which)
 	if err != nil {
 		return nil, err
 	}
-	tokens := map[experts.Modality][]float32{}
+	p := &path{
+		net: net, tokens: map[experts.Modality][]float32{}, rows: fusion.Rows(config, in),
+		class: class, temperature: x.model.Temperature(),
+	}
 	for _, m := range net.modalities {
 		s, err := x.stem(m)
 		if err != nil {
 			return nil, err
 		}
-		if tokens[m], err = s.tokens(ctx, in.Of(m)); err != nil {
+		if p.tokens[m], err = s.tokens(ctx, in.Of(m)); err != nil {
 			return nil, err
 		}
 	}
-	path := path{net: net, tokens: tokens, class: class, temperature: x.model.Temperature()}
-	e, mean, err := path.integrate(ctx)
+	if which.context {
+		p.context, err = in.Context.Encode()
+	}
+	return p, err
+}
+
+// explain does the work; x.turn must be held.
+func (x *Explainer) explain(ctx context.Context, in fusion.Input, class int) (*Explanation, error) {
+	p, err := x.path(ctx, in, class)
+	if err != nil {
+		return nil, err
+	}
+	e, mean, err := p.integrate(ctx)
 	if err != nil {
 		return nil, err
 	}

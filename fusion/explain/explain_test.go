@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/weights"
 	"mome/fusion"
 )
@@ -19,19 +20,9 @@ import (
 // pathOf is the path from zero tokens to those of an input.
 func pathOf(t testing.TB, x *Explainer, in fusion.Input, class int) *path {
 	t.Helper()
-	net, err := x.network(presentIn(in))
+	p, err := x.path(context.Background(), in, class)
 	if err != nil {
 		t.Fatal(err)
-	}
-	p := &path{net: net, tokens: map[experts.Modality][]float32{}, class: class, temperature: x.model.Temperature()}
-	for _, m := range net.modalities {
-		s, err := x.stem(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.tokens[m], err = s.tokens(context.Background(), in.Of(m)); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return p
 }
@@ -87,24 +78,35 @@ func TestAttributionsMatchDifferences(t *testing.T) {
 		name           string
 		classes, class int
 		without        experts.Modality
+		context        *clinical.Context
 	}{
 		{name: "two classes", classes: 2, class: 1},
 		{name: "two classes, the first", classes: 2, class: 0},
 		{name: "four classes", classes: 4, class: 2},
 		{name: "without T2", classes: 2, class: 1, without: experts.T2},
+		{name: "with a clinical context", classes: 2, class: 1, context: &clinical.Context{AgeYears: experts.Known(71)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := tiny(c.classes)
+			config.Context = c.context != nil
 			set := shaken(t, config)
 			set.Metadata[weights.Temperature] = "1.7"
 			x := explainer(t, set)
 			in := noise(config, 4)
+			in.Context = c.context
 			if c.without == experts.T2 {
 				in.T2 = nil
 			}
 			got, err := x.ExplainClass(context.Background(), in, c.class)
 			if err != nil {
 				t.Fatal(err)
+			}
+			p, err := x.model.Probability(context.Background(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if odds := math.Log(p / (1 - p)); c.class == 1 && math.Abs(got.LogOdds-odds) > 1e-4 {
+				t.Errorf("log-odds %g, the model says %g", got.LogOdds, odds)
 			}
 			want := differences(t, pathOf(t, x, in, c.class), 64)
 			if len(got.Parts) != len(want) {

@@ -7,6 +7,7 @@ import (
 
 	"mome/experts"
 	"mome/experts/nn"
+	"mome/fusion"
 	"mome/gpu/op"
 )
 
@@ -16,21 +17,19 @@ import (
 type Gate struct {
 	Layer int
 	// Share is how much of what the class token takes from the mixture was gathered from the rows of each modality, and
-	// ClassShare how much from the class token's own row: sum over slots of combine[cls, slot] * dispatch[row, slot].
-	// They sum to 1. They are weights of a mean, not effects: a row with a large weight can change nothing.
+	// of the clinical context under nn.ContextRows, and ClassShare how much from the class token's own row: sum over slots
+	// of combine[cls, slot] * dispatch[row, slot]. They sum to 1. They are weights of a mean, not effects: a row with a
+	// large weight can change nothing.
 	Share      map[experts.Modality]float64
 	ClassShare float64
 	// Experts is how much of what the class token takes goes through each expert; sums to 1.
 	Experts []float64
-	// Rows are the modalities' rows in Dispatch and Combine: the class token is row 0, then come DCE, DWI, T2.
-	Rows map[experts.Modality]RowRange
+	// Rows say which rows of Dispatch and Combine stand for what; the class token is row 0.
+	Rows []fusion.Part
 	// Dispatch is [row, experts*slots], each column sums to 1. Combine is [row, experts*slots], each row sums to 1; of
 	// the last layer it has the class token's row alone, for nothing else is computed.
 	Dispatch, Combine Matrix
 }
-
-// RowRange are the rows [From, To).
-type RowRange struct{ From, To int }
 
 // Matrix is row-major.
 type Matrix struct {
@@ -41,10 +40,10 @@ type Matrix struct {
 // At is the element in a row and column.
 func (m *Matrix) At(row, col int) float64 { return float64(m.Data[row*m.Cols+col]) }
 
-// SlotShare is how much of what a slot gathers comes from a modality's rows, 0..1.
-func (g *Gate) SlotShare(m experts.Modality, slot int) float64 {
+// SlotShare is how much of what a slot gathers comes from the given rows, 0..1.
+func (g *Gate) SlotShare(rows fusion.Part, slot int) float64 {
 	sum := 0.0
-	for row := g.Rows[m].From; row < g.Rows[m].To; row++ {
+	for row := rows.From; row < rows.To; row++ {
 		sum += g.Dispatch.At(row, slot)
 	}
 	return sum
@@ -69,14 +68,7 @@ func gatesOf(b *nn.Builder) ([]gateNodes, error) {
 }
 
 // readGates copies the weights of the last forward run.
-func (n *network) readGates() ([]Gate, error) {
-	rows, at := map[experts.Modality]RowRange{}, 1
-	for _, m := range nn.RowOrder() {
-		if t := n.tokens[m]; t > 0 {
-			rows[m] = RowRange{at, at + t}
-			at += t
-		}
-	}
+func (n *network) readGates(rows []fusion.Part) ([]Gate, error) {
 	gates := make([]Gate, len(n.gates))
 	for i, nodes := range n.gates {
 		g := Gate{Layer: nodes.layer, Rows: rows, Share: map[experts.Modality]float64{}, Experts: make([]float64, n.experts)}
@@ -91,9 +83,12 @@ func (n *network) readGates() ([]Gate, error) {
 		for s := range g.Combine.Cols {
 			taken := g.Combine.At(0, s)
 			g.Experts[s/slots] += taken
-			g.ClassShare += taken * g.Dispatch.At(0, s)
-			for m := range rows {
-				g.Share[m] += taken * g.SlotShare(m, s)
+			for _, part := range rows {
+				if share := taken * g.SlotShare(part, s); part.Name == fusion.ClassToken {
+					g.ClassShare += share
+				} else {
+					g.Share[part.Modality] += share
+				}
 			}
 		}
 		gates[i] = g

@@ -6,14 +6,19 @@ import (
 	"testing"
 
 	"mome/experts"
+	"mome/experts/clinical"
+	"mome/experts/nn"
 	"mome/fusion"
 )
 
 func TestGateSharesSumToOne(t *testing.T) {
 	config := tiny(2)
+	config.Context = true
 	x := explainer(t, shaken(t, config))
 	full := noise(config, 2)
-	for name, in := range map[string]fusion.Input{"all": full, "no DCE": {T2: full.T2, DWI: full.DWI}, "T2 alone": {T2: full.T2}} {
+	told := full
+	told.Context = &clinical.Context{AgeYears: experts.Known(50)}
+	for name, in := range map[string]fusion.Input{"all": full, "with context": told, "no DCE": {T2: full.T2, DWI: full.DWI}, "T2 alone": {T2: full.T2}} {
 		e, err := x.Explain(context.Background(), in)
 		if err != nil {
 			t.Fatal(err)
@@ -23,12 +28,17 @@ func TestGateSharesSumToOne(t *testing.T) {
 		}
 		for _, g := range e.Gates {
 			sum, through, rows := g.ClassShare, 0.0, 1
-			for m, share := range g.Share {
+			for _, share := range g.Share {
 				sum += share
-				rows += g.Rows[m].To - g.Rows[m].From
+			}
+			for _, part := range g.Rows[1:] {
+				rows += part.Len()
 			}
 			for _, share := range g.Experts {
 				through += share
+			}
+			if (g.Share[nn.ContextRows] > 0) != (in.Context != nil) {
+				t.Errorf("%s, layer %d: the context has %g", name, g.Layer, g.Share[nn.ContextRows])
 			}
 			if math.Abs(sum-1) > 1e-5 || math.Abs(through-1) > 1e-5 {
 				t.Errorf("%s, layer %d: modalities sum to %g, experts to %g, want 1", name, g.Layer, sum, through)
@@ -37,9 +47,9 @@ func TestGateSharesSumToOne(t *testing.T) {
 				t.Errorf("%s, layer %d: dispatch is %d by %d, the modalities have %d rows", name, g.Layer, g.Dispatch.Rows, g.Dispatch.Cols, rows)
 			}
 			for slot := range g.Dispatch.Cols {
-				gathered := g.Dispatch.At(0, slot)
-				for m := range g.Rows {
-					gathered += g.SlotShare(m, slot)
+				gathered := 0.0
+				for _, part := range g.Rows {
+					gathered += g.SlotShare(part, slot)
 				}
 				if math.Abs(gathered-1) > 1e-5 {
 					t.Errorf("%s, layer %d: slot %d gathers %g, want 1", name, g.Layer, slot, gathered)

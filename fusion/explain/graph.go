@@ -17,13 +17,16 @@ import (
 // begin there, and not at the constant one of gorgonia.Grad, which all graphs share: so graphs can be built side by side.
 const seedInput = "seed"
 
-// present says which modalities a graph has, in the order of experts.Modalities.
-type present [len(experts.Modalities)]bool
+// present says which modalities a graph has, in the order of experts.Modalities, and whether it has a clinical context.
+type present struct {
+	modalities [len(experts.Modalities)]bool
+	context    bool
+}
 
-func presentIn(in fusion.Input) present {
-	var which present
+func (x *Explainer) presentIn(in fusion.Input) present {
+	which := present{context: in.Context != nil && x.model.Config().Context}
 	for i, m := range experts.Modalities {
-		which[i] = in.Of(m) != nil
+		which.modalities[i] = in.Of(m) != nil
 	}
 	return which
 }
@@ -132,12 +135,15 @@ func (x *Explainer) network(which present) (n *network, err error) {
 	inputs := map[experts.Modality]*gorgonia.Node{}
 	var tokens gorgonia.Nodes
 	for i, m := range experts.Modalities {
-		if which[i] {
+		if which.modalities[i] {
 			n.tokens[m] = config.Boxes.Of(m).Tokens()
 			inputs[m] = b.Input(nn.InputName(m), n.tokens[m], config.Embed)
 			tokens = append(tokens, inputs[m])
 			n.modalities = append(n.modalities, m)
 		}
+	}
+	if which.context {
+		inputs[nn.ContextRows] = b.ContextInput()
 	}
 	if n.logits, err = fusion.Graph(b, x.model.Options().Branches, inputs); err != nil {
 		return nil, err

@@ -36,6 +36,8 @@ const (
 type path struct {
 	net         *network
 	tokens      map[experts.Modality][]float32 // [T, E]
+	context     []float32                      // encoded, the same all along the path; nil where there is none
+	rows        []fusion.Part                  // of the fusion layers
 	class       int
 	temperature float64
 }
@@ -67,7 +69,7 @@ func (p *path) integrate(ctx context.Context) (*Explanation, map[experts.Modalit
 	if e.LogOdds, err = p.logOdds(ctx, 1); err != nil {
 		return nil, nil, err
 	}
-	if e.Gates, err = p.net.readGates(); err != nil { // of the run at the study's own tokens
+	if e.Gates, err = p.net.readGates(p.rows); err != nil { // of the run at the study's own tokens
 		return nil, nil, err
 	}
 	var panels []panel
@@ -229,6 +231,9 @@ func (p *path) bind(program *op.Program, alpha float64) error {
 		if err := program.Bind(nn.InputName(m), scaled); err != nil {
 			return err
 		}
+	}
+	if p.context != nil {
+		return program.Bind(nn.InputName(nn.ContextRows), p.context)
 	}
 	return nil
 }

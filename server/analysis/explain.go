@@ -45,7 +45,7 @@ func (w *work) explain(ctx context.Context) error {
 	w.stage("explanation", 1)
 	grid, channels := w.reading.Assessment.Grid, w.reading.Channels()
 	for _, f := range w.reading.Assessment.Findings {
-		in, err := fusion.Crop(w.cfg.Model.Config().Boxes, channels, f.CentreMM)
+		in, err := w.input(w.cfg.Model, f.Lesion, channels)
 		if err != nil {
 			return fmt.Errorf("explain %s: %w", f.Label, err)
 		}

@@ -71,7 +71,7 @@ func (w *work) judge(ctx context.Context, l *experts.Lesion, channels map[expert
 		if m.Config().ReadsWhole() {
 			continue
 		}
-		in, err := fusion.Crop(m.Config().Boxes, channels, l.CentreMM)
+		in, err := w.input(m, l, channels)
 		if err != nil {
 			return f, err
 		}
@@ -87,6 +87,11 @@ func (w *work) judge(ctx context.Context, l *experts.Lesion, channels map[expert
 		f.Suspicion = suspicionOf(j.Probabilities[1])
 	}
 	return f, nil
+}
+
+// input is what a model reads of a lesion.
+func (w *work) input(m *fusion.Model, l *experts.Lesion, channels map[experts.Modality][]*volume.Volume) (fusion.Input, error) {
+	return fusion.Crop(m.Config().Boxes, channels, l.CentreMM)
 }
 
 // judgeExamination asks the models that read whole volumes.
