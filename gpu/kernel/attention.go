@@ -113,11 +113,9 @@ func (a *attentionSpace) scaledQuery(s AttentionShape, qkv []float32, head, from
 	a.query = numbers(a.query, queryBlock*s.Width)
 	query := s.query(qkv, head, from)
 	for i := range n {
-		row := a.query[i*s.Width:][:s.Width]
-		for j, v := range query.Data[i*query.Stride:][:s.Width] {
-			row[j] = v * s.Scale
-		}
+		copy(a.query[i*s.Width:][:s.Width], query.Data[i*query.Stride:])
 	}
+	vector.Scale(a.query[:n*s.Width], s.Scale)
 	return gemm.View{Data: a.query, Stride: s.Width}
 }
 

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Tiles of 6, 4 and 1 rows of 16 columns with 256-bit registers. The mask is not used: all columns are written.
+// Tiles of 6, 4, 2 and 1 rows of 16 columns with 256-bit registers. The mask is not used: all columns are written.
 //
 // AX  steps left              R10 b, R11 bytes from one step of b to the next
 // SI  rows 0 to 2 of a        R12 c, R13 bytes from one row of c to the next
@@ -110,6 +110,29 @@ store4:
 	STORE(Y6, Y7)
 	STORE(Y8, Y9)
 	STORE(Y10, Y11)
+	VZEROUPPER
+	RET
+
+TEXT ·float32x2AVX2(SB), NOSPLIT, $8-84
+	LOAD_ARGUMENTS
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  AX, AX
+	JZ     store2
+
+step2:
+	LOAD_COLUMNS
+	ROW((SI), Y4, Y5)
+	ROW((SI)(DX*1), Y6, Y7)
+	ADDQ   BP, SI
+	DECQ   AX
+	JNZ    step2
+
+store2:
+	STORE(Y4, Y5)
+	STORE(Y6, Y7)
 	VZEROUPPER
 	RET
 

@@ -19,6 +19,7 @@
 #define TILE12 ·bfloat16x12AVX512
 #define TILE8 ·bfloat16x8AVX512
 #define TILE4 ·bfloat16x4AVX512
+#define TILE2 ·bfloat16x2AVX512
 #define TILE1 ·bfloat16x1AVX512
 
 #include "tile_avx512.h"

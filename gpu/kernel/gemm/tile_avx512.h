@@ -1,4 +1,4 @@
-// The body of the 512-bit tile kernels, for 12, 8, 4 and 1 rows of 32 columns. The including file defines
+// The body of the 512-bit tile kernels, for 12, 8, 4, 2 and 1 rows of 32 columns. The including file defines
 // ROW(x, acc0, acc1, n0, n1): multiply the number at x with the columns in Z0 and Z1 and add to the registers acc0
 // and acc1, whose numbers are n0 and n1.
 //
@@ -191,6 +191,30 @@ step4:
 
 store4:
 	STORE_0_TO_3
+	VZEROUPPER
+	RET
+
+TEXT TILE2(SB), NOSPLIT, $8-84
+	LOAD_ARGUMENTS
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	TESTQ  AX, AX
+	JZ     store2
+
+step2:
+	LOAD_COLUMNS
+	ROW((SI), Z8, Z9, 8, 9)
+	ROW((SI)(DX*1), Z10, Z11, 10, 11)
+	ADDQ R11, R10
+	ADDQ BP, SI
+	DECQ AX
+	JNZ  step2
+
+store2:
+	STORE(Z8, Z9)
+	STORE(Z10, Z11)
 	VZEROUPPER
 	RET
 
