@@ -132,7 +132,7 @@ func layer(b *nn.Builder, index int, parts []rows) []rows {
 	}
 	mixed := split(b, mixture(b, index, all, 0, all.Shape()[0]), parts)
 	for i, p := range parts {
-		x := b.Sum(p.x, b.FeedForward(index, p.modality, each[i]), mixed[i].x)
+		x := b.AddFeedForward(index, p.x, b.FeedForward(index, p.modality, each[i]), mixed[i].x)
 		parts[i].x = b.Mark(fmt.Sprintf("layer.%d.%s", index, nn.InputName(p.modality)), x)
 	}
 	return parts
@@ -144,6 +144,6 @@ func lastLayer(b *nn.Builder, index int, parts []rows) *gorgonia.Node {
 	parts = attend(b, index, parts)
 	each, all := norms(b, index, parts)
 	f := b.FeedForward(index, experts.DCE, b.Rows(each[0], 0, 1))
-	cls := b.Sum(b.Rows(parts[0].x, 0, 1), f, mixture(b, index, all, 0, 1))
+	cls := b.AddFeedForward(index, b.Rows(parts[0].x, 0, 1), f, mixture(b, index, all, 0, 1))
 	return b.Mark(fmt.Sprintf("layer.%d.cls", index), cls)
 }

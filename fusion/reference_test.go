@@ -352,7 +352,8 @@ func (r reference) logits(in Input) []float64 {
 		for i := range x {
 			ffn := name + "ffn." + letter[i]
 			f := r.linear(ffn+".fc2", r.norm(ffn+".ffn_layernorm", gelu(r.linear(ffn+".fc1", h[i]))))
-			x[i] = add(x[i], r.branch(layer, "ffn", f), r.norm(adapter(i)+".norm", r.linear(adapter(i)+".D_fc2", g[i])))
+			a := r.norm(adapter(i)+".norm", r.linear(adapter(i)+".D_fc2", g[i]))
+			x[i] = add(x[i], r.branch(layer, "ffn", add(f, a)))
 		}
 	}
 	return r.linear("head", r.norm("fc_norm", x[0]))

@@ -89,7 +89,7 @@ func TestGateIsMarked(t *testing.T) {
 	}
 }
 
-// Residual branches that are left out or scaled must be so for every row, adapters never.
+// Residual branches that are left out or scaled must be so for every row.
 func TestDropPathMatchesReference(t *testing.T) {
 	for k, c := range odd() {
 		set := shaken(t, c)

@@ -17,7 +17,7 @@ import (
 //
 // The network's H runs from the patient's right to left, W from front to back, D from foot to head: the published
 // boxes, 384 x 256 x 128 voxels of DCE and 256 x 128 x 32 of DWI, are those of axial slices of both breasts with columns
-// first and slices last. Volumes are turned and mirrored into this order by whichever of their axes lies nearest, and
+// first and slices last, and the published code calls the three axes width, height and depth. Volumes are turned and mirrored into this order by whichever of their axes lies nearest, and
 // not resampled, so that sagittal and coronal volumes are seen upright too. Which end of an axis comes first mattered
 // little to the published weights: they were trained with random mirroring along each.
 //

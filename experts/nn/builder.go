@@ -246,8 +246,7 @@ func (b *Builder) FeedForwardNorm(layer int, m experts.Modality, x *gorgonia.Nod
 // FeedForward is fc2(norm(GELU(fc1 h))) for h: [T, E], [T, Hidden] inside.
 func (b *Builder) FeedForward(layer int, m experts.Modality, h *gorgonia.Node) *gorgonia.Node {
 	name := LayerName(layer, "ffn."+Copy(m))
-	f := b.markLayer("ffn", layer, m, b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h)))))
-	return b.branch(layer, feedForwardBranch, f)
+	return b.markLayer("ffn", layer, m, b.Linear(name+".fc2", b.Norm(name+".ffn_layernorm", b.GELU(b.Linear(name+".fc1", h)))))
 }
 
 // Layer is a whole layer before fusion, for the rows x: [T, E] of one modality:
@@ -260,7 +259,7 @@ func (b *Builder) Layer(layer int, m experts.Modality, x *gorgonia.Node) *gorgon
 	name := LayerName(layer, "MLP_Adapter."+Copy(m))
 	adapter := b.Norm(name+".norm", b.Linear(name+".D_fc2", b.GELU(b.Linear(name+".D_fc1", h))))
 	b.markLayer("adapter", layer, m, adapter)
-	return b.markLayer("layer", layer, m, b.Sum(x, b.FeedForward(layer, m, h), adapter))
+	return b.markLayer("layer", layer, m, b.AddFeedForward(layer, x, b.FeedForward(layer, m, h), adapter))
 }
 
 // Expert is everything that one modality does alone: stem, positions, and all layers before fusion, in which its rows

@@ -18,7 +18,7 @@ const (
 // residual branches of its layers, attention before feed-forward, from the first layer to the last: stochastic depth
 // (Huang et al., arXiv 1603.09382). For one run an input is 0, which leaves the branch out, or 1 divided by the
 // probability of its being kept. One draw holds for all rows of all modalities, as in BEiT-3, where a draw is made per
-// sample. Adapters are never left out.
+// sample. As published, the adapter or soft mixture belongs to the feed-forward's branch.
 func DropPathInputs(c Config) []string {
 	var names []string
 	for i := range c.Layers {
@@ -38,6 +38,14 @@ func DropPathRate(c Config, layer int, maximum float64) float64 {
 
 func dropPathName(layer int, branch string) string {
 	return fmt.Sprintf("drop_path.%d.%s", layer, branch)
+}
+
+// AddFeedForward adds what feed-forward and adapter answer, [T, E] each, to the rows x.
+func (b *Builder) AddFeedForward(layer int, x, feedForward, adapter *gorgonia.Node) *gorgonia.Node {
+	if !b.DropPath {
+		return b.Sum(x, feedForward, adapter)
+	}
+	return b.Sum(x, b.branch(layer, feedForwardBranch, b.Sum(feedForward, adapter)))
 }
 
 // branch is x: [T, E], what a residual branch adds, times the branch's input where the graph has those.
