@@ -34,7 +34,7 @@ type item struct {
 	mute   bool    // leave out the clinical context
 	flip   Flip
 	shift  [3]float64 // of the box along H, W, D as a part of the margin, -1 to 1
-	factor [3]uint64  // seeds of the channels' factors by modality
+	factor [3]uint64  // seeds of the channels' factors by modality; 0 leaves them as they are
 	path   []float32  // values of nn.DropPathInputs
 }
 
@@ -110,13 +110,14 @@ func (st *studio) input(s Sample, it item) (fusion.Input, error) {
 		}
 		m := experts.Modalities[i]
 		data, box, margin := s.of(m), st.config.Boxes.Of(m), s.Margin.of(m)
-		if margin != 0 || it.flip != (Flip{}) || st.jitter != 0 {
+		jitter := st.jitter != 0 && it.factor[i] != 0
+		if margin != 0 || it.flip != (Flip{}) || jitter {
 			if st.room[i] == nil {
 				st.room[i] = make([]float32, box.Floats())
 			}
 			cut(box, data, margin, it.from(margin), it.flip, st.room[i])
 			data = st.room[i]
-			if st.jitter != 0 && it.factor[i] != 0 {
+			if jitter {
 				scaleChannels(data, box.Channels, rand.New(rand.NewPCG(it.factor[i], 0)), st.jitter)
 			}
 		}

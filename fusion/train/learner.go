@@ -59,7 +59,7 @@ func newLearner(config nn.Config, initial weights.Set, source Source, o Options)
 	l.adam = newAdam(l.layout)
 	l.lanes = make([]*lane, o.Lanes)
 	for i := range l.lanes {
-		l.lanes[i] = &lane{learner: l, studio: studio{config: config}, target: make([]float32, config.Classes), runs: map[kind]*run{}}
+		l.lanes[i] = &lane{learner: l, studio: studio{config: config, jitter: o.Jitter}, target: make([]float32, config.Classes), runs: map[kind]*run{}}
 	}
 	return l
 }
@@ -235,7 +235,6 @@ func (l *lane) learn(ctx context.Context, it item) error {
 	if err != nil {
 		return fmt.Errorf("sample %d: %w", it.index, err)
 	}
-	l.studio.jitter = l.learner.o.Jitter
 	in, err := l.studio.input(s, it)
 	if err != nil {
 		return err
@@ -272,7 +271,6 @@ func (l *lane) logits(ctx context.Context, it item) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sample %d: %w", it.index, err)
 	}
-	l.studio.jitter = 0
 	in, err := l.studio.input(s, it)
 	if err != nil {
 		return nil, err
