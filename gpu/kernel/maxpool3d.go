@@ -42,8 +42,13 @@ func MaxPool3dGrad(s PoolShape, dx, x, dy []float32) {
 		at := channel * volume(out)
 		s.lines(room, from, func(h, w int, line []float32) {
 			s.ends(top, line)
+			h0, h1 := s.span(0, h)
+			w0, w1 := s.span(1, w)
+			row := s.Size[2]
+			area := s.Size[1] * row
 			for d, v := range top {
-				grad[s.find(from, h, w, d, v)] += dy[at]
+				d0, d1 := s.span(2, d)
+				grad[findTop(from, h0*area+w0*row+d0, h1-h0, w1-w0, d1-d0, area, row, v)] += dy[at]
 				at++
 			}
 		})
@@ -112,22 +117,53 @@ func (s PoolShape) end(line []float32, d int) float32 {
 	return top
 }
 
-// find is the place of the first voxel of a window of x that is top, its maximum.
-func (s PoolShape) find(x []float32, h, w, d int, top float32) int {
-	h0, h1 := s.span(0, h)
-	w0, w1 := s.span(1, w)
-	d0, d1 := s.span(2, d)
-	for i := h0; i < h1; i++ {
-		for j := w0; j < w1; j++ {
-			row := (i*s.Size[1] + j) * s.Size[2]
-			for k, v := range x[row+d0 : row+d1] {
-				if v == top || v != v {
-					return row + d0 + k
+// findTop is the place of the first voxel of a window of x that is top, its maximum. The window's first voxel is at;
+// its lines along D, deep voxels each, are row apart within a plane, and planes are area apart. It looks at all of
+// them, from the last to the first: which one it will be nobody can foretell, least of all the branch predictor.
+func findTop(x []float32, at, high, wide, deep, area, row int, top float32) int {
+	if top != top {
+		return findNaN(x, at, high, wide, deep, area, row)
+	}
+	first := at
+	for i := high - 1; i >= 0; i-- {
+		for j := wide - 1; j >= 0; j-- {
+			from := at + i*area + j*row
+			line := x[from : from+deep]
+			if len(line) == 3 {
+				if line[2] >= top {
+					first = from + 2
+				}
+				if line[1] >= top {
+					first = from + 1
+				}
+				if line[0] >= top {
+					first = from
+				}
+				continue
+			}
+			for k := len(line) - 1; k >= 0; k-- {
+				if line[k] >= top {
+					first = from + k
 				}
 			}
 		}
 	}
-	return (h0*s.Size[1]+w0)*s.Size[2] + d0
+	return first
+}
+
+// findNaN is the place of the first NaN in a window that findTop describes.
+func findNaN(x []float32, at, high, wide, deep, area, row int) int {
+	for i := range high {
+		for j := range wide {
+			from := at + i*area + j*row
+			for k, v := range x[from : from+deep] {
+				if v != v {
+					return from + k
+				}
+			}
+		}
+	}
+	return at
 }
 
 // span is the part of window i along an axis that lies inside the volume.
