@@ -14,6 +14,7 @@ import (
 
 	"mome/experts/nn"
 	"mome/experts/weights"
+	"mome/fusion"
 	"mome/fusion/pretrained"
 )
 
@@ -131,6 +132,9 @@ func (c *weightsImportCommand) Run() error {
 		return fmt.Errorf("import %s: tensor %q is not finite at number %d", c.File, name, i)
 	}
 	c.annotate(set, hash)
+	if _, err := fusion.New(set, fusion.Options{Branches: branches}); err != nil { // settings of --set too
+		return fmt.Errorf("import %s: %w", c.File, err)
+	}
 	if err := writeFile(output, set.WriteSafetensors); err != nil {
 		return err
 	}
@@ -237,7 +241,7 @@ type weightsVerifyCommand struct {
 // Help is the longer text of "server weights verify --help".
 func (weightsVerifyCommand) Help() string {
 	return `Exit status 1 and one line about the first thing that is wrong: the form of the file, the hash of its tensors, a tensor that is
-missing or has another shape than the network needs, a number that is not finite.
+missing or has another shape than the network needs, a setting that cannot be read, a number that is not finite.
 
 Example:
     server weights verify weights.safetensors`
@@ -252,6 +256,9 @@ func (c *weightsVerifyCommand) Run() error {
 	hash := set.Metadata[weights.SHA256]
 	config, err := c.config(set)
 	if err != nil {
+		return fmt.Errorf("verify %s: %w", name, err)
+	}
+	if _, err := fusion.New(set, fusion.Options{Branches: branches}); err != nil {
 		return fmt.Errorf("verify %s: %w", name, err)
 	}
 	if tensor, i, found := set.NonFinite(); found {

@@ -119,6 +119,7 @@ func TestImportSaysWhatToDo(t *testing.T) {
 		{"no boxes", weightsImportCommand{File: file}, "--box"},
 		{"wrong heads", weightsImportCommand{File: file, networkFlags: networkFlags{Heads: 5, Box: tinyFlags().Box}}, "--heads"},
 		{"unknown modality", weightsImportCommand{File: file, networkFlags: networkFlags{Box: map[string]string{"ct": "1,1,1,1"}}}, "ct"},
+		{"a setting that is no number", weightsImportCommand{File: file, networkFlags: tinyFlags(), Set: map[string]string{"temperature": "hot"}}, "temperature"},
 		{"over itself", weightsImportCommand{File: file, Output: file, networkFlags: tinyFlags()}, "-o"},
 		{"a tensor missing", weightsImportCommand{File: save(t, filepath.Join(dir, "short.th"), short.WriteTorch), networkFlags: tinyFlags()}, `"head.bias" is missing`},
 		{"not finite", weightsImportCommand{File: save(t, filepath.Join(dir, "nan.th"), broken.WriteTorch), networkFlags: tinyFlags()}, set.All()[3].Name},

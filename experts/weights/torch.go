@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// Limits of an imported checkpoint. The published base model has some 900 tensors and 0.2 MB of pickle.
+// Limits of an imported checkpoint. The published base model has some 900 tensors and 0.2 MB of pickle, of which a byte
+// becomes at most some 50 bytes of values.
 const (
-	maxPickle   = 64 << 20
+	maxPickle   = 16 << 20
 	maxArchived = 200_000 // members of the archive
 )
 
