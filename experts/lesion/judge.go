@@ -7,30 +7,33 @@ import (
 	"mome/experts/volume"
 )
 
-// What a candidate must be, beside large enough. Tuned on phantoms of 42 seeds.
+// What a candidate must be, beside large enough. Tuned on phantoms of 120 seeds.
 const (
 	// minProminence is the least part of a candidate's enhancement that it does not share with what lies 2 to 5 mm around
 	// it (the upper quartile there): patches of background enhancement fade into one another, most below 0.3.
-	minProminence = 0.35
-	// minDistinction is the least sum of prominence, compactness (core over length: a ball 1, a sheet or a string 0) and
-	// ln(enhancement / 100 %): what is weak in one must make up for it in the others. BI-RADS calls 100 % fast.
-	minDistinction = 1.0
+	minProminence = 0.25
+	// minDistinction is the least sum of prominence, compactness (core over length: a ball 1, a sheet or a string 0),
+	// ln(enhancement / 100 %) and half of ln(contrast): what is weak in one must make up for it in the others. BI-RADS
+	// calls 100 % fast.
+	minDistinction = 1.15
+	// leastDeviation is the least deviation of the background, %, that contrast is told against: noise alone makes as much.
+	leastDeviation = 5.0
 	// Within nippleMM of the nipple's place enhancement whose mean depth below the surface is up to nippleDepthMM is the
 	// nipple's own; it enhances in every woman.
 	nippleMM, nippleDepthMM = 10.0, 7.0
 	// maxWallShare is the share of a candidate within wallMM of the chest wall from which it cannot be told from muscle.
-	maxWallShare, wallMM = 0.5, 3.0
+	maxWallShare, wallMM = 0.8, 3.0
 )
 
 // judge turns a set into a candidate, or nil where it is too small, background, the nipple or a part of the chest wall.
 func (f *finder) judge(set []int) *candidate {
-	volumeMM3 := float64(len(set)) * f.grid.VoxelMM3()
+	volumeMM3 := float64(len(set)) * f.voxelMM3()
 	prominence := f.prominence(set)
 	switch {
 	case volumeMM3 < f.leastMM3(),
 		slices.ContainsFunc(set, func(at int) bool { return f.taken[at] }),
 		prominence < minProminence,
-		prominence+f.core(set)/f.lengthMM(set)+math.Log(max(f.height(f.pe, set), 1)/100) < minDistinction,
+		f.distinction(set, prominence) < minDistinction,
 		f.wallShare(set) > maxWallShare,
 		f.hasNipple && f.centre(set).Sub(f.nipple).Norm() <= nippleMM && f.depthMM(set) <= nippleDepthMM:
 		return nil
@@ -38,16 +41,16 @@ func (f *finder) judge(set []int) *candidate {
 	for _, at := range set {
 		f.taken[at] = true
 	}
-	c := &candidate{voxels: make([]int, len(set)), suspicion: f.suspicion(set, volumeMM3)}
-	for n, at := range set {
-		c.voxels[n] = f.index(at)
-	}
-	slices.Sort(c.voxels)
-	return c
+	return &candidate{voxels: f.onGrid(set), suspicion: f.suspicion(set, volumeMM3)}
 }
 
-// leastMM3 returns the volume of a ball of MinDiameterMM.
-func (f *finder) leastMM3() float64 { return math.Pi / 6 * math.Pow(f.cfg.MinDiameterMM, 3) }
+// minVoxels is the least number of a candidate's voxels: two each way, fewer have no shape to judge.
+const minVoxels = 8
+
+// leastMM3 returns the volume of a ball of MinDiameterMM, or of minVoxels where they are more.
+func (f *finder) leastMM3() float64 {
+	return max(math.Pi/6*math.Pow(f.cfg.MinDiameterMM, 3), minVoxels*f.voxelMM3())
+}
 
 // depthMM returns the set's mean depth below the body's surface.
 func (f *finder) depthMM(set []int) float64 {
@@ -66,7 +69,7 @@ func (f *finder) centre(set []int) volume.Vec {
 		sum[0], sum[1], sum[2] = sum[0]+float64(i), sum[1]+float64(j), sum[2]+float64(k)
 	}
 	n := float64(len(set))
-	return f.grid.Point(sum[0]/n+float64(f.lo[0]), sum[1]/n+float64(f.lo[1]), sum[2]/n+float64(f.lo[2]))
+	return f.point([3]float64{sum[0] / n, sum[1] / n, sum[2] / n})
 }
 
 // prominence returns the part of the set's enhancement (its upper decile) by which it exceeds that of its surroundings.
@@ -89,6 +92,19 @@ func (f *finder) prominence(set []int) float64 {
 	return 1 - float64(percentile(around, 0.75))/height
 }
 
+// distinction weighs how far the set stands out from its surroundings, from a string's shape, from tissue that hardly
+// enhances and from the breast's own background.
+func (f *finder) distinction(set []int, prominence float64) float64 {
+	return prominence + f.core(set)/f.lengthMM(set) + math.Log(max(f.height(f.pe, set), 1)/100) + math.Log(f.contrast(set))/2
+}
+
+// contrast returns by how many of the background's deviations the set's enhancement (its upper decile) exceeds the median
+// of the breast's own fibroglandular tissue, at least 0.1. Where the background enhances unevenly its patches reach any
+// percentage, but not many deviations.
+func (f *finder) contrast(set []int) float64 {
+	return max((f.height(f.pe, set)-f.back.median)/max(f.back.deviation, leastDeviation), 0.1)
+}
+
 // height returns the upper decile of v in the set: its brightest part without the brightest voxels' noise.
 func (f *finder) height(v []float32, set []int) float64 {
 	in := make([]float32, len(set))
@@ -102,8 +118,7 @@ func (f *finder) height(v []float32, set []int) float64 {
 func (f *finder) wallShare(set []int) float64 {
 	near := 0
 	for _, at := range set {
-		i, j, k := f.voxel(at)
-		v := f.chest.canonical(i+f.lo[0], j+f.lo[1], k+f.lo[2])
+		v := f.chest.canonical(f.grid.Voxel(f.index(at)))
 		x := (float64(v[0])+0.5)/float64(f.chest.factor[0]) - 0.5
 		if y := (float64(v[1]) + 0.5) * f.chest.mm[1]; !(f.chest.wallMM(x, v[2]/f.chest.factor[2])-y > wallMM) {
 			near++
@@ -119,7 +134,7 @@ func (f *finder) lengthMM(set []int) float64 {
 	var mean volume.Vec
 	for n, at := range set {
 		i, j, k := f.voxel(at)
-		points[n] = stepMM([3]int{i, j, k}, f.grid.SpacingMM)
+		points[n] = stepMM([3]int{i, j, k}, f.mm)
 		mean = mean.Add(points[n].Scale(1 / float64(len(set))))
 	}
 	var cov [3][3]float64
@@ -132,7 +147,7 @@ func (f *finder) lengthMM(set []int) float64 {
 		}
 	}
 	for a := range 3 { // the extent of the voxels themselves
-		cov[a][a] += f.grid.SpacingMM[a] * f.grid.SpacingMM[a] / 12
+		cov[a][a] += f.mm[a] * f.mm[a] / 12
 	}
 	return math.Sqrt(20 * largestEigenvalue(cov))
 }

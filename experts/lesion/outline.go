@@ -21,7 +21,7 @@ func (f *finder) search(set []int, level float64) []*candidate {
 	}
 	var out []*candidate
 	for _, piece := range pieces {
-		if float64(len(piece))*f.grid.VoxelMM3() < f.leastMM3() {
+		if float64(len(piece))*f.voxelMM3() < f.leastMM3() {
 			continue
 		}
 		if c := f.lesion(piece); c != nil {
@@ -125,10 +125,10 @@ func (f *finder) depthIn(set []int) []float32 {
 	for _, at := range set {
 		in[place(at)] = true
 	}
-	distance := chamfer(in, n, f.grid.SpacingMM)
+	distance := chamfer(in, n, f.mm)
 	out := make([]float32, len(set))
 	// The distance runs to the centre of the first voxel outside, half a voxel beyond the surface.
-	half := float32(f.grid.SpacingMM[0]+f.grid.SpacingMM[1]+f.grid.SpacingMM[2]) / 6
+	half := float32(f.mm[0]+f.mm[1]+f.mm[2]) / 6
 	for m, at := range set {
 		out[m] = distance[place(at)] - half
 	}
@@ -191,12 +191,12 @@ func (f *finder) grown(set []int, reachMM float64) []int {
 	var steps [][3]int
 	var r [3]int
 	for a := range 3 {
-		r[a] = int(reachMM / f.grid.SpacingMM[a])
+		r[a] = int(reachMM / f.mm[a])
 	}
 	for dk := -r[2]; dk <= r[2]; dk++ {
 		for dj := -r[1]; dj <= r[1]; dj++ {
 			for di := -r[0]; di <= r[0]; di++ {
-				if s := [3]int{di, dj, dk}; stepMM(s, f.grid.SpacingMM).Norm() <= reachMM {
+				if s := [3]int{di, dj, dk}; stepMM(s, f.mm).Norm() <= reachMM {
 					steps = append(steps, s)
 				}
 			}
