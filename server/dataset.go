@@ -27,7 +27,7 @@ import (
 type dataFlags struct {
 	Archive string `type:"existingdir" placeholder:"DIR" help:"Take studies from a node's archive; the node must not be running."`
 	Dicom   string `type:"existingdir" placeholder:"DIR" help:"Take studies from a folder of DICOM files."`
-	Labels  string `type:"existingfile" placeholder:"CSV" help:"Labels of the studies; needed with --archive and --dicom. The columns are below."`
+	Labels  string `type:"existingfile" placeholder:"CSV" help:"Labels of the studies; needed with --archive and --dicom. The columns are listed above."`
 	Cache   string `type:"path" placeholder:"DIR" help:"Keep prepared samples here, so that a run that is killed or repeated does not analyse again. They are image data of the studies."`
 	HeldOut int    `default:"100" help:"Phantoms to measure on; they are never trained on."`
 	Seed    uint64 `default:"1" help:"Seed of weights, order, split and phantoms."`
@@ -42,8 +42,9 @@ patient_id are needed:
   label              class by name or number: benign, malignant (0, 1), or those of the task
   split              train, validation or test
   side               L or R
-  x, y, z            a place within the lesion, mm in patient coordinates (+x left, +y posterior, +z head)
-  lesion             instead: number of the candidate by conspicuity, from 1, as "server evaluate --csv" lists them
+  x, y, z            a place within the lesion, mm in patient coordinates (+x left, +y posterior, +z head), such as
+                     centre_mm of a finding that "server analyze" wrote
+  lesion             instead: number of the candidate by conspicuity, from 1; "server evaluate --csv" lists them
   birads, site, vendor, age
   menopause          premenopausal, perimenopausal, postmenopausal
   family_history     none, second-degree, first-degree, mutation

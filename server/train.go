@@ -28,7 +28,7 @@ type trainCommand struct {
 	Curves  string `type:"path" placeholder:"DIR" help:"Write the course of the fit there, as CSV and PNG."`
 	Task    string `enum:"malignancy,tnbc,pcr,subtype" default:"malignancy" help:"What to learn: malignancy, tnbc, pcr or subtype."`
 	Preset  string `enum:"fresh,published" default:"fresh" help:"Settings of the fit: fresh, for small networks of which everything is trained, or published, the authors' for weights that began as BEiT-3."`
-	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights to start from (safetensors or PyTorch checkpoint); default: fresh ones of the size below."`
+	Weights string `type:"existingfile" env:"MOME_TRAIN_WEIGHTS" placeholder:"FILE" help:"Weights to start from (safetensors or PyTorch checkpoint); default: fresh ones of the size below."`
 
 	Studies    int     `default:"400" help:"Phantom studies to fit to, the validation part among them."`
 	Resolution string  `enum:"tiny,small,standard,mixed" default:"mixed" help:"Of the training phantoms: tiny (5.4 mm voxels, to try commands), small (2.7 mm), standard (1.6 mm) or mixed (one in three standard, the others small). Those held out are standard."`
