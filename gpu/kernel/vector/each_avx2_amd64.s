@@ -17,7 +17,7 @@ next:
 	FULL(full, done)
 	LAST
 	VMASKMOVPS (DI), Y15, Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS     Y8, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)
 
 done:
@@ -43,7 +43,7 @@ next:
 	LAST
 	VMASKMOVPS (SI), Y15, Y0
 	VMASKMOVPS (DI), Y15, Y1
-	VADDPS    Y1, Y0, Y0
+	VADDPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)
 
 done:
@@ -68,10 +68,10 @@ full:
 next:
 	FULL(full, done)
 	LAST
-	VMASKMOVPS (SI), Y15, Y0
-	VMASKMOVPS (DI), Y15, Y1
+	VMASKMOVPS  (SI), Y15, Y0
+	VMASKMOVPS  (DI), Y15, Y1
 	VFMADD213PS Y1, Y8, Y0
-	VMASKMOVPS Y0, Y15, (DI)
+	VMASKMOVPS  Y0, Y15, (DI)
 
 done:
 	VZEROUPPER
@@ -87,22 +87,22 @@ TEXT ·maxEachAVX2(SB), NOSPLIT, $0-48
 	JMP  next
 
 full:
-	VMOVUPS (DI), Y0
-	VCMPPS  $3, Y0, Y0, Y3
-	VMAXPS  (SI), Y0, Y1
+	VMOVUPS   (DI), Y0
+	VCMPPS    $3, Y0, Y0, Y3
+	VMAXPS    (SI), Y0, Y1
 	VBLENDVPS Y3, Y0, Y1, Y1
-	VMOVUPS Y1, (DI)
-	ADDQ    $32, SI
-	ADDQ    $32, DI
+	VMOVUPS   Y1, (DI)
+	ADDQ      $32, SI
+	ADDQ      $32, DI
 
 next:
 	FULL(full, done)
 	LAST
 	VMASKMOVPS (DI), Y15, Y0
 	VMASKMOVPS (SI), Y15, Y2
-	VCMPPS    $3, Y0, Y0, Y3
-	VMAXPS    Y2, Y0, Y1
-	VBLENDVPS Y3, Y0, Y1, Y1
+	VCMPPS     $3, Y0, Y0, Y3
+	VMAXPS     Y2, Y0, Y1
+	VBLENDVPS  Y3, Y0, Y1, Y1
 	VMASKMOVPS Y1, Y15, (DI)
 
 done:
@@ -137,14 +137,14 @@ full:
 next:
 	FULL(full, done)
 	LAST
-	VMASKMOVPS (SI), Y15, Y0
-	VMASKMOVPS (R8), Y15, Y1
-	VMASKMOVPS (R9), Y15, Y2
+	VMASKMOVPS  (SI), Y15, Y0
+	VMASKMOVPS  (R8), Y15, Y1
+	VMASKMOVPS  (R9), Y15, Y2
 	VSUBPS      Y8, Y0, Y0
 	VSUBPS      Y9, Y0, Y0
 	VMULPS      Y10, Y0, Y0
 	VFMADD213PS Y2, Y1, Y0
-	VMASKMOVPS Y0, Y15, (DI)
+	VMASKMOVPS  Y0, Y15, (DI)
 
 done:
 	VZEROUPPER
@@ -175,10 +175,10 @@ next:
 	FULL(full, done)
 	LAST
 	VMASKMOVPS (SI), Y15, Y0
-	VSUBPS    Y8, Y0, Y0
-	VSUBPS    Y9, Y0, Y0
-	VMULPS    Y10, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
+	VSUBPS     Y8, Y0, Y0
+	VSUBPS     Y9, Y0, Y0
+	VMULPS     Y10, Y0, Y0
+	VMAXPS     Y0, Y11, Y0
 	VMASKMOVPS Y0, Y15, (DI)
 
 done:
@@ -194,26 +194,26 @@ EIGHT(tiny, 1e-8)
 
 // ADAM steps with w, mean, square and gradient in Y0 to Y3.
 #define ADAM \
-	VMULPS       Y9, Y3, Y3 \
-	VFMADD231PS  Y8, Y0, Y3 \
-	VMULPS       Y10, Y1, Y1 \
-	VFMADD231PS  Y11, Y3, Y1 \
-	VMULPS       Y3, Y3, Y3 \
-	VMULPS       Y12, Y2, Y2 \
-	VFMADD231PS  Y13, Y3, Y2 \
-	VSQRTPS      Y2, Y4 \
-	VFMADD213PS  Y14, Y7, Y4 \
-	VMULPS       Y6, Y1, Y5 \
-	VDIVPS       Y4, Y5, Y5 \
-	VSUBPS       Y5, Y0, Y0
+	VMULPS      Y9, Y3, Y3 \
+	VFMADD231PS Y8, Y0, Y3 \
+	VMULPS      Y10, Y1, Y1 \
+	VFMADD231PS Y11, Y3, Y1 \
+	VMULPS      Y3, Y3, Y3 \
+	VMULPS      Y12, Y2, Y2 \
+	VFMADD231PS Y13, Y3, Y2 \
+	VSQRTPS     Y2, Y4 \
+	VFMADD213PS Y14, Y7, Y4 \
+	VMULPS      Y6, Y1, Y5 \
+	VDIVPS      Y4, Y5, Y5 \
+	VSUBPS      Y5, Y0, Y0
 
 // func adamAVX2(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
 TEXT ·adamAVX2(SB), NOSPLIT, $0-112
-	MOVQ w_base+0(FP), DI
-	MOVQ mean_base+24(FP), R8
-	MOVQ square_base+48(FP), R9
-	MOVQ gradient_base+72(FP), SI
-	MOVQ gradient_len+80(FP), CX
+	MOVQ         w_base+0(FP), DI
+	MOVQ         mean_base+24(FP), R8
+	MOVQ         square_base+48(FP), R9
+	MOVQ         gradient_base+72(FP), SI
+	MOVQ         gradient_len+80(FP), CX
 	VBROADCASTSS step+96(FP), Y6
 	VBROADCASTSS unbias+100(FP), Y7
 	VBROADCASTSS decay+104(FP), Y8
@@ -223,7 +223,7 @@ TEXT ·adamAVX2(SB), NOSPLIT, $0-112
 	VBROADCASTSS keepSquare<>(SB), Y12
 	VBROADCASTSS newSquare<>(SB), Y13
 	VBROADCASTSS tiny<>(SB), Y14
-	JMP  next
+	JMP          next
 
 full:
 	VMOVUPS (DI), Y0

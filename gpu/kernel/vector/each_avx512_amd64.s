@@ -205,26 +205,26 @@ EIGHT(tiny, 1e-8)
 
 // ADAM steps with w, mean, square and gradient in Z0 to Z3.
 #define ADAM \
-	VMULPS       Z19, Z3, Z3 \
-	VFMADD231PS  Z18, Z0, Z3 \
-	VMULPS       Z20, Z1, Z1 \
-	VFMADD231PS  Z21, Z3, Z1 \
-	VMULPS       Z3, Z3, Z3 \
-	VMULPS       Z22, Z2, Z2 \
-	VFMADD231PS  Z23, Z3, Z2 \
-	VSQRTPS      Z2, Z4 \
-	VFMADD213PS  Z24, Z17, Z4 \
-	VMULPS       Z16, Z1, Z5 \
-	VDIVPS       Z4, Z5, Z5 \
-	VSUBPS       Z5, Z0, Z0
+	VMULPS      Z19, Z3, Z3 \
+	VFMADD231PS Z18, Z0, Z3 \
+	VMULPS      Z20, Z1, Z1 \
+	VFMADD231PS Z21, Z3, Z1 \
+	VMULPS      Z3, Z3, Z3 \
+	VMULPS      Z22, Z2, Z2 \
+	VFMADD231PS Z23, Z3, Z2 \
+	VSQRTPS     Z2, Z4 \
+	VFMADD213PS Z24, Z17, Z4 \
+	VMULPS      Z16, Z1, Z5 \
+	VDIVPS      Z4, Z5, Z5 \
+	VSUBPS      Z5, Z0, Z0
 
 // func adamAVX512(w, mean, square, gradient []float32, step, unbias, decay, factor float32)
 TEXT ·adamAVX512(SB), NOSPLIT, $0-112
-	MOVQ w_base+0(FP), DI
-	MOVQ mean_base+24(FP), R8
-	MOVQ square_base+48(FP), R9
-	MOVQ gradient_base+72(FP), SI
-	MOVQ gradient_len+80(FP), CX
+	MOVQ         w_base+0(FP), DI
+	MOVQ         mean_base+24(FP), R8
+	MOVQ         square_base+48(FP), R9
+	MOVQ         gradient_base+72(FP), SI
+	MOVQ         gradient_len+80(FP), CX
 	VBROADCASTSS step+96(FP), Z16
 	VBROADCASTSS unbias+100(FP), Z17
 	VBROADCASTSS decay+104(FP), Z18
@@ -234,7 +234,7 @@ TEXT ·adamAVX512(SB), NOSPLIT, $0-112
 	VBROADCASTSS keepSquare<>(SB), Z22
 	VBROADCASTSS newSquare<>(SB), Z23
 	VBROADCASTSS tiny<>(SB), Z24
-	JMP  next
+	JMP          next
 
 full:
 	VMOVUPS (DI), Z0

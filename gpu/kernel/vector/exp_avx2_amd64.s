@@ -25,17 +25,17 @@
 // EXP leaves e^x of x in Y0 in Y2. x is cut to where the result is a normal number; beyond that range the result is
 // put in afterwards. The operands of VMINPS and VMAXPS stand such that NaN remains.
 #define EXP \
-	VCMPPS       $17, expLeast<>(SB), Y0, Y4 \
-	VCMPPS       $30, expMost<>(SB), Y0, Y5 \
-	VMOVUPS      expMost<>(SB), Y3 \
-	VMINPS       Y0, Y3, Y0 \
-	VMOVUPS      expLeast<>(SB), Y3 \
-	VMAXPS       Y0, Y3, Y0 \
+	VCMPPS    $17, expLeast<>(SB), Y0, Y4 \
+	VCMPPS    $30, expMost<>(SB), Y0, Y5 \
+	VMOVUPS   expMost<>(SB), Y3 \
+	VMINPS    Y0, Y3, Y0 \
+	VMOVUPS   expLeast<>(SB), Y3 \
+	VMAXPS    Y0, Y3, Y0 \
 	POLYNOMIAL(Y0, Y1, Y2) \
 	TIMES_POWER(Y1, Y2) \
-	VANDNPS      Y2, Y4, Y2 \
-	VMOVUPS      infinity<>(SB), Y3 \
-	VBLENDVPS    Y5, Y3, Y2, Y2
+	VANDNPS   Y2, Y4, Y2 \
+	VMOVUPS   infinity<>(SB), Y3 \
+	VBLENDVPS Y5, Y3, Y2, Y2
 
 // func expAVX2(y, x []float32)
 TEXT ·expAVX2(SB), NOSPLIT, $0-48

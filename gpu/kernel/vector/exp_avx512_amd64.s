@@ -37,8 +37,8 @@ EIGHT(farRight, 89.0) // e^89 overflows, but not the arithmetic on the way to it
 // EXP replaces x by e^x. VSCALEFPS overflows to infinity by itself; the mask makes 0 of what would be denormal, and of
 // -Inf. The operands of VMINPS stand such that NaN remains.
 #define EXP(X, N, P, K) \
-	VCMPPS     $5, Z26, X, K \
-	VMINPS     X, Z27, X \
+	VCMPPS      $5, Z26, X, K \
+	VMINPS      X, Z27, X \
 	POLYNOMIAL(X, N, P) \
 	VSCALEFPS.Z N, P, K, X
 

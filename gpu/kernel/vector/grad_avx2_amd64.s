@@ -16,17 +16,17 @@
 
 // COLLECT adds g of Y1 to the doubles in Y4 and Y5 and g·h to those in Y6 and Y7.
 #define COLLECT \
-	VMULPS        Y0, Y1, Y2 \
-	VEXTRACTF128  $1, Y1, X3 \
-	VCVTPS2PD     X1, Y1 \
-	VCVTPS2PD     X3, Y3 \
-	VADDPD        Y1, Y4, Y4 \
-	VADDPD        Y3, Y5, Y5 \
-	VEXTRACTF128  $1, Y2, X3 \
-	VCVTPS2PD     X2, Y2 \
-	VCVTPS2PD     X3, Y3 \
-	VADDPD        Y2, Y6, Y6 \
-	VADDPD        Y3, Y7, Y7
+	VMULPS       Y0, Y1, Y2 \
+	VEXTRACTF128 $1, Y1, X3 \
+	VCVTPS2PD    X1, Y1 \
+	VCVTPS2PD    X3, Y3 \
+	VADDPD       Y1, Y4, Y4 \
+	VADDPD       Y3, Y5, Y5 \
+	VEXTRACTF128 $1, Y2, X3 \
+	VCVTPS2PD    X2, Y2 \
+	VCVTPS2PD    X3, Y3 \
+	VADDPD       Y2, Y6, Y6 \
+	VADDPD       Y3, Y7, Y7
 
 #define NOTHING_COLLECTED \
 	VXORPD X4, X4, X4 \
@@ -74,7 +74,7 @@ next:
 	VMASKMOVPS (SI), Y15, Y0
 	VMASKMOVPS (BX), Y15, Y1
 	VMASKMOVPS (R8), Y15, Y2
-	VMULPS    Y2, Y1, Y1
+	VMULPS     Y2, Y1, Y1
 	NORMAL
 	VANDPS     Y15, Y0, Y0
 	COLLECT
@@ -118,7 +118,7 @@ next:
 	VMASKMOVPS (SI), Y15, Y0
 	VMASKMOVPS (BX), Y15, Y1
 	VMASKMOVPS (R8), Y15, Y2
-	VMULPS    Y2, Y1, Y1
+	VMULPS     Y2, Y1, Y1
 	NORMAL
 	SPREAD
 	VMASKMOVPS Y1, Y15, (DI)
@@ -140,13 +140,13 @@ TEXT ·reluGradSumsAVX2(SB), NOSPLIT, $0-80
 	JMP          next
 
 full:
-	VMOVUPS   (SI), Y0
+	VMOVUPS    (SI), Y0
 	NORMAL
 	VCMPPS     $14, Y11, Y0, Y14
 	VMASKMOVPS (BX), Y14, Y1
 	COLLECT
-	ADDQ      $32, SI
-	ADDQ      $32, BX
+	ADDQ       $32, SI
+	ADDQ       $32, BX
 
 next:
 	FULL(full, done)
@@ -180,15 +180,15 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-92
 	JMP          next
 
 full:
-	VMOVUPS   (SI), Y0
+	VMOVUPS    (SI), Y0
 	NORMAL
 	VCMPPS     $14, Y13, Y0, Y14
 	VMASKMOVPS (BX), Y14, Y1
 	SPREAD
-	VMOVUPS   Y1, (DI)
-	ADDQ      $32, SI
-	ADDQ      $32, BX
-	ADDQ      $32, DI
+	VMOVUPS    Y1, (DI)
+	ADDQ       $32, SI
+	ADDQ       $32, BX
+	ADDQ       $32, DI
 
 next:
 	FULL(full, done)
@@ -229,12 +229,12 @@ full:
 next:
 	FULL(full, done)
 	LAST
-	VMASKMOVPS (SI), Y15, Y0
-	VMASKMOVPS (BX), Y15, Y1
-	VMASKMOVPS (DI), Y15, Y2
+	VMASKMOVPS  (SI), Y15, Y0
+	VMASKMOVPS  (BX), Y15, Y1
+	VMASKMOVPS  (DI), Y15, Y2
 	NORMAL
 	VFMADD213PS Y2, Y1, Y0
-	VMASKMOVPS Y0, Y15, (DI)
+	VMASKMOVPS  Y0, Y15, (DI)
 
 done:
 	VZEROUPPER
@@ -263,8 +263,8 @@ next:
 	LAST
 	VMASKMOVPS (BX), Y15, Y0
 	VMASKMOVPS (SI), Y15, Y1
-	VSUBPS    Y8, Y0, Y0
-	VMULPS    Y1, Y0, Y0
+	VSUBPS     Y8, Y0, Y0
+	VMULPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)
 
 done:
