@@ -17,6 +17,7 @@ import (
 	"mome/experts/weights"
 	"mome/fusion"
 	"mome/fusion/train"
+	"mome/fusion/train/measure"
 )
 
 func branches() fusion.Branches {
@@ -114,6 +115,28 @@ func TestFitLearns(t *testing.T) {
 		}
 		if math.Abs(p-want.Probability) > 1e-6 {
 			t.Errorf("sample %d: the model says %g, the history %g", want.Index, p, want.Probability)
+		}
+	}
+	for name, leave := range map[string]func(s *train.Sample){
+		"without DWI": func(s *train.Sample) { s.DWI = nil },
+		"without T2":  func(s *train.Sample) { s.T2 = nil },
+		"without DCE": func(s *train.Sample) { s.DCE = nil },
+	} {
+		var scores []float64
+		var positive []bool
+		for _, i := range history.Validation {
+			s := samples[i]
+			if leave(&s); s.DCE == nil && s.DWI == nil {
+				continue
+			}
+			p, err := train.Predict(context.Background(), m, train.Samples{s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scores, positive = append(scores, p[0].Probability), append(positive, s.Label == 1)
+		}
+		if got := measure.AUROC(scores, positive); !(got > 0.8) {
+			t.Errorf("%s: AUROC %.3f of %d samples", name, got, len(scores))
 		}
 	}
 }
