@@ -295,42 +295,6 @@ func TestMatMul(t *testing.T) {
 	}
 }
 
-func TestAttention(t *testing.T) {
-	for _, s := range []AttentionShape{
-		{Tokens: 1, Heads: 1, Width: 1, Scale: 1},
-		{Tokens: 5, Heads: 3, Width: 4, Scale: 0.5},
-		{Tokens: 131, Heads: 2, Width: 7, Scale: 0.378}, // three blocks of queries
-	} {
-		embed := s.Heads * s.Width
-		qkv := normals(1, s.Tokens*3*embed)
-		want := make([]float64, s.Tokens*embed)
-		at := func(token, part, head, k int) float64 {
-			return float64(qkv[token*3*embed+part*embed+head*s.Width+k])
-		}
-		for i := range s.Tokens {
-			for h := range s.Heads {
-				p, sum := make([]float64, s.Tokens), 0.0
-				for j := range p {
-					score := 0.0
-					for k := range s.Width {
-						score += at(i, 0, h, k) * at(j, 1, h, k)
-					}
-					p[j] = math.Exp(float64(s.Scale) * score)
-					sum += p[j]
-				}
-				for k := range s.Width {
-					for j := range p {
-						want[i*embed+h*s.Width+k] += p[j] / sum * at(j, 2, h, k)
-					}
-				}
-			}
-		}
-		y := dirty(len(want))
-		Attention(s, y, qkv)
-		compare(t, fmt.Sprintf("%+v", s), y, want, 1e-5)
-	}
-}
-
 func TestCrossEntropy(t *testing.T) {
 	logits, target := []float32{1, 2, 3, 1000, 0, -1000}, []float32{0, 0, 1, 0, 1, 0}
 	want := ((math.Log(math.Exp(1)+math.Exp(2)+math.Exp(3)) - 3) + 1000) / 2
