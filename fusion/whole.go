@@ -3,6 +3,7 @@ package fusion
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"mome/experts"
 	"mome/experts/nn"
@@ -138,18 +139,22 @@ func whole(box nn.Box, channels []*volume.Volume) ([]float32, error) {
 		return nil, fmt.Errorf("%d channels, the weights want %d", len(channels), box.Channels)
 	}
 	channels = channels[:box.Channels]
-	values := make([]float32, box.Floats())
-	n := len(values) / box.Channels
+	f, err := fits(box, &channels[0].Grid)
+	if err != nil {
+		return nil, err
+	}
 	for i, c := range channels {
 		if !c.Same(&channels[0].Grid) {
 			return nil, fmt.Errorf("channel %d is on another grid than the first", i)
 		}
-		f, err := fits(box, &c.Grid)
-		if err != nil {
-			return nil, err
-		}
-		fill(values[i*n:(i+1)*n], box.Size, f, c)
 	}
+	values := make([]float32, box.Floats())
+	n := len(values) / box.Channels
+	var wait sync.WaitGroup
+	for i, c := range channels {
+		wait.Go(func() { fill(values[i*n:(i+1)*n], box.Size, f, c) })
+	}
+	wait.Wait()
 	return values, nil
 }
 
