@@ -28,7 +28,7 @@ type dataFlags struct {
 	Archive string `type:"existingdir" placeholder:"DIR" help:"Take studies from a node's archive; the node must not be running."`
 	Dicom   string `type:"existingdir" placeholder:"DIR" help:"Take studies from a folder of DICOM files."`
 	Labels  string `type:"existingfile" placeholder:"CSV" help:"Labels of the studies; needed with --archive and --dicom. The columns are listed above."`
-	Cache   string `type:"path" placeholder:"DIR" help:"Keep prepared samples here, so that a run that is killed or repeated does not analyse again. They are image data of the studies."`
+	Cache   string `type:"path" placeholder:"DIR" help:"Keep prepared samples here, so that a run that is killed or repeated does not analyse again; without it they fill the memory. They are image data of the studies."`
 	HeldOut int    `default:"100" help:"Phantoms to measure on; they are never trained on."`
 	Seed    uint64 `default:"1" help:"Seed of weights, order, split and phantoms."`
 }

@@ -39,7 +39,7 @@ type trainCommand struct {
 	Batch    int     `help:"Samples of one step; default: 8, published 32."`
 	Patience int     `help:"End after so many epochs without a better one; default: never."`
 	Balanced bool    `help:"Weigh the classes so that each counts alike."`
-	ShiftMM  float64 `name:"shift" default:"4" placeholder:"MM" help:"Move the lesion at random by up to so much in training."`
+	ShiftMM  float64 `name:"shift" default:"4" help:"Move the lesion at random by up to so many mm in training."`
 
 	Embed    int `default:"48" help:"Of fresh weights: length of a token; divisible by 16."`
 	Layers   int `default:"4" help:"Of fresh weights: transformer layers; the last one fuses the modalities."`
