@@ -6,6 +6,9 @@
 // its first slice argument in full and never reads what it held before; slices must not overlap unless the
 // function says so. Lengths are the caller's promise: package op checks them once, when a graph is built.
 //
-// Results do not depend on the number of cores: work is cut into pieces by size alone, and where the terms of one sum
-// lie in several pieces, the parts are added in their order.
+// Products are package gemm's, arithmetic along rows is package vector's; both choose the instructions that the CPU
+// has, so that results agree between CPUs to within rounding only.
+//
+// Results do not depend on the number of cores: where the terms of one sum lie in several pieces of work, the pieces
+// are cut by size alone and the parts are added in their order.
 package kernel

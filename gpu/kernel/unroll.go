@@ -115,14 +115,28 @@ func (s *Conv3dShape) appendTaps(taps []tap, row, d, cols, first, count, width i
 
 // unroller is the fastest for the shape that this CPU can run.
 func (s *Conv3dShape) unroller() *unroller {
-	if fast := everySecond(); fast != nil && s.Stride[2] == 2 {
-		return fast
+	if fast := everySecond(); len(fast) > 0 && s.Stride[2] == 2 {
+		return fast[0]
 	}
 	return anyStride(s.Stride[2])
 }
 
 // anyStride is the unroller for taps that take every stride-th number.
 func anyStride(stride int) *unroller {
+	if stride == 1 {
+		return copying(1, func(dst, x []float32) { copy(dst, x) })
+	}
+	return copying(stride, func(dst, x []float32) {
+		at := 0
+		for i := range dst {
+			dst[i] = x[at]
+			at += stride
+		}
+	})
+}
+
+// copying is an unroller around a way to copy every stride-th number of x to dst.
+func copying(stride int, every func(dst, x []float32)) *unroller {
 	return &unroller{
 		gather: func(dst []float32, block int, x []float32, channel, channels int, taps []tap, cols int) {
 			for c := range channels {
@@ -131,10 +145,8 @@ func anyStride(stride int) *unroller {
 					from, to := t.span()
 					clear(out[:from])
 					clear(out[to:])
-					at := c*channel + t.offset/4 + from*stride
-					for i := from; i < to; i++ {
-						out[i] = x[at]
-						at += stride
+					if from < to {
+						every(out[from:to], x[c*channel+t.offset/4+from*stride:])
 					}
 				}
 			}
