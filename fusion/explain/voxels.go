@@ -14,6 +14,10 @@ const block = 16
 // the stem makes it of the volume x, with the mean gradients held fixed. So voxels sum to their token. A block without
 // gradient, such as an empty one, is spread evenly.
 //
+// This says where in its block a token found what it speaks of, by one backward pass, and no more: within a block all
+// voxels have the token's sign, although the stem also sees 15 voxels before the block. Spreading over all that it sees,
+// or by a backward pass for each token, or smoothing, hit planted lesions of phantoms no more often.
+//
 // volume and slope are [channel, H, W, D]; the answer is [H, W, D], log-odds.
 func spread(box nn.Box, tokens []float64, volume, slope []float32) []float32 {
 	weight := relevance(box, volume, slope)
