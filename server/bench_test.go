@@ -115,7 +115,7 @@ func TestBenchKeepsWhatItRan(t *testing.T) {
 func TestPeerAgrees(t *testing.T) {
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import torch, numpy").Run(); err != nil {
-		t.Skip("PyTorch and NumPy (Debian: python3-torch) are not installed")
+		t.Skip("no Python with PyTorch and NumPy here (Debian: python3-torch)")
 	}
 	cmd := exec.Command(python, "../.ci/peer/forward.py", benched(t), "--runs", "1", "--threads", "1", "--json")
 	var problems bytes.Buffer

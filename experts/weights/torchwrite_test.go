@@ -48,7 +48,7 @@ func python(t *testing.T) string {
 			return name
 		}
 	}
-	t.Skip("PyTorch (Debian: python3-torch) is not installed")
+	t.Skip("no Python with PyTorch here (Debian: python3-torch)")
 	return ""
 }
 
