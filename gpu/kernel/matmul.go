@@ -51,6 +51,10 @@ func multiply(k *gemm.Kernel, p gemm.Product) {
 		k.Multiply(p)
 		return
 	}
+	multiplyPieces(k, p)
+}
+
+func multiplyPieces(k *gemm.Kernel, p gemm.Product) {
 	cols := (p.N + k.Width() - 1) / k.Width()
 	rows := pieceRows
 	for rows > fewRows && cols*((p.M+rows-1)/rows) < 4*runtime.GOMAXPROCS(0) {

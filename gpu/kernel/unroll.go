@@ -14,7 +14,7 @@ const runVoxels = 32
 // tap is where the voxels of a run look for one entry of the kernel window: voxel i sees the number i·Stride[2] behind
 // offset, if bit 2i of mask is set, and padding if not.
 type tap struct {
-	offset int // bytes from the first voxel of a channel; may be outside it where the mask is 0
+	offset int // bytes from the first voxel of a channel; 0 where the mask is
 	line   int // bytes from the first line of a channel of the unrolled input to the entry's
 	mask   uint64
 }
@@ -100,9 +100,9 @@ func (s *Conv3dShape) appendTaps(taps []tap, row, d, cols, first, count, width i
 			for kw := range s.Kernel[1] {
 				if entry >= first && entry < first+count {
 					h, w := h0+kh, w0+kw
-					t := tap{offset: 4 * ((h*s.Size[1]+w)*s.Size[2] + d0 + kd), line: 4 * (entry - first) * width}
-					if h >= 0 && h < s.Size[0] && w >= 0 && w < s.Size[1] {
-						t.mask = lanes
+					t := tap{line: 4 * (entry - first) * width}
+					if h >= 0 && h < s.Size[0] && w >= 0 && w < s.Size[1] && lanes != 0 {
+						t.offset, t.mask = 4*((h*s.Size[1]+w)*s.Size[2]+d0+kd), lanes
 					}
 					taps = append(taps, t)
 				}

@@ -92,6 +92,8 @@ TEXT ·scatterAVX512(SB), NOSPLIT, $0-60
 	KMOVW     AX, K6
 	VMOVDQU32 ·spread(SB), Z8
 	VMOVDQU32 ·spread+64(SB), Z9
+	TESTL     AX, AX
+	JZ        narrow
 
 channel:
 	MOVQ count+48(FP), DX
@@ -129,6 +131,34 @@ tap:
 	ADDQ      R9, SI
 	DECQ      CX
 	JNZ       channel
+	VZEROUPPER
+	RET
+
+narrow:
+	MOVQ count+48(FP), DX
+	MOVQ BX, R10
+
+half:
+	MOVQ      (R10), R11
+	MOVQ      8(R10), R12
+	KMOVW     16(R10), K1
+	KMOVW     18(R10), K2
+	VMOVUPS.Z (SI)(R12*1), K5, Z4
+	VPERMPS   Z4, Z9, Z5
+	VPERMPS   Z4, Z8, Z4
+	VMOVUPS.Z (DI)(R11*1), K1, Z0
+	VMOVUPS.Z 64(DI)(R11*1), K2, Z1
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS   Z0, K1, (DI)(R11*1)
+	VMOVUPS   Z1, K2, 64(DI)(R11*1)
+	ADDQ      $24, R10
+	DECQ      DX
+	JNZ       half
+	ADDQ      R8, DI
+	ADDQ      R9, SI
+	DECQ      CX
+	JNZ       narrow
 	VZEROUPPER
 	RET
 
