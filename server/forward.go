@@ -37,7 +37,8 @@ func (modelForwardCommand) Help() string {
 	return `Runs the network on volumes as numpy.save writes them, so that it can be held against another implementation. Volumes must
 have the size of the network's boxes (see server weights show); intensities are taken as they are. DCE, DWI and T2 must each
 have a file or be left out by --without. Gradients hold every tensor of the network; where the logits do not depend on
-one, as on those of an absent modality, they are zeros.
+one, as on those of an absent modality, they are zeros. Activations are named by part, layer and modality, such as stem.dce.npy,
+layer.0.t2.npy, mixture.9.npy or fc_norm.npy; DCE's rows have the class token first, except in the stem.
 
 Examples:
     server model forward --weights model.th --dce dce.npy --dwi dwi.npy --t2 t2.npy -o logits.npy
