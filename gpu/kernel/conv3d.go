@@ -26,6 +26,11 @@ func (s Conv3dShape) Check() error {
 // OutSize is the number of output voxels along H, W, D: floor((size + 2 pad - kernel) / stride) + 1.
 func (s Conv3dShape) OutSize() [3]int { return windows(s.Size, s.Kernel, s.Stride, s.Pad) }
 
+// outSize is OutSize along one axis.
+func (s *Conv3dShape) outSize(axis int) int {
+	return (s.Size[axis]+2*s.Pad[axis]-s.Kernel[axis])/s.Stride[axis] + 1
+}
+
 func checkWindow(what string, size, kernel, stride, pad [3]int) error {
 	for a := range 3 {
 		if size[a] < 1 || kernel[a] < 1 || stride[a] < 1 || pad[a] < 0 || pad[a] >= kernel[a] {

@@ -53,13 +53,23 @@ func Conv3dGradWeight(s Conv3dShape, dw, x, dy []float32) {
 			})
 		}
 	})
-	parallel(s.Out, grainFor(2*sums*patch), func(from, to int) {
-		for o := from; o < to; o++ {
-			row := dw[o*patch : (o+1)*patch]
-			for p := range row {
-				row[p] = 0
-				for sum := range sums {
-					row[p] += total.x[(sum*patch+p)*s.Out+o]
+	s.addTransposed(dw, total.x, sums)
+}
+
+// addTransposed writes dw: [Out, patch], the transpose of the sum of the matrices in parts: [sums, patch, Out].
+func (s Conv3dShape) addTransposed(dw, parts []float32, sums int) {
+	const line = 16 // numbers of a cache line: as many rows of dw are written together
+	patch := s.patch()
+	lines := (s.Out + line - 1) / line
+	parallel(lines, grainFor(line*sums*patch), func(from, to int) {
+		for o := from * line; o < min(to*line, s.Out); o += line {
+			n := min(line, s.Out-o)
+			for p := range patch {
+				for i, v := range parts[p*s.Out+o:][:n] {
+					for sum := 1; sum < sums; sum++ {
+						v += parts[(sum*patch+p)*s.Out+o+i]
+					}
+					dw[(o+i)*patch+p] = v
 				}
 			}
 		}

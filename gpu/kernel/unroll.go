@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -64,7 +65,7 @@ func (u *unrolled) add(columns []float32, width, k0, k1, n int) {
 // where the channel of x starts.
 func (u *unrolled) each(width, k0, k1, n0, n1 int, visit func(line, channel, channels int, taps []tap, cols int)) {
 	s := u.s
-	window, size, depth := volume(s.Kernel), volume(s.Size), s.OutSize()[2]
+	window, size, depth := volume(s.Kernel), volume(s.Size), s.outSize(2)
 	for n := n0; n < n1; {
 		v := u.voxel + n
 		cols := min(n1-n, depth-v%depth, runVoxels)
@@ -88,25 +89,31 @@ func (u *unrolled) each(width, k0, k1, n0, n1 int, visit func(line, channel, cha
 // from depth d on. Neighbours along D come far from each other, so that scatter does not wait for what it has just
 // written.
 func (s *Conv3dShape) appendTaps(taps []tap, row, d, cols, first, count, width int) []tap {
-	across := s.OutSize()[1]
+	across := s.outSize(1)
+	size, kernel := s.Size, s.Kernel
 	h0, w0, d0 := row/across*s.Stride[0]-s.Pad[0], row%across*s.Stride[1]-s.Pad[1], d*s.Stride[2]-s.Pad[2]
-	for kd := range s.Kernel[2] {
+	taps = slices.Grow(taps, count)[:count]
+	next := 0
+	for kd := range kernel[2] {
 		var lanes uint64
-		if from, to := inside(s.Size[2], cols, s.Stride[2], d0+kd); from < to {
+		if from, to := inside(size[2], cols, s.Stride[2], d0+kd); from < to {
 			lanes = 0x5555555555555555 >> (2 * (runVoxels - (to - from))) << (2 * from)
 		}
-		entry := kd
-		for kh := range s.Kernel[0] {
-			for kw := range s.Kernel[1] {
-				if entry >= first && entry < first+count {
-					h, w := h0+kh, w0+kw
-					t := tap{line: 4 * (entry - first) * width}
-					if h >= 0 && h < s.Size[0] && w >= 0 && w < s.Size[1] && lanes != 0 {
-						t.offset, t.mask = 4*((h*s.Size[1]+w)*s.Size[2]+d0+kd), lanes
+		entry := kd - first
+		for h := h0; h < h0+kernel[0]; h++ {
+			inPlane := lanes != 0 && uint(h) < uint(size[0])
+			offset := 4 * ((h*size[1]+w0)*size[2] + d0 + kd)
+			for w := w0; w < w0+kernel[1]; w++ {
+				if uint(entry) < uint(count) {
+					t := &taps[next]
+					t.offset, t.line, t.mask = 0, 4*entry*width, 0
+					if inPlane && uint(w) < uint(size[1]) {
+						t.offset, t.mask = offset, lanes
 					}
-					taps = append(taps, t)
+					next++
 				}
-				entry += s.Kernel[2]
+				entry += kernel[2]
+				offset += 4 * size[2]
 			}
 		}
 	}
