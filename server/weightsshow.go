@@ -67,7 +67,7 @@ func (c *weightsShowCommand) Run() error {
 	}
 	fmt.Println(name)
 	c.provenance(s)
-	c.network(s)
+	printNetwork(s, set.Metadata)
 	fmt.Printf("  %-16s %s in %d tensors\n", "parameters", thousands(s.Parameters), set.Len())
 	if c.Tensors {
 		for _, t := range set.All() {
@@ -101,24 +101,25 @@ func (c *weightsShowCommand) provenance(s shown) {
 	}
 }
 
-// network prints the sizes, and which of them are assumed because neither shapes nor metadata say.
-func (c *weightsShowCommand) network(s shown) {
+// printNetwork prints the sizes, and which of them are assumed because neither shapes nor metadata nor flags, which were
+// written into known, say.
+func printNetwork(s shown, known map[string]string) {
 	if s.Config == nil {
 		fmt.Printf("  %-16s none: %s\n", "network", s.Problem)
 		return
 	}
 	n := *s.Config
-	assumed := func(key string, given bool) string {
-		if given || s.Metadata[key] != "" {
+	assumed := func(key string) string {
+		if known[key] != "" {
 			return ""
 		}
 		return " (assumed)"
 	}
-	fmt.Printf("  %-16s embed %d, %d heads%s, %d layers, fusion from layer %d, %d experts of %d slots, stems %d and %d channels, %d classes\n",
-		"network", n.Embed, n.Heads, assumed(weights.Heads, c.Heads != 0), n.Layers, n.FusionFrom, n.Experts, n.Slots, n.StemChannels[0], n.StemChannels[1], n.Classes)
+	fmt.Printf("  %-16s embed %d, hidden %d, adapters %d, %d heads%s, %d layers, fusion from layer %d, %d experts of %d slots, stems %d and %d channels, %d classes\n",
+		"network", n.Embed, n.Hidden, n.Adapter, n.Heads, assumed(weights.Heads), n.Layers, n.FusionFrom, n.Experts, n.Slots, n.StemChannels[0], n.StemChannels[1], n.Classes)
 	for _, m := range nn.RowOrder() {
 		b, key := n.Boxes.Of(m), nn.InputName(m)
-		line := fmt.Sprintf("%d x %d x %d x %d voxels, %d tokens%s", b.Channels, b.Size[0], b.Size[1], b.Size[2], b.Tokens(), assumed(weights.Box+key, c.Box[key] != ""))
+		line := fmt.Sprintf("%d x %d x %d x %d voxels, %d tokens%s", b.Channels, b.Size[0], b.Size[1], b.Size[2], b.Tokens(), assumed(weights.Box+key))
 		if b.FieldOfViewMM != [3]float64{} {
 			line += fmt.Sprintf(", %g x %g x %g mm", b.FieldOfViewMM[0], b.FieldOfViewMM[1], b.FieldOfViewMM[2])
 		}
