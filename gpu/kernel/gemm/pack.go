@@ -7,6 +7,8 @@ type packer struct {
 	// transpose writes panel[s·width+r] = src[r·stride+s] for rows rows of src and depth steps, and zeros for the
 	// columns of the panel beyond rows.
 	transpose func(panel []float32, width int, src []float32, stride, rows, depth int)
+	// transposePairs is transpose with bfloat16 pairs of neighbours in src; nil without pairs.
+	transposePairs func(panel []float32, width int, src []float32, stride, rows, depth int)
 	// copy writes panel[s·width+c] = src[s·stride+c] for cols numbers of each of depth lines. What it writes to the
 	// rest of the line of width numbers is zero.
 	copy func(panel []float32, width int, src []float32, stride, cols, depth int)
@@ -27,6 +29,10 @@ func (k *Kernel) packColumns(w *workspace, panels []float32, b View, depth, cols
 	for j := 0; j < cols; j += k.cols {
 		n := min(k.cols, cols-j)
 		v, dst := b.From(0, j), panels[j/k.cols*size:][:size]
+		if k.pairs && v.Trans {
+			k.pack.transposePairs(dst, k.cols, v.Data, v.Stride, n, depth)
+			continue
+		}
 		plain := dst
 		if k.pairs {
 			plain = w.plain(k, depth)

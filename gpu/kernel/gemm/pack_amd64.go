@@ -7,6 +7,9 @@ func transposeAVX512(dst *float32, dstStep int, src *float32, srcRow int, rows, 
 func copyAVX512(dst *float32, dstStep int, src *float32, srcStep int, depth int, mask uint32)
 
 //go:noescape
+func transposeBFloat16(dst *float32, dstStep int, src *float32, srcRow int, rows, depth int)
+
+//go:noescape
 func interleaveBFloat16(dst, src *float32, steps int)
 
 //go:noescape
@@ -44,18 +47,28 @@ func packAVX512() packer { return packer{transpose: transposeWide, copy: copyWid
 func packBFloat16() packer {
 	return packer{
 		transpose: transposeWide, copy: copyWide, prefetch: prefetch,
-		interleave: func(dst, src []float32, steps int) { interleaveBFloat16(&dst[0], &src[0], steps) },
-		pair:       func(dst, src []float32) { roundBFloat16AVX512(&dst[0], &src[0], len(src)) },
+		transposePairs: transposePairs,
+		interleave:     func(dst, src []float32, steps int) { interleaveBFloat16(&dst[0], &src[0], steps) },
+		pair:           func(dst, src []float32) { roundBFloat16AVX512(&dst[0], &src[0], len(src)) },
 	}
 }
 
 func transposeWide(panel []float32, width int, src []float32, stride, rows, depth int) {
+	sixteens(transposeAVX512, panel, width, src, stride, rows, depth)
+}
+
+func transposePairs(panel []float32, width int, src []float32, stride, rows, depth int) {
+	sixteens(transposeBFloat16, panel, width, src, stride, rows, depth)
+}
+
+// sixteens transposes for sixteen columns of a panel at a time.
+func sixteens(transpose func(dst *float32, dstStep int, src *float32, srcRow int, rows, depth int), panel []float32, width int, src []float32, stride, rows, depth int) {
 	for r := 0; r < width; r += 16 {
 		if r >= rows {
-			transposeAVX512(&panel[r], 4*width, &src[0], 0, 0, depth)
+			transpose(&panel[r], 4*width, &src[0], 0, 0, depth)
 			continue
 		}
-		transposeAVX512(&panel[r], 4*width, &src[r*stride], 4*stride, min(16, rows-r), depth)
+		transpose(&panel[r], 4*width, &src[r*stride], 4*stride, min(16, rows-r), depth)
 	}
 }
 

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "transpose_avx512.h"
 
 // PAIR is VCVTNE2PS2BF16 Zlow, Zhigh, Zto: the numbers of Zlow, then those of Zhigh, each rounded to 16 bits.
 // EVEX.512.F2.0F38.W0 72 /r.
@@ -9,6 +10,75 @@
 	BYTE $(0x48 ^ ((high&16)>>1)); \
 	BYTE $0x72; \
 	BYTE $(0xc0 | ((to&7)<<3) | (low&7))
+
+// LINE goes on to the next row and reads 32 of its numbers as pairs; where the rows have ended, it stays and takes
+// zeros. DX: rows left, one bit each. CX: mask of the depth.
+#define LINE(to) \
+	MOVL      $0, AX; \
+	MOVL      $0, R13; \
+	SHRL      $1, DX; \
+	CMOVLCS   CX, AX; \
+	CMOVQCS   R9, R13; \
+	ADDQ      R13, BX; \
+	KMOVW     AX, K1; \
+	SHRL      $16, AX; \
+	KMOVW     AX, K2; \
+	VMOVUPS.Z (BX), K1, Z16; \
+	VMOVUPS.Z 64(BX), K2, Z17; \
+	PAIR(16, 17, to)
+
+// func transposeBFloat16(dst *float32, dstStep int, src *float32, srcRow int, rows, depth int)
+//
+// Sixteen columns of a panel of pairs from up to sixteen rows: at dst[s·dstStep + r] the numbers 2s, low, and 2s+1 of
+// row r, zero beyond depth and for r >= rows.
+TEXT ·transposeBFloat16(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), DI
+	MOVQ  dstStep+8(FP), R8
+	MOVQ  src+16(FP), SI
+	MOVQ  srcRow+24(FP), R9
+	MOVQ  rows+32(FP), R10
+	MOVL  $-1, R11
+	BZHIL R10, R11, R11      // a bit for each row
+	MOVQ  depth+40(FP), R10
+	LEAQ  1(R10), R12
+	SHRQ  $1, R12            // steps
+	JZ    done
+
+block:
+	MOVL  $-1, CX
+	CMPQ  R10, $32
+	JGE   whole
+	BZHIL R10, CX, CX
+
+whole:
+	MOVQ SI, BX
+	SUBQ R9, BX
+	MOVL R11, DX
+	LINE(0)
+	LINE(1)
+	LINE(2)
+	LINE(3)
+	LINE(4)
+	LINE(5)
+	LINE(6)
+	LINE(7)
+	LINE(8)
+	LINE(9)
+	LINE(10)
+	LINE(11)
+	LINE(12)
+	LINE(13)
+	LINE(14)
+	LINE(15)
+	TRANSPOSE
+	PUT_ALL
+	ADDQ $128, SI
+	SUBQ $32, R10
+	JMP  block
+
+done:
+	VZEROUPPER
+	RET
 
 // func interleaveBFloat16(dst, src *float32, steps int)
 //
