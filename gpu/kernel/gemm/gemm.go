@@ -71,49 +71,11 @@ var available = sync.OnceValue(func() kernels {
 	return all
 })
 
-// View is a matrix inside a slice: the entry at row i and column j is Data[i·Stride+j], or Data[j·Stride+i] with Trans.
-type View struct {
-	Data   []float32
-	Stride int
-	Trans  bool
-}
-
-// From is the view without its first rows and columns.
-func (v View) From(row, col int) View {
-	if v.Trans {
-		row, col = col, row
-	}
-	v.Data = v.Data[min(row*v.Stride+col, len(v.Data)):]
-	return v
-}
-
-// Source is a right factor that is not held as a matrix.
-type Source interface {
-	// Fill writes the entries of rows [k0, k1) and columns [n0, n1) into panel: row k0+i, column n0+j at
-	// panel[i·width+j]. Entries of the panel with j >= n1-n0 are zero and stay so. One product calls it
-	// from one goroutine.
-	Fill(panel []float32, width, k0, k1, n0, n1 int)
-}
-
-// Product is C = start + A B with A: [M, K], B: [K, N], C: [M, N] without Trans. C must not overlap A or B.
-// Strides are at least the length of a row.
-type Product struct {
-	M, N, K int
-	A, B    View
-	Source  Source  // takes B's place where not nil
-	Packed  *Packed // takes B's place where not nil
-	C       View
-	Add     bool      // start is what C holds; else it is
-	Bias    []float32 // a row of N numbers that each row starts with; nil for zeros
-	// DepthStep is the number of K at which partial sums are added to C, at most MaxDepth. 0 for the usual.
-	DepthStep int
-}
-
-// MaxDepth bounds Product.DepthStep.
+// MaxDepth is the greatest depth, in K, of a block of the right factor that is packed at once.
 const MaxDepth = 384
 
-// Width is the number of columns that are packed at once: 590 kB of a second-level cache are MaxDepth times as many. It
-// pays to cut a product between them only.
+// Width is the greatest width of such a block: with MaxDepth it takes 590 kB of a second-level cache. Products are best
+// cut at multiples of it.
 func (k *Kernel) Width() int {
 	if k.pairs {
 		return 768
@@ -177,55 +139,68 @@ func (k *Kernel) Multiply(p Product) {
 // block adds the products of K in [k0, k1) to the columns [n0, n1) of C.
 func (k *Kernel) block(w *workspace, p *Product, n0, n1, k0, k1 int) {
 	steps := k.steps(k1 - k0)
-	var panels []float32
-	panelSize, bStep := steps*k.cols, 4*k.cols
-	direct := false
-	switch {
-	case p.Packed != nil:
-		panels = p.Packed.data[n0/k.cols*panelSize:]
-	case p.Source != nil:
-		panels = w.panels(panelSize * ((n1 - n0 + k.cols - 1) / k.cols))
-		k.fill(w, panels, p.Source, k0, k1, n0, n1)
-	case k.masked && !p.B.Trans && p.M <= k.tiles[0].rows && p.K > 0 && k.precision == Float32:
-		direct, panels, bStep = true, p.B.Data[k0*p.B.Stride+n0:], 4*p.B.Stride
-	default:
-		panels = w.panels(panelSize * ((n1 - n0 + k.cols - 1) / k.cols))
-		k.packColumns(w, panels, p.B.From(k0, n0), k1-k0, n1-n0)
-	}
-	ahead := k.pack.prefetch != nil && !p.A.Trans && n1-n0 >= copyFromWidth && k1 > k0
+	b := k.right(w, p, n0, n1, k0, k1)
+	ahead := k.pack.prefetch != nil && !p.A.Trans && n1-n0 >= copyFromWidth && steps > 0
 	for i := 0; i < p.M; {
 		t := k.tileFor(p.M - i)
 		a, aRow, aStep := k.rows(w, p.A.From(i, k0), t.rows, k1-k0, n1-n0)
 		for j := n0; j < n1; j += k.cols {
-			b := (j - n0) / k.cols * panelSize
-			if direct {
-				b = j - n0
+			panel := (j - n0) / k.cols
+			if next := i + t.rows + panel; ahead && panel < t.rows && next < p.M {
+				// With every panel one row for the next tile.
+				k.pack.prefetch(&p.A.Data[next*p.A.Stride+k0], 4*(k1-k0))
 			}
-			c := &p.C.Data[i*p.C.Stride+j]
+			c, cRow := &p.C.Data[i*p.C.Stride+j], 4*p.C.Stride
+			cols := min(k.cols, n1-j)
+			if cols < k.cols && !k.masked {
+				t.run(steps, a, aRow, aStep, b.at(panel), b.step, &w.scratch[0], 4*maxCols, &zeros[0], 0, 0)
+				w.addTo(p, t.rows, cols, i, j, k0 > 0)
+				continue
+			}
 			init, initRow := &zeros[0], 0
 			if p.Add || k0 > 0 {
-				init, initRow = c, 4*p.C.Stride
+				init, initRow = c, cRow
 			} else if p.Bias != nil {
 				init = &p.Bias[j]
 			}
-			bp := &zeros[0]
-			if steps > 0 {
-				bp = &panels[b]
-			}
-			if next := i + t.rows + (j-n0)/k.cols; ahead && next < p.M && (j-n0)/k.cols < t.rows {
-				// One row of the next tile's for each panel of this one's.
-				k.pack.prefetch(&p.A.Data[next*p.A.Stride+k0], 4*(k1-k0))
-			}
-			cols := min(k.cols, n1-j)
-			if cols == k.cols || k.masked {
-				t.run(steps, a, aRow, aStep, bp, bStep, c, 4*p.C.Stride, init, initRow, uint32(1<<cols-1))
-				continue
-			}
-			t.run(steps, a, aRow, aStep, bp, bStep, &w.scratch[0], 4*maxCols, &zeros[0], 0, 0)
-			w.addTo(p, t.rows, cols, i, j, k0 > 0)
+			t.run(steps, a, aRow, aStep, b.at(panel), b.step, c, cRow, init, initRow, uint32(1<<cols-1))
 		}
 		i += t.rows
 	}
+}
+
+// panels are a block of the right factor.
+type panels struct {
+	data []float32
+	next int // numbers from one panel to the next
+	step int // bytes from one step of a panel to the next
+}
+
+func (b panels) at(panel int) *float32 {
+	if len(b.data) == 0 {
+		return &zeros[0] // no steps
+	}
+	return &b.data[panel*b.next]
+}
+
+// right readies rows [k0, k1) and columns [n0, n1) of the right factor.
+func (k *Kernel) right(w *workspace, p *Product, n0, n1, k0, k1 int) panels {
+	size := k.steps(k1-k0) * k.cols
+	all := panels{next: size, step: 4 * k.cols}
+	switch {
+	case p.Packed != nil:
+		all.data = p.Packed.data[n0/k.cols*size:]
+	case p.Source != nil:
+		all.data = w.panels(size * ((n1 - n0 + k.cols - 1) / k.cols))
+		k.fill(w, all.data, p.Source, k0, k1, n0, n1)
+	case k.masked && k.precision == Float32 && !p.B.Trans && p.M <= k.tiles[0].rows && size > 0:
+		// Read once only: packing would be one time too many.
+		all = panels{data: p.B.Data[k0*p.B.Stride+n0:], next: k.cols, step: 4 * p.B.Stride}
+	default:
+		all.data = w.panels(size * ((n1 - n0 + k.cols - 1) / k.cols))
+		k.packColumns(w, all.data, p.B.From(k0, n0), k1-k0, n1-n0)
+	}
+	return all
 }
 
 // addTo moves a tile from the scratch to C.
@@ -247,33 +222,6 @@ func (w *workspace) addTo(p *Product, rows, cols, i, j int, more bool) {
 				c[x] = 0 + v // as the tiles do: -0 becomes 0
 			}
 		}
-	}
-}
-
-// check panics where a product reaches beyond its memory, which assembly would not notice.
-func (p *Product) check(k *Kernel, step int) {
-	p.A.check(p.M, p.K)
-	p.C.check(p.M, p.N)
-	switch {
-	case p.C.Trans:
-		panic("gemm: the result must not be transposed")
-	case p.Bias != nil && len(p.Bias) < p.N:
-		panic("gemm: the bias is shorter than a row")
-	case p.Packed != nil:
-		if p.Packed.kernel != k || p.Packed.depth != p.K || p.Packed.cols != p.N || p.K > step {
-			panic("gemm: the packed factor is another's")
-		}
-	case p.Source == nil:
-		p.B.check(p.K, p.N)
-	}
-}
-
-func (v View) check(rows, cols int) {
-	if v.Trans {
-		rows, cols = cols, rows
-	}
-	if rows > 0 && cols > 0 && (v.Stride < cols || (rows-1)*v.Stride+cols > len(v.Data)) {
-		panic("gemm: a matrix reaches beyond its memory")
 	}
 }
 

@@ -47,13 +47,14 @@ func float32x1AVX2(k int, a *float32, aRow, aStep int, b *float32, bStep int, c 
 // assembly lists the kernels in assembly that this CPU and its operating system can run, best first.
 func assembly() []*Kernel {
 	var all []*Kernel
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512BF16 {
+	wide := cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasBMI2
+	if wide && cpu.X86.HasAVX512BF16 {
 		all = append(all, &Kernel{
 			name: "avx512bf16", precision: BFloat16, cols: 32, masked: true, pairs: true, pack: packBFloat16(),
 			tiles: []tile{{12, bfloat16x12AVX512}, {8, bfloat16x8AVX512}, {4, bfloat16x4AVX512}, {2, bfloat16x2AVX512}, {1, bfloat16x1AVX512}},
 		})
 	}
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW {
+	if wide {
 		tiles := []tile{{12, float32x12AVX512}, {8, float32x8AVX512}, {4, float32x4AVX512}, {2, float32x2AVX512}, {1, float32x1AVX512}}
 		for p := range 2 {
 			all = append(all, &Kernel{name: "avx512", precision: Precision(p), cols: 32, masked: true, tiles: tiles, pack: packAVX512()})
