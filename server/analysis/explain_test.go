@@ -22,8 +22,8 @@ import (
 	"mome/server/analysis"
 )
 
-// analyzer has the whole panel, and the built-in model where asked.
-func analyzer(t testing.TB, judging bool) *analysis.Analyzer {
+// analyzer has the whole panel, the built-in model where asked, and further ones.
+func analyzer(t testing.TB, judging bool, further ...*fusion.Model) *analysis.Analyzer {
 	t.Helper()
 	d, err := dce.New(dce.Config{})
 	if err != nil {
@@ -37,7 +37,7 @@ func analyzer(t testing.TB, judging bool) *analysis.Analyzer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := analysis.Config{Panel: []experts.Expert{d, z, w}}
+	c := analysis.Config{Panel: []experts.Expert{d, z, w}, Further: further}
 	if judging {
 		set, err := pretrained.Phantom()
 		if err != nil {

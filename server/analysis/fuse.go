@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
+	"mome/experts/clinical"
 	"mome/experts/volume"
 	"mome/fusion"
 )
@@ -25,6 +27,13 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 	for _, s := range study.Series {
 		if s.SeriesUID == reference.SeriesUID {
 			a.Reference.SOPClassUID = s.SOPClassUID
+		}
+	}
+	for _, m := range w.models() {
+		if c := w.context(m); c != nil && c.AgeYears.Known {
+			w.note([]string{fmt.Sprintf("The model of %s took the patient's age into account.", m.Task().Name)})
+		} else if c != nil {
+			w.note([]string{fmt.Sprintf("The model of %s can take the patient's age into account; the images do not state it.", m.Task().Name)})
 		}
 	}
 	if err := w.judgeExamination(ctx, channels); err != nil {
@@ -91,7 +100,18 @@ func (w *work) judge(ctx context.Context, l *experts.Lesion, channels map[expert
 
 // input is what a model reads of a lesion.
 func (w *work) input(m *fusion.Model, l *experts.Lesion, channels map[experts.Modality][]*volume.Volume) (fusion.Input, error) {
-	return fusion.Crop(m.Config().Boxes, channels, l.CentreMM)
+	in, err := fusion.Crop(m.Config().Boxes, channels, l.CentreMM)
+	in.Context = w.context(m)
+	return in, err
+}
+
+// context is what DICOM says of the patient beside the images, for a model that reads it.
+func (w *work) context(m *fusion.Model) *clinical.Context {
+	h := w.reading.SourceHeader()
+	if !m.Config().Context || h == nil {
+		return nil
+	}
+	return &clinical.Context{AgeYears: clinical.Age(h.String(tag.PatientAge), h.String(tag.PatientBirthDate), h.String(tag.StudyDate))}
 }
 
 // judgeExamination asks the models that read whole volumes.
@@ -104,6 +124,7 @@ func (w *work) judgeExamination(ctx context.Context, channels map[experts.Modali
 		if err != nil {
 			return err
 		}
+		in.Context = w.context(m)
 		j, err := m.Judge(ctx, in)
 		if err != nil {
 			return err
