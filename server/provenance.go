@@ -48,6 +48,11 @@ func (c *trainCommand) commandLine() string {
 	add(c.Rate > 0, " --rate %g", c.Rate)
 	add(c.Batch > 0, " --batch %d", c.Batch)
 	add(c.Patience > 0, " --patience %d", c.Patience)
+	add(c.Best != "", " --best %s", c.Best)
+	add(c.Decay > 0, " --decay %g", c.Decay)
+	add(c.Dropout > 0, " --dropout %g", c.Dropout)
+	add(c.DropPath > 0, " --drop-path %g", c.DropPath)
+	add(c.Jitter > 0, " --jitter %g", c.Jitter)
 	add(c.Balanced, " --balanced")
 	return line + " (version " + version + ")"
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"mome/experts/dce"
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fixtures/phantom"
@@ -38,6 +39,11 @@ type trainCommand struct {
 	Rate     float64 `help:"Learning rate at the start of the cosine; default: 0.001, published 0.0001."`
 	Batch    int     `help:"Samples of one step; default: 8, published 32."`
 	Patience int     `help:"End after so many epochs without a better one; default: never."`
+	Best     string  `enum:"loss,auroc," default:"" help:"What makes an epoch the best one, on the validation part: loss or auroc; default: loss, published auroc."`
+	Decay    float64 `help:"Weight decay; default: 0.0005."`
+	Dropout  float64 `help:"Probability that a modality, or the clinical context, is left out of a sample in training; default: 0.15."`
+	DropPath float64 `help:"Probability that a residual branch of the last layer is left out in training, less in those before; default: 0, published 0.15."`
+	Jitter   float64 `help:"Deviation of the logarithm of random factors by which channels are multiplied in training; default: 0."`
 	Balanced bool    `help:"Weigh the classes so that each counts alike."`
 	ShiftMM  float64 `name:"shift" default:"4" help:"Move the lesion at random by up to so many mm in training."`
 
@@ -72,9 +78,9 @@ func (c *trainCommand) fresh(classes int) nn.Config {
 		Embed: c.Embed, Heads: 4, Layers: c.Layers, FusionFrom: c.FuseFrom, Experts: 8, Slots: 1,
 		StemChannels: [2]int{16, 32}, Classes: classes, Context: c.Context,
 		Boxes: nn.Boxes{
-			DCE: nn.Box{Channels: 6, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},
-			T2:  nn.Box{Channels: 1, Size: [3]int{32, 32, 32}, FieldOfViewMM: field},
-			DWI: nn.Box{Channels: 1, Size: [3]int{16, 16, 16}, FieldOfViewMM: field},
+			DCE: nn.Box{Channels: dce.Channels + 2, Size: [3]int{40, 40, 40}, FieldOfViewMM: field},
+			T2:  nn.Box{Channels: 1, Size: [3]int{40, 40, 40}, FieldOfViewMM: field},
+			DWI: nn.Box{Channels: 2, Size: [3]int{24, 24, 24}, FieldOfViewMM: field},
 		},
 	}
 }
@@ -115,6 +121,17 @@ func (c *trainCommand) options(task train.Task, cases []training.Case) train.Opt
 	}
 	if c.Batch > 0 {
 		o.Batch = c.Batch
+	}
+	if c.Best != "" {
+		o.Best = train.Criterion(c.Best)
+	}
+	for _, set := range []struct {
+		to   *float64
+		from float64
+	}{{&o.WeightDecay, c.Decay}, {&o.ModalityDropout, c.Dropout}, {&o.DropPath, c.DropPath}, {&o.Jitter, c.Jitter}} {
+		if set.from > 0 {
+			*set.to = set.from
+		}
 	}
 	if c.Balanced {
 		labels := make([]int, len(cases))
