@@ -88,7 +88,7 @@ func readWeights(path string) (weights.Set, error) {
 	}
 	set, err := weights.Open(path)
 	if err != nil {
-		return weights.Set{}, fmt.Errorf("read weights %s: %w", path, err)
+		return weights.Set{}, err // names the file
 	}
 	return set, nil
 }
