@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bytes"
 	"encoding/binary"
 	"iter"
 	"slices"
@@ -106,18 +107,33 @@ func (d *Dataset) Get(t tag.Tag) *Element {
 func (d *Dataset) Has(t tag.Tag) bool { return d.Get(t) != nil }
 
 // Private returns the element at byte elem of the block that creator reserved in group (PS3.5 section 7.8.1), or nil.
+// Where creator reserved several blocks, the first that holds the element tells. The reservations of a group stand
+// together in the order of tags: one search finds the first, and most groups that are asked for are not there at all.
 func (d *Dataset) Private(creator string, group uint16, elem byte) *Element {
 	if d == nil {
 		return nil
 	}
-	for b := uint16(0x10); b <= 0xFF; b++ {
-		if d.String(tag.New(group, b)) == creator {
-			if e := d.Get(tag.New(group, b<<8|uint16(elem))); e != nil {
+	first, _ := d.find(tag.New(group, 0x10))
+	for _, r := range d.elements[first:] {
+		if r.Tag > tag.New(group, 0xFF) {
+			return nil
+		}
+		if d.reservedBy(r, creator) {
+			if e := d.Get(tag.New(group, r.Tag.Element()<<8|uint16(elem))); e != nil {
 				return e
 			}
 		}
 	}
 	return nil
+}
+
+// reservedBy reports whether a private creator's first value is creator. It decodes only what is not plain ASCII.
+func (d *Dataset) reservedBy(e *Element, creator string) bool {
+	if e.VR == LO && !bytes.ContainsFunc(e.Value, func(r rune) bool { return r == '\\' || r < ' ' && r != 0 || r >= 0x7F }) {
+		return string(bytes.Trim(e.Value, " \x00")) == creator // does not allocate
+	}
+	v := d.ElementStrings(e)
+	return len(v) > 0 && v[0] == creator
 }
 
 // Find returns the element that a path names: "00540016/0/00181074" is the tag (0018,1074) in the first item of

@@ -114,14 +114,46 @@ func TestSetRefuses(t *testing.T) {
 
 func TestPrivate(t *testing.T) {
 	d := dicom.New()
-	d.SetVR(0x00190010, dicom.LO, "OTHER")
-	d.SetVR(0x00190011, dicom.LO, "SIEMENS MR HEADER")
-	d.SetVR(0x0019110C, dicom.IS, 1000)
-	if e := d.Private("SIEMENS MR HEADER", 0x0019, 0x0C); e == nil || d.ElementFloats(e)[0] != 1000 {
-		t.Errorf("got %+v", e)
+	d.Set(tag.SpecificCharacterSet, "ISO_IR 192")
+	for block, creator := range map[uint16]string{
+		0x10: "OTHER", 0x11: "SIEMENS MR HEADER", 0x40: " PADDED ", 0x41: "TWICE", 0x42: "TWICE", 0x43: `TWO\VALUES`, 0x44: "MÜNCHEN", 0xFF: "LAST",
+	} {
+		d.Put(&dicom.Element{Tag: tag.New(0x0019, block), VR: dicom.LO, Value: []byte(creator)})
+		if creator != "TWICE" || block == 0x42 {
+			d.SetVR(tag.New(0x0019, block<<8|0x0C), dicom.IS, int(block))
+		}
 	}
-	if e := d.Private("OTHER", 0x0019, 0x0C); e != nil {
-		t.Errorf("another creator's element: %+v", e)
+	d.Put(&dicom.Element{Tag: tag.New(0x0021, 0x10), VR: dicom.LO})
+	d.SetVR(tag.New(0x0021, 0x100C), dicom.IS, 1)
+	for _, tc := range []struct {
+		name, creator string
+		group         uint16
+		elem          byte
+		want          float64 // 0: none
+	}{
+		{"the second block", "SIEMENS MR HEADER", 0x0019, 0x0C, 0x11},
+		{"another creator's element", "OTHER", 0x0019, 0x0C, 0x10},
+		{"an element that is not there", "OTHER", 0x0019, 0x0D, 0},
+		{"padded", "PADDED", 0x0019, 0x0C, 0x40},
+		{"two blocks, the second has it", "TWICE", 0x0019, 0x0C, 0x42},
+		{"two values", "TWO", 0x0019, 0x0C, 0x43},
+		{"not ASCII", "MÜNCHEN", 0x0019, 0x0C, 0x44},
+		{"the last block", "LAST", 0x0019, 0x0C, 0xFF},
+		{"another group", "OTHER", 0x0021, 0x0C, 0},
+		{"no such group", "OTHER", 0x0043, 0x0C, 0},
+		{"part of a name", "SIEMENS", 0x0019, 0x0C, 0},
+	} {
+		e, got := d.Private(tc.creator, tc.group, tc.elem), 0.0
+		if e != nil {
+			got = d.ElementFloats(e)[0]
+		}
+		if got != tc.want {
+			t.Errorf("%s: Private(%q, %04X, %02X) is %g, want %g", tc.name, tc.creator, tc.group, tc.elem, got, tc.want)
+		}
+	}
+	var none *dicom.Dataset
+	if none.Private("OTHER", 0x0019, 0x0C) != nil {
+		t.Error("a nil data set has a private element")
 	}
 }
 
