@@ -63,6 +63,9 @@ var convolutions = []Conv3dShape{
 	{Batch: 2, In: 1, Out: 4, Size: [3]int{4, 5, 6}, Kernel: [3]int{2, 3, 1}, Stride: [3]int{1, 2, 3}, Pad: [3]int{1, 0, 0}},
 	{Batch: 1, In: 2, Out: 2, Size: [3]int{1, 2, 9}, Kernel: [3]int{1, 2, 5}, Stride: [3]int{3, 1, 1}, Pad: [3]int{0, 1, 4}},
 	{Batch: 1, In: 1, Out: 1, Size: [3]int{1, 1, 1}, Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 2, 2}, Pad: [3]int{1, 1, 1}},
+	// an odd number of window entries, so that pieces of even depth end within a window
+	{Batch: 1, In: 6, Out: 2, Size: [3]int{6, 5, 9}, Kernel: [3]int{5, 5, 5}, Stride: [3]int{2, 2, 2}, Pad: [3]int{2, 2, 2}},
+	{Batch: 1, In: 32, Out: 2, Size: [3]int{4, 3, 2}, Kernel: [3]int{5, 5, 1}, Stride: [3]int{1, 1, 1}, Pad: [3]int{2, 2, 0}},
 	// more than one unrolled piece
 	{Batch: 1, In: 30, Out: 3, Size: [3]int{21, 19, 34}, Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 1, 2}, Pad: [3]int{1, 1, 1}},
 }

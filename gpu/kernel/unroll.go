@@ -69,14 +69,16 @@ func (u *unrolled) each(width, k0, k1, n0, n1 int, visit func(line, channel, cha
 	for n := n0; n < n1; {
 		v := u.voxel + n
 		cols := min(n1-n, depth-v%depth, runVoxels)
+		whole := false // whether the taps are those of a whole window
 		for k := k0; k < k1; {
 			first := k % window
 			channels, count := 1, min(window-first, k1-k)
 			if first == 0 {
 				channels = max(1, (k1-k)/window)
 			}
-			if k == k0 || first != 0 || count != window {
+			if !whole || count != window {
 				u.taps = s.appendTaps(u.taps[:0], v/depth, v%depth, cols, first, count, width)
+				whole = count == window
 			}
 			visit((k-k0)*width+n-n0, k/window*size, channels, u.taps, cols)
 			k += channels * count

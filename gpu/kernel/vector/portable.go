@@ -32,10 +32,10 @@ func portable() implementation {
 	}
 }
 
-// e^x is 0 below expLeast = ln 2^-126 and infinite above expMost = ln (2^128 (1 - 2^-25)).
+// e^x is 0 below expLeast = ln 2^-126 and infinite above expMost, the greatest float32 below ln 2^128.
 const (
 	expLeast = -87.33654475
-	expMost  = 88.72283935
+	expMost  = 88.72283173
 )
 
 // exp32 is e^x with x = n ln 2 + r, ln 2 split in two (Cody and Waite, Software Manual for the Elementary Functions,
