@@ -33,7 +33,7 @@ type trainCommand struct {
 
 	Studies    int     `default:"400" help:"Phantom studies to fit to, the validation part among them."`
 	Resolution string  `enum:"tiny,small,standard,mixed" default:"mixed" help:"Of the training phantoms: tiny (5.4 mm voxels, to try commands), small (2.7 mm), standard (1.6 mm) or mixed (one in three standard, the others small). Those held out are standard."`
-	Validation float64 `default:"0.2" help:"Share of the patients that chooses the best epoch, temperature and operating point."`
+	Validation float64 `default:"0.2" help:"Share of the patients that chooses the best epoch, temperature and operating point, where no label table does."`
 
 	Epochs   int     `help:"Passes over the training part; default: 24, published 100."`
 	Rate     float64 `help:"Learning rate at the start of the cosine; default: 0.001, published 0.0001."`
@@ -64,8 +64,8 @@ that was killed goes on where it was; with --resume the fit does too, and ends w
 the best epoch so far, uncalibrated.
 ` + dataHelp + `
 
-Labels of split test are never fitted to. Of the others --validation chooses its part by patients; it does not tell train
-from validation.`
+Labels of split test are never fitted to. Those of split validation choose the best epoch, temperature and operating point;
+where the table has none of them, --validation draws its share of the patients.`
 }
 
 // fieldMM is the edge of the cube around a lesion that the network sees: the largest lesion with its surroundings.
@@ -113,6 +113,11 @@ func (c *trainCommand) options(task train.Task, cases []training.Case) train.Opt
 		o = train.Published()
 	}
 	o.Branches, o.Task, o.Seed, o.ValidationFraction, o.Patience, o.Checkpoint = branches, task, c.Seed, c.Validation, c.Patience, c.state()
+	for n := range cases {
+		if cases[n].Split == training.Validation {
+			o.Validation = append(o.Validation, n)
+		}
+	}
 	if c.Epochs > 0 {
 		o.Epochs = c.Epochs
 	}

@@ -19,6 +19,8 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/experts/weights"
 	"mome/fixtures/phantom"
+	"mome/fusion/train"
+	"mome/server/training"
 )
 
 // tinyTraining are the flags of a fit of seconds. Tiny phantoms are too coarse to find lesions in: it learns from the
@@ -198,7 +200,7 @@ func archiveOf(t *testing.T, n int) (dir, labels string) {
 			t.Fatal(err)
 		}
 		putStudy(t, a, s)
-		split := [...]string{"train", "test"}[i%2]
+		split := [...]string{"train", "test", "validation", "test"}[i%4]
 		for _, l := range s.Truth.Lesions {
 			table += fmt.Sprintf("%s,%s,%.2f,%.2f,%.2f,%s,%s,4,north\n", s.Truth.StudyInstanceUID, l.Kind, l.CentreMM[0], l.CentreMM[1], l.CentreMM[2], l.Side, split)
 		}
@@ -214,11 +216,23 @@ func archiveOf(t *testing.T, n int) (dir, labels string) {
 	return dir, labels
 }
 
+func TestTableTellsTrainFromValidation(t *testing.T) {
+	cases := make([]training.Case, 4)
+	cases[1].Split, cases[3].Split = training.Validation, training.Validation
+	if got := (&trainCommand{Preset: "fresh"}).options(train.Malignancy(), cases).Validation; !slices.Equal(got, []int{1, 3}) {
+		t.Errorf("cases %v validate, want 1 and 3", got)
+	}
+	cases[1].Split, cases[3].Split = training.Training, training.None
+	if got := (&trainCommand{Preset: "fresh"}).options(train.Malignancy(), cases).Validation; got != nil {
+		t.Errorf("cases %v validate, want a drawn part", got)
+	}
+}
+
 func TestTrainAndEvaluateFromArchive(t *testing.T) {
 	stored, labels := archiveOf(t, 4)
 	dir := t.TempDir()
 	output, scores := filepath.Join(dir, "w.safetensors"), filepath.Join(dir, "scores.csv")
-	command(t, "train", "--archive", stored, "--labels", labels, "--epochs", "1", "--validation", "0.34", "--embed", "16", "--layers", "2",
+	command(t, "train", "--archive", stored, "--labels", labels, "--epochs", "1", "--embed", "16", "--layers", "2",
 		"--fuse-from", "1", "--licence", "for this test only", "-o", output)
 	set := open(t, output)
 	for key, want := range map[string]string{
