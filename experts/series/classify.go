@@ -7,6 +7,7 @@ import (
 
 	"mome/dicomweb/dicom/tag"
 	"mome/experts"
+	"mome/experts/volume"
 )
 
 // Bounds of the contrasts, ms and degrees. They are wide: they part T1-weighted spoiled gradient echo (TR 3-12, TE 1-5;
@@ -111,7 +112,11 @@ func (p *part) judge(described string, w []string) verdict {
 	if v := p.judgeDiffusion(w); v.decided() {
 		return v
 	}
-	return p.judgeContrast(w)
+	v := p.judgeContrast(w)
+	if _, intercept := volume.Rescale(im.header, im.Number); intercept < 0 && v.role != experts.RoleExcluded {
+		return verdict{experts.RoleUncertain, "negative values", fmt.Sprintf("%s But Rescale Intercept is %g: magnitude has no negative values, maps and phase images do.", v.reason, intercept), 0.3}
+	}
+	return v
 }
 
 // judgeKind excludes what is known by its kind. What the attributes say of the kind goes before what is described.
@@ -169,8 +174,10 @@ func (p *part) judgeDiffusion(w []string) verdict {
 		return verdict{contrastDiffusion, "", fmt.Sprintf("b-values from %s.", source), 0.95}
 	case named && known > 0 && im.sequence.echoPlanar:
 		return verdict{contrastDiffusion, "", fmt.Sprintf("Diffusion by name, b-values from %s.", source), 0.8}
-	case named && (im.sequence.echoPlanar || trace):
+	case named && !im.sequence.gradientEcho:
 		return verdict{experts.RoleUncertain, "diffusion, b-values unknown", "Diffusion by name, but no attribute tells a b-value.", 0.3}
+	case im.sequence.echoPlanar && len(w) == 0 && im.types0() != "ORIGINAL":
+		return verdict{experts.RoleUncertain, "echo-planar, use unknown", "Echo-planar acquisition without a b-value, a description or an Image Type that tells what it shows.", 0.3}
 	case im.sequence.echoPlanar:
 		return verdict{experts.RoleExcluded, "echo-planar", "Echo-planar acquisition without diffusion weighting.", 0.8}
 	}
@@ -206,6 +213,9 @@ func (p *part) judgeContrast(w []string) verdict {
 		if saysT1 && !saysT2 {
 			return verdict{experts.RoleUncertain, "contradiction", fmt.Sprintf("Long TR and TE (%s) say T2, the description says T1.", how), 0.3}
 		}
+		if untold && (im.types0() != "ORIGINAL" || p.repeats()) {
+			return verdict{experts.RoleUncertain, "contrast unknown", fmt.Sprintf("Long TR and TE (%s) fit T2 and diffusion; Scanning Sequence is absent and the images are derived or repeat each slice.", how), 0.3}
+		}
 		return verdict{contrastT2, "", fmt.Sprintf("T2-weighted by long TR and TE (%s).", how), least(0.95)}
 	case !s.spinEcho && s.teMS <= t1MaxTEms && s.trMS <= t1MaxTRms && (s.trMS > t1FastTRms || !(s.flipDeg > t1MaxFlipDeg)):
 		if saysT2 && !saysT1 {
@@ -216,6 +226,20 @@ func (p *part) judgeContrast(w []string) verdict {
 		return verdict{experts.RoleExcluded, "T1 spin echo", fmt.Sprintf("T1-weighted spin echo (%s): anatomy, not part of the analysis.", how), 0.9}
 	}
 	return verdict{experts.RoleUncertain, "contrast unknown", fmt.Sprintf("%s fits neither T1-weighted gradient echo nor T2.", how), 0.2}
+}
+
+// repeats reports several images at one place.
+func (p *part) repeats() bool {
+	mm, of := places(p.images)
+	return len(of) > len(mm)
+}
+
+// types0 returns the first value of Image Type, "" if it is absent.
+func (im *image) types0() string {
+	if len(im.types) == 0 {
+		return ""
+	}
+	return im.types[0]
 }
 
 // describe names the attributes that tell the contrast.

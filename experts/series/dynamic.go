@@ -16,6 +16,7 @@ type dynamic struct {
 	moments []moment
 	timing
 	copies  []*part // that hold only what others hold, too
+	doubts  []doubt // parts that were taken out
 	how     string  // what told the time points of one series apart, "" if each is a series
 	grid    volume.Grid
 	gridErr error
@@ -24,6 +25,7 @@ type dynamic struct {
 // chooseDynamic groups the T1-weighted parts into candidates, takes the best and gives all of them their role.
 func (s *sorter) chooseDynamic(parts []*part) {
 	var candidates []*dynamic
+	var unclear []*part // T1-weighted, their time points unknown
 	for _, p := range parts {
 		if !p.candidate(contrastT1) {
 			continue
@@ -31,6 +33,7 @@ func (s *sorter) chooseDynamic(parts []*part) {
 		moments, how, err := split(p)
 		if err != nil {
 			p.verdict = verdict{experts.RoleUncertain, "time points unknown", "T1-weighted gradient echo, but " + err.Error() + ".", 0.2}
+			unclear = append(unclear, p)
 			continue
 		}
 		i := slices.IndexFunc(candidates, func(d *dynamic) bool { return d.continuedBy(p) })
@@ -43,6 +46,13 @@ func (s *sorter) chooseDynamic(parts []*part) {
 		d.moments = append(d.moments, moments...)
 		if how != "" {
 			d.how = how
+		}
+	}
+	candidates = slices.DeleteFunc(candidates, func(d *dynamic) bool { return d.beside(unclear) || d.thin() })
+	for _, d := range candidates {
+		d.doubts = d.doubtful()
+		for _, o := range d.doubts {
+			o.part.verdict = o.verdict
 		}
 	}
 	var best, second *dynamic
@@ -232,8 +242,11 @@ func (d *dynamic) passOver(best *dynamic) {
 			_, why := compare(dynamicPreferences[:], best, d)
 			p.verdict = verdict{experts.RoleDCE, fmt.Sprintf("%d phases, not used", len(d.moments)),
 				fmt.Sprintf("%s Another dynamic series was taken because %s.", reason, why), p.confidence * 0.9}
-			if p.corrected() {
+			switch {
+			case p.corrected():
 				p.detail = kindCorrected + ", not used"
+			case p.images[0].derived() && !best.moments[0].images[0].derived():
+				p.verdict = verdict{experts.RoleUncertain, "derived T1 images", reason + " Image Type is DERIVED and does not say how; the dynamic series has the images as acquired.", 0.3}
 			}
 		case best != nil:
 			p.verdict = verdict{experts.RoleExcluded, "T1, one time point",
@@ -279,6 +292,11 @@ func (s *sorter) take(d, second *dynamic) {
 	s.TimesKnown = d.known
 	s.Reference, _ = study.EarlyLate(experts.EarlyS, experts.LateS)
 	s.Notes = append(s.Notes, d.notes...)
+	for _, o := range d.doubts {
+		if o.verdict.role == experts.RoleUncertain {
+			s.Notes = append(s.Notes, fmt.Sprintf("series %d has the planes of the dynamic series, but may be computed from it: it was left out", o.part.series.number))
+		}
+	}
 	if second != nil {
 		_, why := compare(dynamicPreferences[:], d, second)
 		s.Notes = append(s.Notes, fmt.Sprintf("there is more than one dynamic series: the one that begins with series %d was taken because %s", d.parts[0].series.number, why))

@@ -58,6 +58,9 @@ func split(p *part) (moments []moment, how string, err error) {
 	if least := slices.Min(repeats); least != most {
 		return nil, "", fmt.Errorf("%d places with %d to %d images each and nothing that tells their time points apart", len(mm), least, most)
 	}
+	if !numbered(p.images, of) {
+		return nil, "", fmt.Errorf("%d images at each place and nothing that tells their order: Instance Numbers are absent or repeat", most)
+	}
 	// The n-th image at a place, by Instance Number, belongs to the n-th time point.
 	phase, count := make([]int, len(of)), make([]int, len(mm))
 	for i, at := range of {
@@ -65,6 +68,19 @@ func split(p *part) (moments []moment, how string, err error) {
 		count[at]++
 	}
 	return momentsBy(p, of, phase), "the repeats of each position in order of Instance Number", nil
+}
+
+// numbered reports whether the images at each place, which are in order of Instance Number and frame, differ in them.
+func numbered(images []image, of []int) bool {
+	last := map[int]*image{}
+	for i, at := range of {
+		im := &images[i]
+		if b := last[at]; b != nil && b.instanceNumber == im.instanceNumber && (b.uid != im.uid || b.Number == im.Number) {
+			return false
+		}
+		last[at] = im
+	}
+	return true
 }
 
 // identifier is an attribute whose values may tell time points apart; NaN where it is absent.

@@ -77,12 +77,24 @@ func (s *sorter) chooseDiffusion(parts []*part) {
 				p.detail += ", not used"
 				p.reason += fmt.Sprintf(" Series %d was taken because %s.", best.parts[0].series.number, why)
 				p.confidence *= 0.9
+				if w.mayBeMap(best) {
+					p.verdict = verdict{experts.RoleUncertain, "one b-value again", fmt.Sprintf("%s Series %d has this b-value and more; "+
+						"neither Image Type nor Series Description tells whether this is diffusion-weighted or a map made from it.", p.reason, best.parts[0].series.number), 0.3}
+				}
 			}
 		}
 	}
 	if best != nil {
 		s.takeDiffusion(best)
 	}
+}
+
+// mayBeMap reports a single b-value that best has, too, in images of which nothing says what they are: maps keep the
+// sequence name or the b-value of one of their sources.
+func (w *weighted) mayBeMap(best *weighted) bool {
+	im := &w.bs[0].images[0]
+	return len(w.bs) == 1 && len(im.types) < 3 && w.parts[0].description() == "" &&
+		slices.ContainsFunc(best.bs, func(b bImages) bool { return math.Abs(b.bSPerMM2-w.bs[0].bSPerMM2) < leastDiffusion })
 }
 
 func (s *sorter) takeDiffusion(w *weighted) {
