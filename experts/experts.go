@@ -146,6 +146,38 @@ type Lesion struct {
 	ShortAxisMM float64 // largest diameter orthogonal to the long axis
 	Sphericity  float64 // surface of the sphere of equal volume over the surface, 0..1
 
+	// Place, beside side and quadrant.
+	Clock      int      // hour 1..12 about the nipple, as seen by who faces the patient; 0 if not told
+	Depth      Depth    // third of the way from nipple to chest wall; "" if not told
+	NippleMM   Quantity // mm, from its nearest surface to the nipple
+	SkinMM     Quantity // mm, to the skin
+	WallMM     Quantity // mm, to the chest wall, 0 where it reaches it
+	Neighbours []Relation
+
+	// Diameters as lines, to draw. The axial ones lie in the axial section of largest area; they are zero if not measured.
+	LongLine   Line // of LongAxisMM
+	ShortLine  Line // of ShortAxisMM, moved to the middle of LongLine
+	AxialLong  Line // longest diameter of the section
+	AxialShort Line // longest chord of the section's convex hull orthogonal to AxialLong
+
+	// Form. Features are unknown where the mask has too few voxels to have one; formulas with lesion.Measure.
+	Shape      Shape
+	Solidity   Quantity // 0..1, area of the sections over that of their convex hulls
+	Elongation Quantity // 0..1, second axis over first (square roots of the moments)
+	Flatness   Quantity // 0..1, third axis over first
+
+	// Margin; formulas with lesion.Measure and lesion.Describe.
+	Margin         Margin
+	Roughness      Quantity // ratio, deviation of the surface from the ellipsoid of equal moments over its radius
+	Spiculation    Quantity // 0..1, share of the volume that is too thin to hold a small ball
+	Sharpness      Quantity // 1/mm, slope of the early subtraction at the surface over its height inside
+	RadialGradient Quantity // -1..1, share of that slope that points to the centre
+
+	// Internal enhancement; formulas with lesion.Describe.
+	Internal      Internal
+	EnhancementCV Quantity // ratio, coefficient of variation of the early subtraction in the inner part, free of noise
+	RimRatio      Quantity // ratio, of the early subtraction in the rim to that in the core
+
 	// Kinetics, from DCE.
 	TimesS     []float64 // s, of Signal
 	Signal     []float64 // mean signal per phase

@@ -79,9 +79,26 @@ func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg
 			m.Data[index] = true
 		}
 		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m}
-		Measure(lesions[n], breasts)
 	}
-	return lesions, notes, ctx.Err()
+	return lesions, notes, measure(ctx, lesions, s, early, breasts, ch)
+}
+
+// measure fills in all that is told of the lesions without the experts.
+func measure(ctx context.Context, lesions []*experts.Lesion, s *experts.Study, early int, breasts []experts.Breast, ch *chest) error {
+	if len(lesions) == 0 {
+		return ctx.Err()
+	}
+	marks := newLandmarks(ch, breasts)
+	for _, l := range lesions {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		Measure(l, breasts)
+		Describe(l, s.DCE[0].Volume, s.DCE[early].Volume)
+		marks.locate(l)
+	}
+	Relate(lesions)
+	return ctx.Err()
 }
 
 // candidate is a set of voxels, indices into the grid's Data, and how suspicious it is.

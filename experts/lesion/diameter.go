@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"mome/experts"
 	"mome/experts/volume"
 )
 
@@ -68,9 +69,9 @@ func hull(plane []half) []half {
 	return out
 }
 
-// diameters returns the largest 3-D diameter of m inside b and the largest diameter orthogonal to it, mm: the extent of
-// the mask's projection along the long axis. Both are exact for the set of face centres.
-func diameters(m *volume.Mask, b box) (longMM, shortMM float64) {
+// diameters returns the largest 3-D diameter of m inside b and the largest diameter orthogonal to it: the extent of the
+// mask's projection along the long axis, drawn through the long axis' middle. Both are exact for the set of face centres.
+func diameters(m *volume.Mask, b box) (long, short experts.Line, longMM, shortMM float64) {
 	var points []volume.Vec
 	for _, plane := range surface(m, b) {
 		for _, p := range hull(plane) {
@@ -79,14 +80,16 @@ func diameters(m *volume.Mask, b box) (longMM, shortMM float64) {
 	}
 	p, q, longMM := farthest(points)
 	if longMM == 0 {
-		return 0, 0
+		return long, short, 0, 0
 	}
+	long = experts.Line{From: p, To: q}
 	axis := q.Sub(p).Scale(1 / longMM)
 	for n, v := range points {
 		points[n] = v.Sub(axis.Scale(v.Dot(axis)))
 	}
-	_, _, shortMM = farthest(points)
-	return longMM, shortMM
+	p, q, shortMM = farthest(points)
+	middle := axis.Scale(long.From.Add(long.To).Dot(axis) / 2)
+	return long, experts.Line{From: p.Add(middle), To: q.Add(middle)}, longMM, shortMM
 }
 
 // farthest returns the two points that lie farthest apart and their distance. Points near the centre that cannot belong

@@ -51,11 +51,19 @@ func bounds(m *volume.Mask) box {
 	return b
 }
 
-// Measure fills in l's place and shape from l.Mask: CentreMM, Side, Quadrant, VolumeCM3 (voxel summation), LongAxisMM
-// (largest 3-D diameter over the surface's face centres, exact), ShortAxisMM (largest diameter orthogonal to it) and
-// Sphericity (Wadell: surface of the ball of equal volume over the surface, at most 1). Side and quadrant need the
-// breasts; with none of them the side is told by the sign of x and the quadrant stays empty. An empty mask leaves l as
-// it is.
+// Measure fills in l's place and shape from l.Mask. An empty mask leaves l as it is.
+//
+//   - CentreMM, VolumeCM3 (voxel summation), Sphericity (Wadell: surface of the ball of equal volume over the surface, at
+//     most 1).
+//   - LongAxisMM (largest 3-D diameter over the surface's face centres, exact), ShortAxisMM (largest diameter orthogonal
+//     to it), LongLine and ShortLine; AxialLong and AxialShort as they are measured by hand, see axial.
+//   - Side, Quadrant, Clock (not told within 10 mm of the nipple's axis) and NippleMM, from the lesion's nearest surface to
+//     Nipple. They need the breasts; with none of them the side is told by the sign of x and the others are not.
+//   - Elongation and Flatness, the square roots of the second and third eigenvalue of the covariance of the mask's points
+//     over the first (IBSI; Zwanenburg et al., Radiology 2020;295:328), Solidity, Roughness and Spiculation, see solidity,
+//     roughness and thin: of masks of 27 voxels or more.
+//   - Shape: irregular below a Solidity of 0.9 or a Sphericity of 0.75, else round from a Flatness of 0.8 on, else oval.
+//     Margin: spiculated from a Spiculation of 0.12 on, else irregular from a Roughness of 0.08 on, else circumscribed.
 func Measure(l *experts.Lesion, breasts []experts.Breast) {
 	if l.Mask == nil {
 		return
@@ -80,15 +88,18 @@ func Measure(l *experts.Lesion, breasts []experts.Breast) {
 	l.CentreMM = m.Point(sum[0]/count, sum[1]/count, sum[2]/count)
 	volumeMM3 := count * m.VoxelMM3()
 	l.VolumeCM3 = volumeMM3 / 1000
-	l.LongAxisMM, l.ShortAxisMM = diameters(m, b)
+	l.LongLine, l.ShortLine, l.LongAxisMM, l.ShortAxisMM = diameters(m, b)
 	if area := areaMM2(m, b); area > 0 {
 		l.Sphericity = min(math.Cbrt(math.Pi*36*volumeMM3*volumeMM3)/area, 1)
 	}
-	l.Side, l.Quadrant = place(l, breasts)
+	s := newBlock(m, b)
+	l.AxialLong, l.AxialShort = axial(s)
+	form(l, s)
+	place(l, breasts)
 }
 
-// place returns the breast that holds most of l and the quadrant of its centre.
-func place(l *experts.Lesion, breasts []experts.Breast) (experts.Side, string) {
+// place fills in the breast that holds most of l, and how its centre lies to the nipple.
+func place(l *experts.Lesion, breasts []experts.Breast) {
 	best, most := -1, 0
 	for n, br := range breasts {
 		if br.Mask == nil || !br.Mask.Same(&l.Mask.Grid) {
@@ -104,27 +115,32 @@ func place(l *experts.Lesion, breasts []experts.Breast) (experts.Side, string) {
 			best, most = n, common
 		}
 	}
+	l.Quadrant, l.Clock, l.NippleMM = "", 0, experts.Quantity{}
 	if best < 0 {
+		l.Side = experts.Right
 		if l.CentreMM[0] >= 0 {
-			return experts.Left, ""
+			l.Side = experts.Left
 		}
-		return experts.Right, ""
+		return
 	}
-	return breasts[best].Side, quadrant(l.CentreMM, breasts[best])
+	l.Side = breasts[best].Side
+	nipple, ok := Nipple(breasts[best])
+	if !ok {
+		return
+	}
+	l.Quadrant = quadrant(l.CentreMM, nipple, l.Side)
+	l.Clock = clock(l.CentreMM, nipple)
+	l.NippleMM = experts.Known(nearestMM(borders(l.Mask), nipple))
 }
 
 // quadrant tells the quadrant of p as seen from the breast's nipple: upper is +z, outer is away from the midline.
-func quadrant(p volume.Vec, br experts.Breast) string {
-	nipple, ok := Nipple(br)
-	if !ok {
-		return ""
-	}
+func quadrant(p, nipple volume.Vec, side experts.Side) string {
 	name := "lower "
 	if p[2] >= nipple[2] {
 		name = "upper "
 	}
 	lateral := p[0] - nipple[0]
-	if br.Side == experts.Right {
+	if side == experts.Right {
 		lateral = -lateral
 	}
 	if lateral >= 0 {
