@@ -9,7 +9,7 @@ import (
 // name pushes the name of a class or function, if it is one that checkpoints have.
 func (m *machine) name(name string) error {
 	if !harmless(name) {
-		return fmt.Errorf("%s has no place in a checkpoint; save the model's state_dict() alone", name)
+		return fmt.Errorf("%.100s has no place in a checkpoint; save the model's state_dict() alone", name)
 	}
 	return m.push(global(name))
 }
@@ -61,6 +61,9 @@ func construct(callable, arguments any) any {
 	return inert{}
 }
 
+// maxAxes is the greatest number of axes of a tensor.
+const maxAxes = 16
+
 // rebuild makes a tensor of storage, offset, shape and stride.
 func rebuild(args []any) any {
 	if len(args) < 4 {
@@ -70,7 +73,7 @@ func rebuild(args []any) any {
 	offset, ok2 := args[1].(int)
 	shape, ok3 := integers(args[2])
 	stride, ok4 := integers(args[3])
-	if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(stride) || len(shape) > 16 {
+	if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(stride) {
 		return inert{}
 	}
 	return &tensorRef{storage: ref, offset: offset, shape: shape, stride: stride}
@@ -91,9 +94,10 @@ func persistent(v any) any {
 	return storageRef{class: strings.TrimPrefix(string(class), "torch."), key: key, count: count}
 }
 
+// integers are those of a tuple of at most maxAxes.
 func integers(v any) ([]int, bool) {
 	t, ok := v.(*tuple)
-	if !ok {
+	if !ok || len(t.items) > maxAxes { // a program can name one long tuple again and again
 		return nil, false
 	}
 	out := make([]int, len(t.items))

@@ -277,7 +277,7 @@ func (ref *tensorRef) span(count int) (span int, contiguous bool, err error) {
 	last, expected := ref.offset, 1
 	for a := len(ref.shape) - 1; a >= 0; a-- {
 		if ref.shape[a] > 1 {
-			if ref.stride[a] < 0 || ref.stride[a] > count {
+			if ref.stride[a] < 0 || ref.stride[a] > count/(ref.shape[a]-1) { // so that the sum over axes cannot overflow
 				return 0, false, fmt.Errorf("stride %d in a storage of %d numbers", ref.stride[a], count)
 			}
 			last += (ref.shape[a] - 1) * ref.stride[a]

@@ -139,7 +139,7 @@ func (p *assembler) text(s string) {
 }
 
 func (p *assembler) integer(v int) {
-	if v < 1<<31 {
+	if int64(v) < 1<<31 {
 		p.WriteByte('J') // BININT
 		p.Write(binary.LittleEndian.AppendUint32(nil, uint32(v)))
 		return
