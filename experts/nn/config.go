@@ -13,6 +13,7 @@ import (
 
 	"mome/experts"
 	"mome/experts/weights"
+	"mome/gpu/op"
 )
 
 // Eps is added to the variance by every normalisation of the network.
@@ -155,6 +156,9 @@ func (c Config) Check() error {
 	}
 	if c.Embed%c.Heads != 0 {
 		return wrong("Embed %d is not divisible by Heads %d", c.Embed, c.Heads)
+	}
+	if width := c.Embed / c.Heads; width > op.MaxHeadWidth {
+		return wrong("Embed %d by Heads %d gives heads of %d numbers, more than %d", c.Embed, c.Heads, width, op.MaxHeadWidth)
 	}
 	if c.FusionFrom < 0 || c.FusionFrom >= c.Layers {
 		return wrong("FusionFrom %d of %d Layers leaves no fusion", c.FusionFrom, c.Layers)

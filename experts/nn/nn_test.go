@@ -111,6 +111,18 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
+func TestHeadsTooWideForAttention(t *testing.T) {
+	c := small()
+	c.Embed, c.Heads = 4*400, 4
+	if err := c.Check(); !errors.Is(err, nn.ErrConfig) || !strings.Contains(err.Error(), "heads of 400 numbers") {
+		t.Errorf("error %v, want one about heads of 400 numbers", err)
+	}
+	c.Heads = 5
+	if err := c.Check(); err != nil {
+		t.Errorf("heads of 320 numbers: %v", err)
+	}
+}
+
 func TestPublishedBaseHasThePublishedTokens(t *testing.T) {
 	boxes := nn.Boxes{
 		DCE: nn.Box{Channels: 6, Size: [3]int{384, 256, 128}},

@@ -23,6 +23,9 @@ const (
 	keyBlock   = 384
 )
 
+// MaxHeadWidth is the greatest Width: a block of keys is packed in its whole depth.
+const MaxHeadWidth = gemm.MaxDepth
+
 func (s AttentionShape) embed() int { return s.Heads * s.Width }
 
 // Query, key, value and output of one head as matrices [Tokens, Width], the rows from the one given on.

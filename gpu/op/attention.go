@@ -10,6 +10,9 @@ import (
 	"mome/gpu/kernel"
 )
 
+// MaxHeadWidth is the greatest length of a head's queries, keys and values.
+const MaxHeadWidth = kernel.MaxHeadWidth
+
 // AttentionKernel is multi-head self-attention of rows that hold query, key and value side by side.
 type AttentionKernel struct{ kernel.AttentionShape }
 
@@ -24,6 +27,9 @@ func Attention(qkv *gorgonia.Node, heads int) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("attention: %d columns are not query, key and value of %d heads", cols, heads)
 	}
 	width := cols / (3 * heads)
+	if width > MaxHeadWidth {
+		return nil, fmt.Errorf("attention: heads of %d numbers are wider than %d", width, MaxHeadWidth)
+	}
 	return apply(AttentionKernel{kernel.AttentionShape{
 		Tokens: tokens, Heads: heads, Width: width, Scale: float32(1 / math.Sqrt(float64(width))),
 	}}, qkv)

@@ -311,6 +311,7 @@ func TestWrongShapesAreErrors(t *testing.T) {
 		"layer norm of a vector":         func() (*gorgonia.Node, error) { return op.LayerNorm(v, v, v, 1e-5) },
 		"softmax along axis 2":           func() (*gorgonia.Node, error) { return op.Softmax(m, 2) },
 		"attention with 4 heads":         func() (*gorgonia.Node, error) { return op.Attention(m, 4) },
+		"attention with wide heads":      func() (*gorgonia.Node, error) { return op.Attention(input("wide", 2, 3*400), 1) },
 		"attention with no heads":        func() (*gorgonia.Node, error) { return op.Attention(m, 0) },
 		"rows beyond the end":            func() (*gorgonia.Node, error) { return op.Rows(m, 2, 5) },
 		"no rows":                        func() (*gorgonia.Node, error) { return op.Rows(m, 2, 2) },
