@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"sync"
 
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
-	"mome/dicomweb/pixel"
 	"mome/experts"
 	"mome/experts/volume"
 )
@@ -118,10 +116,24 @@ func (b *builder) plan(name string, s *Stack) *job {
 	b.jobs = append(b.jobs, j)
 	b.slices += len(s.Slices)
 	if len(s.Slices) > 0 {
-		h := b.instances[s.Slices[0][0].Instance].Header
-		b.voxels += len(s.Slices) * h.IntOr(tag.Rows, 0) * h.IntOr(tag.Columns, 0)
+		if p, err := b.planeOf(s.Slices[0][0]); err == nil { // else reading it will fail
+			b.voxels += len(s.Slices) * p.Rows * p.Columns
+		}
 	}
 	return j
+}
+
+// planeOf returns the plane of a frame or of one tile of it.
+func (b *builder) planeOf(f Frame) (volume.Plane, error) {
+	h := b.instances[f.Instance].Header
+	if f.Tile == 0 {
+		return volume.PlaneOf(h, f.Number)
+	}
+	m, err := volume.MosaicOf(h)
+	if err != nil {
+		return volume.Plane{}, err
+	}
+	return m.Tiles[f.Tile-1], nil
 }
 
 func (b *builder) run(ctx context.Context) error {
@@ -264,96 +276,4 @@ func scaleADC(v *volume.Volume, study *experts.Study) *volume.Volume {
 	}
 	study.Notes = append(study.Notes, fmt.Sprintf("the unit of the vendor's ADC map is unknown (median %.3g); it was not used", median))
 	return nil
-}
-
-// reader reads the frames of one stack; it keeps the last instance open for its next frame.
-type reader struct {
-	*builder
-	instance int
-	closer   io.Closer
-	frames   *pixel.FrameSet
-	layout   pixel.Layout
-	syntax   string
-	samples  []int32
-}
-
-func (r *reader) close() {
-	if r.closer != nil {
-		r.closer.Close()
-		r.closer = nil
-	}
-}
-
-// build reads a stack's volume.
-func (r *reader) build(ctx context.Context, s *Stack) (*volume.Volume, []string, error) {
-	in := make([]volume.Slice, len(s.Slices))
-	for k, frames := range s.Slices {
-		plane, err := volume.PlaneOf(r.instances[frames[0].Instance].Header, frames[0].Number)
-		if err != nil {
-			return nil, nil, err
-		}
-		in[k] = volume.Slice{Plane: plane, Read: func(ctx context.Context, dst []float32) error {
-			defer r.sliceDone()
-			return r.mean(ctx, frames, s.Geometric, dst)
-		}}
-	}
-	v, _, notes, err := volume.Build(ctx, in)
-	return v, notes, err
-}
-
-// mean fills dst with the arithmetic or geometric mean of the frames' rescaled values. Negative values have no geometric
-// mean: they count as 0.
-func (r *reader) mean(ctx context.Context, frames []Frame, geometric bool, dst []float32) error {
-	geometric = geometric && len(frames) > 1
-	clear(dst)
-	for _, f := range frames {
-		if err := r.read(ctx, f, len(dst)); err != nil {
-			return err
-		}
-		slope, intercept := volume.Rescale(r.instances[f.Instance].Header, f.Number)
-		for i, s := range r.samples {
-			value := slope*float64(s) + intercept
-			if geometric {
-				value = math.Log(max(value, 0)) // log 0 is -Inf, and exp of it 0 again
-			}
-			dst[i] += float32(value)
-		}
-	}
-	n := float32(len(frames))
-	for i := range dst {
-		if n > 1 {
-			dst[i] /= n
-		}
-		if geometric {
-			dst[i] = float32(math.Exp(float64(dst[i])))
-		}
-	}
-	return nil
-}
-
-// read decodes a frame of n samples into r.samples.
-func (r *reader) read(ctx context.Context, f Frame, n int) error {
-	if r.closer == nil || r.instance != f.Instance {
-		r.close()
-		file, closer, err := r.open(ctx, f.Instance)
-		if err != nil {
-			return fmt.Errorf("open the instance: %w", err)
-		}
-		r.closer, r.instance, r.syntax = closer, f.Instance, file.TransferSyntax
-		if r.layout, err = pixel.LayoutOf(file.Dataset); err != nil {
-			return err
-		}
-		if r.frames, err = pixel.Frames(file); err != nil {
-			return err
-		}
-	}
-	if r.layout.Samples() != n {
-		return fmt.Errorf("the image has %d samples, its header told %d", r.layout.Samples(), n)
-	}
-	raw, err := r.frames.Frame(max(f.Number-1, 0))
-	if err != nil {
-		return err
-	}
-	r.samples = slices.Grow(r.samples[:0], n)[:n]
-	return pixel.Decode(r.layout, r.syntax, raw, r.samples)
 }

@@ -94,8 +94,12 @@ func (s *oneSeries) mixedOrientation() bool {
 // judge decides what the part is from its attributes, and checks that against the words of its description.
 func (p *part) judge(described string, w []string) verdict {
 	im := &p.images[0]
-	if im.planeErr != nil && im.kind == kindMosaic {
-		return judgeKind(im.kind, "", im.types)
+	if im.kind == kindMosaic { // one that was told apart has lost this kind
+		reason := fmt.Sprintf("Image Type is %s: many slices in one image, and it could not be split.", strings.Join(im.types, `\`))
+		if im.planeErr != nil {
+			reason += fmt.Sprintf(" %s.", im.planeErr)
+		}
+		return verdict{experts.RoleUncertain, "tiles unknown", reason, 0.2}
 	}
 	if im.planeErr != nil {
 		return verdict{experts.RoleUncertain, "no geometry", "No plane in patient space: " + im.planeErr.Error() + ".", 0}
@@ -132,8 +136,6 @@ func judgeKind(kind, described string, types []string) verdict {
 		switch e.kind {
 		case kindLocalizer, kindPhase, kindReal, kindSubtraction, kindProjection, kindReformat, kindMap, kindCapture, kindComputedB, kindFat:
 			return verdict{experts.RoleExcluded, e.kind, e.reason, e.confidence}
-		case kindMosaic:
-			return verdict{experts.RoleExcluded, e.kind, e.reason + " Many slices are tiled into one image; such images are not read.", e.confidence}
 		case kindADC:
 			return verdict{contrastADC, e.kind, e.reason, e.confidence}
 		}

@@ -56,6 +56,9 @@ func imagesOf(index int, h *dicom.Dataset) []image {
 	if h.IntOr(tag.Rows, 0) == 0 {
 		return nil
 	}
+	if volume.IsMosaic(h) {
+		return tilesOf(index, h)
+	}
 	frames := len(h.Items(tag.PerFrameFunctionalGroupsSequence))
 	if frames == 0 || !isEnhanced(h) {
 		return []image{imageOf(index, 0, h)}
@@ -63,6 +66,26 @@ func imagesOf(index int, h *dicom.Dataset) []image {
 	out := make([]image, 0, min(frames, maxFrames))
 	for n := 1; n <= min(frames, maxFrames); n++ {
 		out = append(out, imageOf(index, n, h))
+	}
+	return out
+}
+
+// tilesOf makes an image of each tile; of an image whose tiles cannot be told, one that has no plane.
+func tilesOf(index int, h *dicom.Dataset) []image {
+	whole := imageOf(index, 0, h)
+	m, err := volume.MosaicOf(h)
+	if err != nil {
+		whole.planeErr = err
+		return []image{whole}
+	}
+	whole.types = slices.DeleteFunc(whole.types, func(v string) bool { return v == "MOSAIC" || v == "VFRAME" })
+	whole.kind = kindOf(&whole, groups{h, 0})
+	out := make([]image, len(m.Tiles))
+	for k, plane := range m.Tiles {
+		im := whole
+		im.Tile, im.plane, im.planeErr = k+1, plane, nil
+		im.placeMM = plane.Position.Dot(plane.Normal())
+		out[k] = im
 	}
 	return out
 }

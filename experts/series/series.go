@@ -25,6 +25,7 @@ type Instance struct {
 type Frame struct {
 	Instance int // index
 	Number   int // from 1; 0 for a single-frame instance
+	Tile     int // from 1 in an image of tiles (volume.Mosaic); 0 for the whole image
 }
 
 // Stack is one volume to be read: its slices in ascending order along the normal of the image plane (rows x columns),
@@ -152,7 +153,7 @@ func gather(instances []Instance) []*oneSeries {
 	for _, s := range all {
 		for _, p := range s.parts {
 			slices.SortFunc(p.images, func(a, b image) int {
-				return cmp.Or(cmp.Compare(a.instanceNumber, b.instanceNumber), cmp.Compare(a.uid, b.uid), cmp.Compare(a.Number, b.Number))
+				return cmp.Or(cmp.Compare(a.instanceNumber, b.instanceNumber), cmp.Compare(a.uid, b.uid), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Tile, b.Tile))
 			})
 		}
 		slices.SortStableFunc(s.parts, func(a, b *part) int {

@@ -314,7 +314,7 @@ func TestRoles(t *testing.T) {
 		{"screen capture", scan{types: types("DERIVED", "SECONDARY", "SCREEN SAVE")}, "excluded: screen capture"},
 		{"secondary capture", scan{edit: func(h *dicom.Dataset, _, _ int) { h.Set(tag.SOPClassUID, "1.2.840.10008.5.1.4.1.1.7") }}, "excluded: no MR image"},
 		{"colour", scan{edit: func(h *dicom.Dataset, _, _ int) { h.Set(tag.SamplesPerPixel, 3) }}, "excluded: colour image"},
-		{"mosaic", dwiScan.with(func(s *scan) { s.types = types("ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC") }), "excluded: mosaic"},
+		{"mosaic", dwiScan.with(func(s *scan) { s.types = types("ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC") }), "uncertain: tiles unknown"},
 		{"echo-planar, no diffusion", scan{scanning: types("EP", "GR"), tr: 1000, te: 35, flip: 90}, "excluded: echo-planar"},
 		{"diffusion, b stripped", dwiScan, "uncertain: diffusion, b-values unknown"},
 		{"computed b-value", dwiScan.with(func(s *scan) { s.sequence = "*ep_calc_b1500" }), "excluded: computed b-value"},
