@@ -27,7 +27,7 @@ INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE. The built-in weights were train
 
 Start with:  server demo`
 
-// commands is the command line. Every flag is also an environment variable, MOME_ and its name.
+// commands is the command line. Every flag that sets something is also an environment variable, MOME_ and its name.
 type commands struct {
 	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the node (the default)."`
 	Demo     demoCommand     `cmd:"" help:"Show everything once: start a node, push a phantom study, print what was found."`
@@ -44,7 +44,7 @@ type commands struct {
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`
-	Version   kong.VersionFlag `help:"Print the version."`
+	Version   kong.VersionFlag `env:"-" help:"Print the version."`
 }
 
 func main() {

@@ -230,3 +230,11 @@ func TestGroupsOfTensors(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A version that a container's environment names must not stand in for the command.
+func TestVersionIsNoSetting(t *testing.T) {
+	t.Setenv("MOME_VERSION", "1.2")
+	if status := run(t.Context(), []string{"weights", "verify", filepath.Join(t.TempDir(), "absent")}); status != 2 {
+		t.Errorf("exit status %d for a file that is not there, want 2", status)
+	}
+}
