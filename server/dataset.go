@@ -65,6 +65,8 @@ func (f *dataFlags) check() error {
 		return errors.New("--labels needs --archive or --dicom: phantoms have labels of their own")
 	case !f.phantoms() && f.Labels == "":
 		return errors.New("--archive and --dicom need --labels")
+	case f.HeldOut < 0:
+		return fmt.Errorf("--held-out %d is less than 0", f.HeldOut)
 	case f.Seed > math.MaxInt64/seedsApart-1:
 		return fmt.Errorf("--seed %d is too large", f.Seed)
 	}
@@ -140,8 +142,9 @@ func (f *dataFlags) heldOutPhantoms(resolution string) []phantom.Config {
 	return phantomConfigs(int64(f.Seed)*seedsApart+seedsApart/2, f.HeldOut, resolution)
 }
 
-// labelled opens the studies and joins them with the label table; use chooses the rows that count; where it chooses none there are no examinations. What the table and the data
-// lack of each other is told on w, by line and Study Instance UID. closeData ends the use of the studies.
+// labelled opens the studies and joins them with the label table. use chooses the rows that count; where it chooses none
+// there are no examinations. What the table and the data lack of each other is told on w, by line and Study Instance UID.
+// closeData ends the use of the studies.
 func (f *dataFlags) labelled(ctx context.Context, log *slog.Logger, task train.Task, use func([]training.Row) []training.Row, w io.Writer) (exams []training.LabelledExam, closeData func() error, err error) {
 	table, err := os.Open(f.Labels)
 	if err != nil {

@@ -176,6 +176,8 @@ func (c *trainCommand) check() error {
 		return fmt.Errorf("--task %s needs studies with labels: phantoms know malignancy alone", c.Task)
 	case c.Preset == "published" && c.Weights == "":
 		return errors.New("--preset published needs --weights: it trains a part of the network only")
+	case c.phantoms() && c.Studies < 1:
+		return fmt.Errorf("--studies %d: at least one is needed", c.Studies)
 	case !(c.ShiftMM >= 0 && c.ShiftMM <= fieldMM/2):
 		return fmt.Errorf("--shift %g is not within 0 to %d mm", c.ShiftMM, fieldMM/2)
 	case !(c.Validation > 0 && c.Validation < 1):

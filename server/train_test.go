@@ -158,6 +158,8 @@ func TestTrainRefuses(t *testing.T) {
 		{"archive and folder", []string{"train", "--dicom", dir, "--archive", dir, "--labels", labels}},
 		{"a task that phantoms do not know", []string{"train", "--task", "pcr"}},
 		{"published settings without weights", []string{"train", "--preset", "published"}},
+		{"no studies", []string{"train", "--studies", "0"}},
+		{"less than none held out", []string{"evaluate", "--held-out=-1"}},
 		{"no validation", []string{"train", "--validation", "0"}},
 		{"labels that no study has", []string{"train", "--dicom", dir, "--labels", labels}},
 		{"explanations of patients", []string{"evaluate", "--dicom", dir, "--labels", labels, "--explain"}},
