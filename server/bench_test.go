@@ -142,6 +142,7 @@ func TestPeerAgrees(t *testing.T) {
 func TestBenchRefuses(t *testing.T) {
 	for name, c := range map[string]benchModelCommand{
 		"no runs":           {Config: "default", Precision: "float32"},
+		"two sizes":         {Config: "base", Weights: "weights.th", Precision: "float32", Runs: 1},
 		"unknown size":      {Config: "huge", Precision: "float32", Runs: 1},
 		"unknown precision": {Config: "default", Precision: "int8", Runs: 1},
 	} {

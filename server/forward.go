@@ -12,6 +12,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
+	"mome/fusion/train/measure"
 )
 
 type modelCommand struct {
@@ -84,7 +85,7 @@ func (c *modelForwardCommand) Run(ctx context.Context) error {
 			return err
 		}
 		logits := all.logits.data[i*config.Classes:]
-		fmt.Printf("case %d: logits %v, softmax %.4f\n", i, logits, softmax(logits))
+		fmt.Printf("case %d: logits %v, softmax %.4f\n", i, logits, measure.Softmax(logits, 1))
 	}
 	if c.Gradients != "" {
 		fmt.Printf("mean cross-entropy %.6f\n", all.loss)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -150,20 +149,6 @@ func (n *network) run(ctx context.Context, in fusion.Input, label int) error {
 
 // value is what the last run computed for a node, to be read before the next.
 func (n *network) value(node *gorgonia.Node) ([]float32, error) { return n.program.Value(node) }
-
-// softmax turns logits into probabilities.
-func softmax(logits []float32) []float64 {
-	top := float64(slices.Max(logits))
-	p, sum := make([]float64, len(logits)), 0.0
-	for i, v := range logits {
-		p[i] = math.Exp(float64(v) - top)
-		sum += p[i]
-	}
-	for i := range p {
-		p[i] /= sum
-	}
-	return p
-}
 
 func parsePrecision(name string) (op.Precision, error) {
 	for _, p := range []op.Precision{op.Float32, op.BFloat16} {
