@@ -11,6 +11,7 @@ import (
 	"mome/fixtures/phantom"
 	"mome/fusion"
 	"mome/fusion/explain"
+	"mome/fusion/train/measure"
 	"mome/server/analysis"
 )
 
@@ -33,17 +34,14 @@ const (
 	EnhancingPct = 70 // of the early phase: the least that counts as tumour in the functional tumour volume (UCSF, I-SPY)
 )
 
-// Share is the part of the studies that were hit, with its 95 % interval (Wilson, Journal of the American Statistical
-// Association 1927;22:209).
+// Share is the part of the studies that were hit, with its 95 % interval; see measure.Wilson. NaN without studies.
 func (p *Pointing) Share() (share, low, high float64) {
 	if p.Studies == 0 {
 		return math.NaN(), math.NaN(), math.NaN()
 	}
-	const z = 1.959964
-	n := float64(p.Studies)
-	share = float64(p.Hits) / n
-	middle, half := share+z*z/(2*n), z*math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
-	return share, (middle - half) / (1 + z*z/n), (middle + half) / (1 + z*z/n)
+	share = float64(p.Hits) / float64(p.Studies)
+	interval := measure.Wilson(share, p.Studies)
+	return share, interval.Low, interval.High
 }
 
 // Point plays the pointing game on phantoms. Each is read anew, since the cache has candidates only.
