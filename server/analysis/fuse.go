@@ -30,9 +30,11 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 		}
 	}
 	for _, m := range w.models() {
-		if c := w.context(m); c != nil && c.AgeYears.Known {
+		switch {
+		case !m.Config().Context:
+		case w.context(m) != nil:
 			w.note([]string{fmt.Sprintf("The model of %s took the patient's age into account.", m.Task().Name)})
-		} else if c != nil {
+		default:
 			w.note([]string{fmt.Sprintf("The model of %s can take the patient's age into account; the images do not state it.", m.Task().Name)})
 		}
 	}
@@ -105,13 +107,18 @@ func (w *work) input(m *fusion.Model, l *experts.Lesion, channels map[experts.Mo
 	return in, err
 }
 
-// context is what DICOM says of the patient beside the images, for a model that reads it.
+// context is what DICOM says of the patient beside the images, for a model that reads it; nil where it says nothing, as
+// for the samples that models are fitted to.
 func (w *work) context(m *fusion.Model) *clinical.Context {
 	h := w.reading.SourceHeader()
 	if !m.Config().Context || h == nil {
 		return nil
 	}
-	return &clinical.Context{AgeYears: clinical.Age(h.String(tag.PatientAge), h.String(tag.PatientBirthDate), h.String(tag.StudyDate))}
+	age := clinical.Age(h.String(tag.PatientAge), h.String(tag.PatientBirthDate), h.String(tag.StudyDate))
+	if !age.Known {
+		return nil
+	}
+	return &clinical.Context{AgeYears: age}
 }
 
 // judgeExamination asks the models that read whole volumes.
