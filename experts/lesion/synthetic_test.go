@@ -26,6 +26,7 @@ type synthetic struct {
 	suppressed  bool    // fat suppression
 	noise       float64 // standard deviation of both channels; gland has 100
 	background  []float64
+	uneven      float64 // part by which the background differs from lobule to lobule, 0..1
 	lesions     []ball
 	seed        uint64
 	left, right bool
@@ -100,8 +101,9 @@ func (s *synthetic) tissue(p volume.Vec) (float64, []float64) {
 		}
 		if squares(d[0]/35, (d[1]+.35*depth)/(depth*.45), d[2]/35) <= 1 {
 			// Lobules of gland in fat, a checkerboard of 8 mm.
-			if int(math.Floor(p[0]/8)+math.Floor(p[1]/8)+math.Floor(p[2]/8))&3 != 0 {
-				return gland, s.background
+			x, y, z := int(math.Floor(p[0]/8)), int(math.Floor(p[1]/8)), int(math.Floor(p[2]/8))
+			if (x+y+z)&3 != 0 {
+				return gland, s.lobule(x, y, z)
 			}
 		}
 		if r > 0.93 {
@@ -116,6 +118,19 @@ func (s *synthetic) tissue(p volume.Vec) (float64, []float64) {
 		return gland, skin
 	}
 	return 0, nil
+}
+
+// lobule returns the background's enhancement in one lobule.
+func (s *synthetic) lobule(x, y, z int) []float64 {
+	if s.uneven == 0 {
+		return s.background
+	}
+	u := 2*rand.New(rand.NewPCG(uint64(x*73+y), uint64(z))).Float64() - 1
+	out := make([]float64, len(s.background))
+	for n, pe := range s.background {
+		out[n] = pe * (1 + s.uneven*u)
+	}
+	return out
 }
 
 // study draws phases 75 s apart; with partial volume by the four corners of a tetrahedron in each voxel.
