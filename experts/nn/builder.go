@@ -193,6 +193,14 @@ func (b *Builder) Attention(qkv *gorgonia.Node) *gorgonia.Node {
 func (b *Builder) Stem(m experts.Modality, volume *gorgonia.Node) *gorgonia.Node {
 	halve := op.Cube(3, 2, 1)
 	x := volume
+	if a := b.Config.Absolute.Of(m); a != (Absolute{}) {
+		var step [3]float64 // mm
+		box := b.Config.Boxes.Of(m)
+		for axis, n := range box.Size {
+			step[axis] = box.FieldOfViewMM[axis] / float64(n)
+		}
+		x = b.Add(func() (*gorgonia.Node, error) { return op.Level(x, a.Channels, step, a.WindowMM) })
+	}
 	for i := range 3 {
 		w := b.Weight(stemName(m, i))
 		x = b.Add(func() (*gorgonia.Node, error) { return op.Conv3d(x, w, halve) })

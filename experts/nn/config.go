@@ -23,6 +23,10 @@ const Eps = 1e-5
 // maximum, each halving.
 const downsampling = 16
 
+// maxBox is the greatest number of values of a volume, 14 times that of the published DCE: a small file of weights must
+// not ask for more memory than there is.
+const maxBox = 1 << 30
+
 // Published ratios of the layers' hidden sizes to the embedding, for configurations that state none.
 const (
 	hiddenRatio  = 4 // feed-forward hidden size = 4 embed
@@ -89,6 +93,32 @@ type Box struct {
 	// means that the weights do not say: then voxels keep their size, and whole volumes are padded or shrunk into the
 	// box as the published preprocessing does.
 	FieldOfViewMM [3]float64
+}
+
+// Absolute says which channels of a modality's volume are to be read against a mark of their own, such as the ADC
+// relative to that of low diffusion. An instance norm follows every convolution, so a stem sees neither scale nor level
+// of what it is given; such channels therefore enter windowed around the middle of the box, where the lesion is, with the
+// mark as zero, and all others are brought to their size, by their common root mean square. The zero value, as of the
+// published weights, changes nothing.
+type Absolute struct {
+	Channels int     // the last ones
+	WindowMM float64 // deviation of the Gaussian window
+}
+
+// Absolutes are the absolute channels of every modality.
+type Absolutes struct{ DCE, T2, DWI Absolute }
+
+// Of are those of a modality.
+func (a Absolutes) Of(m experts.Modality) Absolute {
+	switch m {
+	case experts.DCE:
+		return a.DCE
+	case experts.T2:
+		return a.T2
+	case experts.DWI:
+		return a.DWI
+	}
+	return Absolute{}
 }
 
 // Floats is the number of values of the volume.
@@ -165,8 +195,14 @@ func (c Config) Check() error {
 	}
 	for _, m := range RowOrder() {
 		b := c.Boxes.Of(m)
+		if a := c.Absolute.Of(m); a != (Absolute{}) && !(a.Channels > 0 && a.Channels <= b.Channels && a.WindowMM > 0 && a.WindowMM < 1e4 && b.FieldOfViewMM[0] > 0) {
+			return wrong("Absolute.%s has %d of %d channels and a window of %g mm, with a field of view of %v mm", m, a.Channels, b.Channels, a.WindowMM, b.FieldOfViewMM)
+		}
 		if b.Channels < 1 || b.Channels > 1<<10 {
 			return wrong("Boxes.%s has %d channels", m, b.Channels)
+		}
+		if n := float64(b.Channels) * float64(b.Size[0]) * float64(b.Size[1]) * float64(b.Size[2]); n > maxBox {
+			return wrong("Boxes.%s has %d channels of size %v, more than %d numbers", m, b.Channels, b.Size, maxBox)
 		}
 		for a, n := range b.Size {
 			if n < 1 || n > 1<<12 {
@@ -186,6 +222,7 @@ func (c Config) Check() error {
 //   - heads: default embed/64, BEiT-3's head width, or 4 where 64 does not divide embed
 //   - box.<modality>: default the published volumes, DCE 384x256x128, DWI 256x128x32, T2 384x256x48
 //   - fov_mm.<modality>: default unknown, see Box.FieldOfViewMM
+//   - absolute.<modality>: default none, see Absolute
 //
 // The error names the first tensor that is missing or has another shape. Tensors that the network does not have are
 // passed over.
@@ -308,6 +345,16 @@ func (r *reader) box(m experts.Modality) Box {
 	return b
 }
 
+// absolute reads which channels of a modality are absolute; none by default.
+func (r *reader) absolute(m experts.Modality) Absolute {
+	text, ok := r.set.Metadata[weights.Absolute+key(m)]
+	if !ok {
+		return Absolute{}
+	}
+	n := r.numbers(weights.Absolute+key(m), text, 2)
+	return Absolute{Channels: int(n[0]), WindowMM: n[1]}
+}
+
 // numbers reads count comma-separated numbers between 0 and 2^31.
 func (r *reader) numbers(name, text string, count int) []float64 {
 	out := make([]float64, count)
@@ -333,6 +380,9 @@ func (c Config) Metadata() map[string]string {
 	for _, m := range RowOrder() {
 		b := c.Boxes.Of(m)
 		all[weights.Box+key(m)] = fmt.Sprintf("%d,%d,%d,%d", b.Channels, b.Size[0], b.Size[1], b.Size[2])
+		if a := c.Absolute.Of(m); a != (Absolute{}) {
+			all[weights.Absolute+key(m)] = fmt.Sprintf("%d,%g", a.Channels, a.WindowMM)
+		}
 		if b.FieldOfViewMM != [3]float64{} {
 			all[weights.FieldOfView+key(m)] = fmt.Sprintf("%g,%g,%g", b.FieldOfViewMM[0], b.FieldOfViewMM[1], b.FieldOfViewMM[2])
 		}

@@ -123,6 +123,14 @@ func TestHeadsTooWideForAttention(t *testing.T) {
 	}
 }
 
+func TestBoxesTooLargeForMemory(t *testing.T) {
+	c := small()
+	c.Boxes.DCE.Size = [3]int{4096, 4096, 4096}
+	if err := c.Check(); !errors.Is(err, nn.ErrConfig) || !strings.Contains(err.Error(), "Boxes.DCE") {
+		t.Errorf("error %v, want one about the DCE box", err)
+	}
+}
+
 func TestPublishedBaseHasThePublishedTokens(t *testing.T) {
 	boxes := nn.Boxes{
 		DCE: nn.Box{Channels: 6, Size: [3]int{384, 256, 128}},
