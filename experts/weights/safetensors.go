@@ -39,7 +39,7 @@ func ReadSafetensors(r io.Reader, size int64) (Set, error) {
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > maxHeader || int64(n) > size-8 {
-		return Set{}, malformed("header of %d bytes in a file of %d", n, size)
+		return Set{}, malformed("header of %d bytes in a file of %d: neither safetensors nor a PyTorch checkpoint, or cut off", n, size)
 	}
 	header := make([]byte, n)
 	if _, err := io.ReadFull(r, header); err != nil {
