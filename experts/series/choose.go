@@ -12,6 +12,9 @@ import (
 type sorter struct {
 	Result
 	dynamic   *volume.Plane // of the dynamic series, nil if there is none
+	dynamicS  float64       // when the dynamic series began, NaN if unknown
+	first     *Frame        // with which the dynamic series must begin, nil: any
+	other     *dynamic      // that of the other breast, nil if there is none
 	diffusion *volume.Grid  // of the diffusion series, nil if there is none
 }
 
@@ -28,16 +31,18 @@ type setting struct {
 	gridErr   error
 	sameSpace bool // it shares the frame of reference of the dynamic series
 	parallel  bool // it has the orientation of the dynamic series, or is transverse where there is none
+	sameExam  bool // it began within examS of the dynamic series, as far as times tell
 	likeDWI   bool // it has the grid of the diffusion series
 }
 
-func (s *sorter) settingOf(images []image) setting {
+func (s *sorter) settingOf(of *part, images []image) setting {
 	p := &images[0].plane
 	g, err := gridOf(images)
-	out := setting{grid: g, gridErr: err, sameSpace: true, parallel: math.Abs(p.Normal()[2]) > 0.9}
+	out := setting{grid: g, gridErr: err, sameSpace: true, sameExam: true, parallel: math.Abs(p.Normal()[2]) > 0.9}
 	if s.dynamic != nil {
 		out.sameSpace = p.FrameOfReference == s.dynamic.FrameOfReference
 		out.parallel = math.Abs(p.Normal().Dot(s.dynamic.Normal())) > 0.9
+		out.sameExam = !(math.Abs(of.beganS()-s.dynamicS) > examS)
 	}
 	out.likeDWI = s.diffusion == nil || err == nil && g.Same(s.diffusion)
 	return out
@@ -48,6 +53,7 @@ func (s *setting) fineness() float64 { return -math.Round(10 * math.Log(s.grid.V
 
 var t2Preferences = []preference[*single]{
 	{"its slices make a regular volume", func(s *single) float64 { return truth(s.gridErr == nil) }},
+	{"it was acquired in the exam of the dynamic series", func(s *single) float64 { return truth(s.sameExam) }},
 	{"it shares the frame of reference of the dynamic series", func(s *single) float64 { return truth(s.sameSpace) }},
 	{"its planes are parallel to the dynamic series'", func(s *single) float64 { return truth(s.parallel) }},
 	{"it has the slices of a full volume", func(s *single) float64 { return truth(len(s.images) >= 10) }},
@@ -63,6 +69,7 @@ var t2Preferences = []preference[*single]{
 var adcPreferences = []preference[*single]{
 	{"its slices make a regular volume", func(s *single) float64 { return truth(s.gridErr == nil) }},
 	{"it has the grid of the diffusion series", func(s *single) float64 { return truth(s.likeDWI) }},
+	{"it was acquired in the exam of the dynamic series", func(s *single) float64 { return truth(s.sameExam) }},
 	{"it shares the frame of reference of the dynamic series", func(s *single) float64 { return truth(s.sameSpace) }},
 	{"its planes are parallel to the dynamic series'", func(s *single) float64 { return truth(s.parallel) }},
 	{"its attributes are surer", func(s *single) float64 { return math.Round(5 * s.part.confidence) }},
@@ -91,7 +98,7 @@ func (s *sorter) chooseOne(parts []*part, contrast, role experts.Role, grounds [
 			p.verdict = verdict{experts.RoleUncertain, "stack unclear", p.reason + " But there are " + err.Error() + ".", 0.2}
 			continue
 		}
-		c := &single{part: p, images: moments[0].images, setting: s.settingOf(moments[0].images)}
+		c := &single{part: p, images: moments[0].images, setting: s.settingOf(p, moments[0].images)}
 		if len(moments) > 1 {
 			p.reason += fmt.Sprintf(" The slices are there %d times; the first were taken.", len(moments))
 		}
@@ -121,6 +128,9 @@ func (s *sorter) chooseOne(parts []*part, contrast, role experts.Role, grounds [
 	best.part.detail = fmt.Sprintf("%d slices", len(stack.Slices))
 	if role == experts.RoleT2 && best.part.fatSuppressed() {
 		best.part.detail += ", fat-suppressed"
+	}
+	if !best.sameExam {
+		s.Notes = append(s.Notes, fmt.Sprintf("the %s series was acquired more than %d minutes from the dynamic series", role, examS/60))
 	}
 	if !best.sameSpace {
 		s.Notes = append(s.Notes, fmt.Sprintf("the %s series has another frame of reference than the dynamic series: their alignment is not assured", role))

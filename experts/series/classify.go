@@ -62,9 +62,12 @@ func (s *oneSeries) classify() {
 	}
 	described := kindOfDescription(s.description)
 	w := words(s.description + " " + h.String(tag.ProtocolName))
+	var parts []*part
 	for _, p := range s.parts {
 		p.verdict = p.judge(described, w)
+		parts = append(parts, p.slabs()...)
 	}
+	s.parts = parts
 }
 
 // judge decides over the whole series.

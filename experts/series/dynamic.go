@@ -49,6 +49,9 @@ func (s *sorter) chooseDynamic(parts []*part) {
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(d *dynamic) bool { return d.beside(unclear) || d.thin() })
+	for _, d := range slices.Clone(candidates) {
+		candidates = append(candidates, d.sessions()[1:]...)
+	}
 	for _, d := range candidates {
 		d.doubts = d.doubtful()
 		for _, o := range d.doubts {
@@ -61,6 +64,7 @@ func (s *sorter) chooseDynamic(parts []*part) {
 			continue
 		}
 		switch {
+		case s.first != nil && d.first() != *s.first:
 		case best == nil || compareDynamic(d, best) > 0:
 			best, second = d, best
 		case second == nil || compareDynamic(d, second) > 0:
@@ -75,7 +79,11 @@ func (s *sorter) chooseDynamic(parts []*part) {
 	if best == nil {
 		return
 	}
+	if second != nil && best.otherSide(second) {
+		second = nil // no rival
+	}
 	s.take(best, second)
+	s.sides(best, candidates)
 	for _, d := range candidates {
 		if d != best {
 			s.Notes = append(s.Notes, d.warning(best)...)
@@ -90,8 +98,11 @@ func (d *dynamic) warning(best *dynamic) []string {
 	mine, theirs := placesOf(best.moments[0].images), placesOf(d.moments[0].images)
 	apart := mine[0] > theirs[len(theirs)-1] || theirs[0] > mine[len(mine)-1]
 	switch {
+	case d.otherSide(best): // said already
+	case len(d.moments) > 1 && math.Abs(d.parts[0].beganS()-best.parts[0].beganS()) > longestPauseS:
+		return []string{apartNote(best, d)}
 	case len(d.moments) > 1 && parallel && apart:
-		return []string{fmt.Sprintf("series %d is another dynamic series of slices beside the one that was read, such as the other breast: it was not read", number)}
+		return []string{fmt.Sprintf("series %d is another dynamic series of slices beside the one that was read: it was not read", number)}
 	case len(d.moments) == 1 && parallel && number < best.parts[0].series.number && a.plane.Columns == b.plane.Columns && a.plane.Rows == b.plane.Rows &&
 		2*shared(mine, theirs) > len(mine) && closeTo(a.sequence.trMS, b.sequence.trMS, 0.1) && closeTo(a.sequence.teMS, b.sequence.teMS, 0.1):
 		return []string{fmt.Sprintf("series %d precedes the dynamic series and has its slices, but %s; if it is the pre-contrast phase, the first phase that was read is not", number, unlike(d, best))}
@@ -239,6 +250,11 @@ func (d *dynamic) passOver(best *dynamic) {
 		reason := p.reason
 		switch {
 		case len(d.moments) >= 2:
+			if d.otherSide(best) {
+				p.verdict = verdict{experts.RoleDCE, fmt.Sprintf("other breast: %d phases, not used", len(d.moments)),
+					fmt.Sprintf("%s It shows the other breast%s: its planes lie beside those of series %d.", reason, sideText(d.side()), best.parts[0].series.number), p.confidence}
+				continue
+			}
 			_, why := compare(dynamicPreferences[:], best, d)
 			p.verdict = verdict{experts.RoleDCE, fmt.Sprintf("%d phases, not used", len(d.moments)),
 				fmt.Sprintf("%s Another dynamic series was taken because %s.", reason, why), p.confidence * 0.9}
@@ -279,7 +295,7 @@ func unlike(d, best *dynamic) string {
 
 // take makes d the study's dynamic series.
 func (s *sorter) take(d, second *dynamic) {
-	s.dynamic = &d.moments[0].images[0].plane
+	s.dynamic, s.dynamicS = &d.moments[0].images[0].plane, d.parts[0].beganS()
 	phasesOf := map[*part][]int{}
 	study := experts.Study{}
 	for i, m := range d.moments {

@@ -60,12 +60,28 @@ type Result struct {
 	DWI        []BStack // ascending b
 	ADC        *Stack
 	Notes      []string // assumptions and defects, for the report's reader
+	// Side is the breast that DCE shows where each breast has a dynamic series of its own and it is known which is which;
+	// "" otherwise.
+	Side experts.Side
+	// Other is the same study sorted for the other breast's dynamic series, nil where there is none. Assemble reads either.
+	Other *Result
 }
 
 // Sort finds the role of every series of one study. The instances' order does not matter; the result is a function of
 // the headers alone. It does not fail: what it cannot use is a SeriesUse that says so.
 func Sort(instances []Instance) Result {
-	var s sorter
+	s := sortFor(instances, nil)
+	if s.other != nil {
+		first := s.other.first()
+		other := sortFor(instances, &first)
+		s.Other = &other.Result
+	}
+	return s.Result
+}
+
+// sortFor sorts with the candidate that begins with a frame as the dynamic series; nil leaves the choice to the rules.
+func sortFor(instances []Instance, first *Frame) sorter {
+	s := sorter{first: first}
 	all := gather(instances)
 	var parts []*part
 	for _, one := range all {
@@ -83,7 +99,7 @@ func Sort(instances []Instance) Result {
 		s.Series = append(s.Series, one.use(instances))
 	}
 	s.Notes = sentences(s.Notes)
-	return s.Result
+	return s
 }
 
 // sentences begins each note with a capital letter and ends it with a full stop, without repeats.

@@ -413,7 +413,7 @@ func TestChoice(t *testing.T) {
 			}
 			e.add(scan{description: "sag L", repeats: 4, edit: side(50)})
 			e.add(scan{description: "sag R", repeats: 4, edit: side(-80)})
-		}, "1 DCE used: phases 1-4\n2 DCE: 4 phases, not used\n", "the other breast"},
+		}, "1 DCE used: phases 1-4\n2 DCE: other breast: 4 phases, not used\n", "series 1, the left one; series 2 shows the other breast, the right one"},
 		{"T2: transverse before sagittal, fat-suppressed before not", func(e *exam) {
 			e.dynamic(2, nil)
 			e.add(tirmScan.with(func(s *scan) {

@@ -30,6 +30,7 @@ type bImages struct {
 
 var diffusionPreferences = []preference[*weighted]{
 	{"its slices make a regular volume", func(w *weighted) float64 { return truth(w.gridErr == nil) }},
+	{"it was acquired in the exam of the dynamic series", func(w *weighted) float64 { return truth(w.sameExam) }},
 	{"it shares the frame of reference of the dynamic series", func(w *weighted) float64 { return truth(w.sameSpace) }},
 	{"it has two b-values or more", func(w *weighted) float64 { return truth(len(w.bs) > 1) }},
 	{"its highest b-value is 500 s/mm2 or more", func(w *weighted) float64 { return truth(w.bs[len(w.bs)-1].bSPerMM2 >= 500) }},
@@ -61,7 +62,7 @@ func (s *sorter) chooseDiffusion(parts []*part) {
 	}
 	var best *weighted
 	for _, w := range all {
-		w.setting = s.settingOf(firstOfEach(w.bs[0].images))
+		w.setting = s.settingOf(w.parts[0], firstOfEach(w.bs[0].images))
 		if best == nil {
 			best = w
 		} else if better, _ := compare(diffusionPreferences, w, best); better > 0 {
