@@ -33,7 +33,7 @@ type Options struct {
 	// ones follow the edges better, and deform lesions more.
 	KnotMM float64
 	// Bending is the weight of the bending energy, Volume that of the mean square of ln(Jacobian), both against a measure
-	// that runs from 0 to 1; 0.3 and 3 if zero. EPI images are distorted, not moved: their Volume can be low.
+	// that runs from 0 to 1; 0.3 and 30 if zero. EPI images are distorted, not moved: their Volume can be low.
 	Bending, Volume float64
 	// Along, if not zero, is the only direction in which Deform moves anything, patient space: the phase-encoding direction
 	// of EPI images, which field inhomogeneity distorts along it alone (Jezzard and Balaban, MRM 1995;34:65).
@@ -122,7 +122,7 @@ func (o Options) checked() (Options, error) {
 		{"SpacingMM", &o.SpacingMM, 2.5, 0.5, 50},
 		{"KnotMM", &o.KnotMM, 25, 5, 500},
 		{"Bending", &o.Bending, 0.3, 0, 1e6},
-		{"Volume", &o.Volume, 3, 0, 1e6},
+		{"Volume", &o.Volume, 30, 0, 1e6},
 		{"Margin", &o.Margin, 0.005, 0, 10},
 		{"MinMM", &o.MinMM, 0.1, 0, 1e3},
 		{"MaxMM", &o.MaxMM, 20, 0, 1e3},
