@@ -189,7 +189,7 @@ func (b *Builder) Attention(qkv *gorgonia.Node) *gorgonia.Node {
 }
 
 // Stem turns a volume [1, channel, H, W, D] into tokens [T, E]: three times convolution, instance norm and ReLU, then
-// a maximum; each of the four halves H, W and D.
+// a maximum; each of the four halves H, W and D. Channels that Config.Absolute names are prepared first.
 func (b *Builder) Stem(m experts.Modality, volume *gorgonia.Node) *gorgonia.Node {
 	halve := op.Cube(3, 2, 1)
 	x := volume

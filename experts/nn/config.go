@@ -45,6 +45,7 @@ type Config struct {
 	Slots        int    // per expert
 	StemChannels [2]int // channels after the first and second convolution; the third gives Embed
 	Boxes        Boxes
+	Absolute     Absolutes // channels in units of their own; none as published
 	Classes      int
 	Context      bool // whether the fusion layers read the clinical context too, see ContextRows
 }
@@ -250,6 +251,7 @@ func ConfigFrom(s weights.Set) (Config, error) {
 	c.Heads = r.heads(c.Embed)
 	c.Context = has(s, contextName)
 	c.Boxes = Boxes{DCE: r.box(experts.DCE), T2: r.box(experts.T2), DWI: r.box(experts.DWI)}
+	c.Absolute = Absolutes{DCE: r.absolute(experts.DCE), T2: r.absolute(experts.T2), DWI: r.absolute(experts.DWI)}
 	if r.err != nil {
 		return Config{}, r.err
 	}

@@ -69,7 +69,11 @@ func TestConfigSurvivesWeights(t *testing.T) {
 	uneven.Hidden, uneven.Adapter, uneven.Embed, uneven.Heads = 17, 7, 10, 5
 	indivisible := tiny() // by 4
 	indivisible.Embed, indivisible.Context = 15, true
-	for _, c := range []nn.Config{small(), tiny(), uneven, indivisible} {
+	marked := tiny()
+	marked.Absolute.DWI = nn.Absolute{Channels: 1, WindowMM: 12.5}
+	marked.Boxes.DCE.FieldOfViewMM, marked.Boxes.T2.FieldOfViewMM, marked.Boxes.DWI.FieldOfViewMM =
+		[3]float64{64, 64, 64}, [3]float64{64, 64, 64}, [3]float64{64, 64, 64}
+	for _, c := range []nn.Config{small(), tiny(), uneven, indivisible, marked} {
 		set, err := nn.Init(c, 1)
 		if err != nil {
 			t.Fatal(err)

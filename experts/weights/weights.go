@@ -33,6 +33,9 @@ const (
 	// voxels; fov_mm.dce = "320,240,160" is the extent of H, W, D in mm.
 	Box         = "box."
 	FieldOfView = "fov_mm."
+	// Absolute, too, is followed by a modality: absolute.dwi = "1,12" says that the last channel is read against a mark of
+	// its own, within a window of 12 mm.
+	Absolute = "absolute."
 )
 
 // Tensor is a named array of float32, row-major, last axis fastest. An empty shape is a scalar.

@@ -47,6 +47,12 @@ func operations() []operation {
 		{"sum", [][]int{{5, 3}, {5, 3}, {5, 3}}, func(x nodes) (*gorgonia.Node, error) { return op.Sum(x...) }, 0},
 		{"sum of one term twice", [][]int{{5, 3}}, func(x nodes) (*gorgonia.Node, error) { return op.Sum(x[0], x[0]) }, 0},
 		{"scale", [][]int{{5, 3}, {1}}, func(x nodes) (*gorgonia.Node, error) { return op.Scale(x[0], x[1]) }, 2},
+		{"level", [][]int{{1, 3, 2, 4, 3}}, func(x nodes) (*gorgonia.Node, error) {
+			return op.Level(x[0], 1, [3]float64{1, 2, 1}, 2)
+		}, 0},
+		{"level without absolute channels", [][]int{{1, 2, 2, 1, 3}}, func(x nodes) (*gorgonia.Node, error) {
+			return op.Level(x[0], 0, [3]float64{1, 1, 1}, 2)
+		}, 0},
 		{"tokens", [][]int{{1, 3, 2, 3, 5}}, func(x nodes) (*gorgonia.Node, error) { return op.Tokens(x[0]) }, 0},
 		{"rows", [][]int{{5, 3}}, func(x nodes) (*gorgonia.Node, error) { return op.Rows(x[0], 1, 4) }, 0},
 		{"cols", [][]int{{5, 4}}, func(x nodes) (*gorgonia.Node, error) { return op.Cols(x[0], 1, 3) }, 0},
