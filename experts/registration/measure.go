@@ -35,19 +35,18 @@ type level struct {
 // 0.71 mm with 1 and 1, 0.35 with 2 and 0.5, 0.13 with 2 and 0.25, 0.07 with these; 4 and 0.1 is no better.
 const fixedNoise, movingNoise = 2.0, 0.1
 
-// newLevel returns the level whose voxels are at least mm wide. mask is on the fixed volume's grid or nil; rimMM is how
-// far from the moving volume's border a voxel has to lie to be used, so that motion does not change what is compared.
-func newLevel(ctx context.Context, fixed, moving *volume.Volume, mask *volume.Mask, box [3]span, mm, rimMM float64) (*level, error) {
+// newLevel returns the level of the fixed volume's box whose voxels are at least mm wide.
+func newLevel(ctx context.Context, fixed, moving *volume.Volume, box [3]span, mm float64, o *Options) (*level, error) {
 	f, err := thinned(ctx, fixed, box, mm)
 	if err != nil {
 		return nil, err
 	}
-	m, err := thinned(ctx, moving, reached(fixed, box, moving, 3*rimMM+2*mm), mm)
+	m, err := thinned(ctx, moving, reached(fixed, box, moving, o.MaxMM+2*mm), mm)
 	if err != nil {
 		return nil, err
 	}
 	l := &level{grid: f.Grid, moving: m}
-	l.choose(mask, &moving.Grid, rimMM)
+	l.choose(o.Mask, &moving.Grid)
 	n := l.grid.Len()
 	l.warped = make([]float32, n)
 	for a := range 3 {
@@ -121,7 +120,7 @@ func reached(fixed *volume.Volume, box [3]span, moving *volume.Volume, mm float6
 
 // choose fills within and needed: voxels of the mask, widened by one voxel so that its border's edges count, whose
 // neighbours exist, at least rimMM inside the moving volume.
-func (l *level) choose(mask *volume.Mask, moving *volume.Grid, rimMM float64) {
+func (l *level) choose(mask *volume.Mask, moving *volume.Grid) {
 	g := &l.grid
 	set := make([]bool, g.Len())
 	for at := range set {

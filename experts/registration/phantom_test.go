@@ -107,43 +107,54 @@ func shift(a, b *volume.Volume, mask *volume.Mask) volume.Vec {
 	return s
 }
 
-// Phantoms move rigidly between phases and series; how far is known from the same phantom, without noise, at rest.
+// Phantoms move rigidly between phases and series; how far is known from the same phantom, without noise, at rest. Voxels
+// are 2.7 mm for DCE, 2.7 x 4.2 mm for T2, 3.5 x 5 mm for DWI, the phantom's own motion is interpolated.
 func TestPhantomMotion(t *testing.T) {
 	for _, c := range []phantom.Config{
-		{Seed: 3, Vendor: phantom.Siemens, Phases: 3},
-		{Seed: 8, Vendor: phantom.GE, Phases: 3},
-		{Seed: 12, Vendor: phantom.Philips, Phases: 3},
+		{Seed: 3, Vendor: phantom.Siemens, Phases: 3, MotionMM: 4, Without: []string{"T2", "DWI"}},
+		{Seed: 8, Vendor: phantom.GE, Phases: 2, MotionMM: 4, Without: []string{"ADC"}},
 	} {
-		c.MotionMM = 4
 		clean, rest := c, c
 		clean.SNR, rest.SNR, rest.MotionMM = math.Inf(1), math.Inf(1), 0
 		_, noisy, mask := read(t, c)
 		_, moved, _ := read(t, clean)
 		_, still, _ := read(t, rest)
-		for phase := 1; phase < len(noisy.DCE); phase++ {
-			want := shift(still.DCE[phase].Volume, moved.DCE[phase].Volume, mask)
-			r, err := registration.Register(t.Context(), noisy.DCE[0].Volume, noisy.DCE[phase].Volume, registration.Options{Mask: mask})
-			if err != nil {
-				t.Fatal(err)
-			}
-			truth := registration.Transform{TranslationMM: want}
-			left, most := residual(mask, r.Transform.At, truth.At)
-			t.Logf("%s seed %d phase %d: moved %.2f = %.2f mm, %.3f left (at most %.3f)\nrigid %+v\ndeform %+v", c.Vendor, c.Seed, phase, want, want.Norm(), left, most, r.Rigid, r.Deform)
-			if left > 0.3 {
-				t.Errorf("%s seed %d phase %d: %.3f mm left of %.2f", c.Vendor, c.Seed, phase, left, want.Norm())
-			}
-			if off := r.Transform.RotationRad.Norm() * 180 / math.Pi; off > 0.3 {
-				t.Errorf("%s seed %d phase %d: turned by %.3f degrees, which nothing did", c.Vendor, c.Seed, phase, off)
-			}
+		pre := noisy.DCE[0].Volume
+		type pair struct {
+			name               string
+			still, moved, seen *volume.Volume
+			within             *volume.Mask // on still's grid
+			leftMM             float64
 		}
-		for name, pair := range map[string][3]*volume.Volume{"T2": {noisy.T2, still.T2, moved.T2}, "DWI": {noisy.DWI[0].Volume, still.DWI[0].Volume, moved.DWI[0].Volume}} {
-			truth := registration.Transform{TranslationMM: shift(pair[1], pair[2], volume.ResampleMask(mask, pair[1].Grid))}
-			tr, r, err := registration.Rigid(t.Context(), noisy.DCE[0].Volume, pair[0], registration.Options{Mask: mask})
+		var pairs []pair
+		for phase := 1; phase < len(noisy.DCE); phase++ {
+			pairs = append(pairs, pair{"phase", still.DCE[phase].Volume, moved.DCE[phase].Volume, noisy.DCE[phase].Volume, mask, 0.3})
+		}
+		if noisy.T2 != nil {
+			dwi := still.DWI[0].Volume
+			pairs = append(pairs, pair{"T2", still.T2, moved.T2, noisy.T2, volume.ResampleMask(mask, still.T2.Grid), 0.4},
+				pair{"DWI", dwi, moved.DWI[0].Volume, noisy.DWI[0].Volume, volume.ResampleMask(mask, dwi.Grid), 0.5})
+		}
+		for _, p := range pairs {
+			truth := registration.Transform{TranslationMM: shift(p.still, p.moved, p.within)}
+			r, err := registration.Register(t.Context(), pre, p.seen, registration.Options{Mask: mask})
 			if err != nil {
 				t.Fatal(err)
 			}
-			left, most := residual(mask, tr.At, truth.At)
-			t.Logf("%s seed %d %s: moved %.2f = %.2f mm, %.3f left (at most %.3f)\nrigid %+v", c.Vendor, c.Seed, name, truth.TranslationMM, truth.TranslationMM.Norm(), left, most, r)
+			was := truth.TranslationMM.Norm()
+			left, most := residual(mask, r.Transform.At, truth.At)
+			off := r.Transform.RotationRad.Norm() * 180 / math.Pi
+			t.Logf("%s seed %d %s: moved by %.2f mm, %.3f left (at most %.3f), turned by %.3f degrees\nrigid %+v\ndeform %+v", c.Vendor, c.Seed, p.name, was,
+				left, most, off, r.Rigid, r.Deform)
+			if was < 1 {
+				t.Errorf("%s seed %d %s: moved by %.2f mm: too little for a test", c.Vendor, c.Seed, p.name, was)
+			}
+			if left > p.leftMM {
+				t.Errorf("%s seed %d %s: %.3f mm left of %.2f, want at most %g", c.Vendor, c.Seed, p.name, left, was, p.leftMM)
+			}
+			if p.name == "phase" && (off > 0.3 || r.Deform.Kept) {
+				t.Errorf("%s seed %d %s: turned by %.3f degrees, deformed %v: neither was in it", c.Vendor, c.Seed, p.name, off, r.Deform.Kept)
+			}
 		}
 	}
 }

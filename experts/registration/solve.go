@@ -6,20 +6,22 @@ import (
 	"math"
 	"slices"
 
-	"mome/experts"
 	"mome/experts/volume"
 )
 
 // minVoxels is the least number of voxels of the working grid that a registration is tried on: a cube of 2.5 cm.
 const minVoxels = 1000
 
-// rimMM is how far from the moving volume's border a voxel has to lie to be compared, mm.
+// rimMM is how far from the moving volume's border a voxel has to lie to be compared, mm: motion by less does not change
+// what is compared, beyond it the outermost values stand in.
 const rimMM = 5
 
 // problem is a pair of images at all resolutions, the finest last.
 type problem struct {
-	o      Options
-	levels []*level
+	o        Options
+	levels   []*level
+	centre   volume.Vec // of the voxels compared, and their distance from it, mm
+	radiusMM float64
 }
 
 func newProblem(ctx context.Context, fixed, moving *volume.Volume, o Options) (*problem, error) {
@@ -48,12 +50,13 @@ func newProblem(ctx context.Context, fixed, moving *volume.Volume, o Options) (*
 			rim := int(math.Ceil(2 * max(mm/fixed.SpacingMM[a], 1)))
 			wide[a] = span{max(box[a].from-rim, 0), min(box[a].to+rim, fixed.Size[a]-1)}
 		}
-		l, err := newLevel(ctx, fixed, moving, o.Mask, wide, mm, rimMM)
+		l, err := newLevel(ctx, fixed, moving, wide, mm, &o)
 		if err != nil {
 			return nil, err
 		}
 		p.levels = append(p.levels, l)
 	}
+	p.centre, p.radiusMM = p.finest().extent()
 	return p, nil
 }
 
@@ -107,42 +110,45 @@ func (p *problem) rigid(ctx context.Context) (Transform, Report, error) {
 		r.Reason, r.Took = "not registered: "+reason, p.o.Now().Sub(began)
 		return Transform{}, r, nil
 	}
-	centre, radiusMM := p.finest().extent()
-	// Of the rotation, x holds arcs at the mask's radius: all six are mm and move the image about as much.
-	of := func(x []float64) Transform {
-		return Transform{Centre: centre, TranslationMM: volume.Vec(x[:3]), RotationRad: volume.Vec(x[3:6]).Scale(1 / radiusMM)}
-	}
 	x := make([]float64, 6)
 	for _, l := range p.levels {
 		if l.voxels < minVoxels/8 {
 			continue
 		}
-		var n int
-		var err error
-		n, err = minimise(ctx, x, 30, 2e-5, func(x, gradient []float64) (float64, error) {
-			t := of(x)
-			s, err := l.measure(ctx, &t)
-			if err == nil {
-				err = l.pull(ctx)
-			}
-			if err != nil {
-				return 0, err
-			}
-			force, torque := l.balance(&t)
-			turn := leftJacobian(t.RotationRad)
-			arc := turn.transposed(torque).Scale(1 / radiusMM)
-			for a := range 3 {
-				gradient[a], gradient[3+a] = -force[a], -arc[a]
-			}
-			return -s, nil
-		})
+		n, err := minimise(ctx, x, 30, 2e-5, p.rigidCost(ctx, l))
 		r.Evaluations += n
 		if err != nil {
 			return Transform{}, r, err
 		}
 	}
-	found := of(x)
-	return p.judge(ctx, Transform{}, found, &r, began)
+	return p.judge(ctx, Transform{}, p.motion(x), &r, began)
+}
+
+// motion returns the transform of six unknowns: the translation, and the rotation as arcs at the mask's radius. All are mm
+// and move the image about as much.
+func (p *problem) motion(x []float64) Transform {
+	return Transform{Centre: p.centre, TranslationMM: volume.Vec(x[:3]), RotationRad: volume.Vec(x[3:6]).Scale(1 / p.radiusMM)}
+}
+
+// rigidCost returns the cost of six unknowns, and its gradient.
+func (p *problem) rigidCost(ctx context.Context, l *level) func(x, gradient []float64) (float64, error) {
+	return func(x, gradient []float64) (float64, error) {
+		t := p.motion(x)
+		s, err := l.measure(ctx, &t)
+		if err == nil {
+			err = l.pull(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+		force, torque := l.balance(&t)
+		turn := leftJacobian(t.RotationRad)
+		arc := turn.transposed(torque).Scale(1 / p.radiusMM)
+		for a := range 3 {
+			gradient[a], gradient[3+a] = -force[a], -arc[a]
+		}
+		return -s, nil
+	}
 }
 
 // extent returns the mean place of the voxels within the mask and the root mean square of their distance to it, mm.
@@ -179,134 +185,4 @@ func (l *level) balance(t *Transform) (force, torque volume.Vec) {
 		}
 	}
 	return force, torque
-}
-
-// deform finds the deformation on top of start, at the two finest levels.
-func (p *problem) deform(ctx context.Context, start Transform) (Transform, Report, error) {
-	began := p.o.Now()
-	fine := p.finest()
-	r := Report{JacobianMin: 1, JacobianMax: 1, Voxels: fine.voxels}
-	reason, ok := p.comparable()
-	if ok && start.spline != nil {
-		reason, ok = "the start is a deformation already", false
-	}
-	lattice := newSpline(&fine.grid, p.o.KnotMM)
-	if ok && lattice.grid.Len() > maxKnots {
-		reason, ok = fmt.Sprintf("%d knots are too many", lattice.grid.Len()), false
-	}
-	if !ok {
-		r.Reason, r.Took = "not deformed: "+reason, p.o.Now().Sub(began)
-		return start, r, nil
-	}
-	knots := lattice.grid.Len()
-	held := newPenalty(&p.o, lattice, rotation(start.RotationRad), float64(fine.voxels)*fine.grid.VoxelMM3())
-	x := make([]float64, 3*knots)
-	for _, l := range p.levels[max(0, len(p.levels)-2):] {
-		pass, ok := newPass(l, lattice)
-		if !ok || l.voxels < minVoxels/8 {
-			continue
-		}
-		var n int
-		var err error
-		n, err = minimise(ctx, x, 25, 1e-4, func(x, gradient []float64) (float64, error) {
-			t := start
-			t.spline = lattice.with(x)
-			s, err := pass.evaluate(ctx, &t, gradient)
-			if err != nil {
-				return 0, err
-			}
-			cost := held.add(t.spline, gradient) - s
-			lattice.restrict(gradient, p.o.Along)
-			return cost, nil
-		})
-		r.Evaluations += n
-		if err != nil {
-			return start, r, err
-		}
-	}
-	found := start
-	found.spline = lattice.with(x)
-	return p.judge(ctx, start, found, &r, began)
-}
-
-// with returns a field of the same lattice with the coefficients x, component after component.
-func (s *spline) with(x []float64) *spline {
-	out := &spline{grid: s.grid}
-	n := s.grid.Len()
-	for c := range out.coeff {
-		out.coeff[c] = make([]float32, n)
-		for i, v := range x[c*n:][:n] {
-			out.coeff[c][i] = float32(v)
-		}
-	}
-	return out
-}
-
-// restrict takes out of a gradient what must not move: the outermost knots, and directions other than along, if any.
-func (s *spline) restrict(gradient []float64, along volume.Vec) {
-	g := &s.grid
-	n := g.Len()
-	for at := range n {
-		i, j, k := g.Voxel(at)
-		if i == 0 || j == 0 || k == 0 || i == g.Size[0]-1 || j == g.Size[1]-1 || k == g.Size[2]-1 {
-			gradient[at], gradient[n+at], gradient[2*n+at] = 0, 0, 0
-		} else if along != (volume.Vec{}) {
-			f := along.Scale(along.Dot(volume.Vec{gradient[at], gradient[n+at], gradient[2*n+at]}))
-			gradient[at], gradient[n+at], gradient[2*n+at] = f[0], f[1], f[2]
-		}
-	}
-}
-
-// pass evaluates deformations at one level.
-type pass struct {
-	*level
-	taps   *tables
-	planes [][3][]float32 // per slice of the level: forces on the knots of one plane
-}
-
-func newPass(l *level, s *spline) (*pass, bool) {
-	taps, ok := s.on(&l.grid)
-	p := &pass{level: l, taps: taps, planes: make([][3][]float32, l.grid.Size[2])}
-	for k := range p.planes {
-		for c := range 3 {
-			p.planes[k][c] = make([]float32, s.grid.Size[0]*s.grid.Size[1])
-		}
-	}
-	return p, ok
-}
-
-// evaluate returns the measure for t and writes the gradient of its negative.
-func (p *pass) evaluate(ctx context.Context, t *Transform, gradient []float64) (float64, error) {
-	s, err := p.measure(ctx, t)
-	if err == nil {
-		err = p.pull(ctx)
-	}
-	if err != nil {
-		return 0, err
-	}
-	area := p.area()
-	err = experts.EachSlice(ctx, p.grid.Size[2], func(k int) {
-		force := [3][]float32{p.force[0][k*area:][:area], p.force[1][k*area:][:area], p.force[2][k*area:][:area]}
-		p.taps.reduce(&force, &p.planes[k])
-	})
-	if err != nil {
-		return 0, err
-	}
-	plane := p.taps.knots[0] * p.taps.knots[1]
-	knots := plane * p.taps.knots[2]
-	for k := range p.planes { // in order, so that sums do not depend on the number of processors
-		z := &p.taps.tap[2][k]
-		for c := range 3 {
-			for m := range 4 {
-				if z.w[m] == 0 {
-					continue
-				}
-				to := gradient[c*knots+z.at[m]*plane:][:plane]
-				for i, f := range p.planes[k][c] {
-					to[i] -= float64(z.w[m] * f)
-				}
-			}
-		}
-	}
-	return s, nil
 }
