@@ -20,7 +20,7 @@ const (
 	IrregularShape Shape = "irregular"
 )
 
-// Margin is how a lesion ends.
+// Margin is how a lesion ends, as far as its voxels show it.
 type Margin string
 
 // Margins; the last two are not circumscribed.

@@ -7,18 +7,20 @@ import (
 	"mome/experts/volume"
 )
 
-// How BI-RADS' words for shape and margin are told from the features: this project's operationalisation, set so that
-// drawn balls, ellipsoids and stars fall where a reader puts them. The lexicon itself has no numbers.
+// How BI-RADS' words for shape and margin are told from the features: this project's operationalisation, set on the
+// candidates of 30 digital phantoms and so that drawn balls, ellipsoids and stars fall where a reader puts them. The
+// lexicon itself has no numbers.
 const (
 	// minFormVoxels is the least number of voxels of a mask whose form is told: three each way.
 	minFormVoxels = 27
-	// A shape is irregular below irregularSolidity or irregularSphericity, else round from roundFlatness on, else oval.
-	irregularSolidity   = 0.90
+	// A shape is irregular below irregularSolidity or irregularSphericity (an ellipsoid four times as long as wide has 0.78),
+	// else round from roundFlatness on, else oval.
+	irregularSolidity   = 0.93
 	irregularSphericity = 0.75
 	roundFlatness       = 0.80
 	// A margin is spiculated from spiculatedShare on, else irregular from irregularRoughness on, else circumscribed.
-	spiculatedShare    = 0.12
-	irregularRoughness = 0.08
+	spiculatedShare    = 0.15
+	irregularRoughness = 0.06
 	// thinShare is the radius of the ball that tells spicules, as a part of that of the largest ball in the lesion.
 	thinShare = 0.4
 )
@@ -33,7 +35,9 @@ func form(l *experts.Lesion, s *block) {
 	l.Elongation = experts.Known(math.Sqrt(max(value[1], 0) / value[0]))
 	l.Flatness = experts.Known(math.Sqrt(max(value[2], 0) / value[0]))
 	l.Solidity = experts.Known(s.solidity())
-	l.Spiculation = experts.Known(s.thin())
+	if share, ok := s.thin(); ok {
+		l.Spiculation = experts.Known(share)
+	}
 	if r, ok := s.roughness(centre, cov); ok {
 		l.Roughness = experts.Known(r)
 	}
@@ -51,9 +55,11 @@ func shapeOf(l *experts.Lesion) experts.Shape {
 	return experts.Oval
 }
 
-// marginOf names the margin by the features.
+// marginOf names the margin by the features; "" where spicules could not have been seen.
 func marginOf(l *experts.Lesion) experts.Margin {
 	switch {
+	case !l.Spiculation.Known || !l.Roughness.Known:
+		return ""
 	case l.Spiculation.Value >= spiculatedShare:
 		return experts.Spiculated
 	case l.Roughness.Value >= irregularRoughness:
@@ -155,15 +161,19 @@ func (s *block) roughness(centre volume.Vec, cov [3][3]float64) (float64, bool) 
 
 // thin returns the share of the mask's volume that its opening by a ball takes away (the white top-hat; Serra, Image
 // Analysis and Mathematical Morphology, 1982): what is thinner than the ball, such as spicules and teeth. The ball has
-// thinShare of the radius of the largest one in the mask, and at least that of a voxel; half a voxel is granted when the
-// rest is grown back, so that a ball's own surface is no spicule.
-func (s *block) thin() float64 {
+// thinShare of the radius of the largest one in the mask; half a voxel is granted when the rest is grown back, so that a
+// ball's own surface is no spicule. It is false where the ball is smaller than a voxel: a surface drawn in such voxels is
+// all spicules.
+func (s *block) thin() (share float64, ok bool) {
 	depth := s.depth()
 	deepest := float32(0)
 	for _, at := range s.set {
 		deepest = max(deepest, depth[at])
 	}
-	radius := max(thinShare*float64(deepest), s.pitchMM()/2)
+	radius := thinShare * float64(deepest)
+	if radius < s.pitchMM() {
+		return 0, false
+	}
 	reach := radius + s.pitchMM()/2
 	var steps [][3]int
 	var r [3]int
@@ -198,5 +208,5 @@ func (s *block) thin() float64 {
 			lost++
 		}
 	}
-	return float64(lost) / float64(len(s.set))
+	return float64(lost) / float64(len(s.set)), true
 }

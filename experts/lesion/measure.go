@@ -62,8 +62,12 @@ func bounds(m *volume.Mask) box {
 //   - Elongation and Flatness, the square roots of the second and third eigenvalue of the covariance of the mask's points
 //     over the first (IBSI; Zwanenburg et al., Radiology 2020;295:328), Solidity, Roughness and Spiculation, see solidity,
 //     roughness and thin: of masks of 27 voxels or more.
-//   - Shape: irregular below a Solidity of 0.9 or a Sphericity of 0.75, else round from a Flatness of 0.8 on, else oval.
-//     Margin: spiculated from a Spiculation of 0.12 on, else irregular from a Roughness of 0.08 on, else circumscribed.
+//   - Shape: irregular below a Solidity of 0.93 or a Sphericity of 0.75, else round from a Flatness of 0.8 on, else oval.
+//     Margin: spiculated from a Spiculation of 0.15 on, else irregular from a Roughness of 0.06 on, else circumscribed;
+//     not told of lesions too small for their voxels to show spicules.
+//
+// In the masks of Detect spicules thinner than about two voxels are lost: that a margin is not called spiculated does not
+// mean that there are none.
 func Measure(l *experts.Lesion, breasts []experts.Breast) {
 	if l.Mask == nil {
 		return
