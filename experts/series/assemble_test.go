@@ -219,6 +219,11 @@ func TestPhantomStudies(t *testing.T) {
 					t.Errorf("series %d (%s) is uncertain: %s", u.Number, u.Description, u.Reason)
 				}
 			}
+			for _, n := range s.Notes {
+				if strings.Contains(n, "look like the others") || strings.Contains(n, "same pixels") || strings.Contains(n, "brighter") {
+					t.Errorf("sound phases are doubted: %s", n)
+				}
+			}
 			before, after := mean(s.DCE[0].Volume), mean(s.DCE[3].Volume)
 			if !(after > before && before > 0) {
 				t.Errorf("mean signal %g before and %g after contrast", before, after)

@@ -137,7 +137,8 @@ func (d *dynamic) repeated() (out []doubt) {
 		for _, m := range d.moments {
 			b := m.acquisition()
 			sameTime := math.Abs(a.timeS-b.timeS) < sameTimeS || math.IsNaN(a.timeS) && math.IsNaN(b.timeS)
-			if m.part == p || a.number != b.number || !sameTime || m.part.series.number >= p.series.number || mine[0].copyOf(m) {
+			if m.part == p || a.number != b.number || !sameTime || m.part.series.number >= p.series.number || mine[0].copyOf(m) ||
+				numberedPhases(p.description(), m.part.description()) {
 				continue
 			}
 			out = append(out, doubt{p, verdict{experts.RoleUncertain, "another image of an acquisition",
@@ -149,6 +150,13 @@ func (d *dynamic) repeated() (out []doubt) {
 		d.drop(o.part)
 	}
 	return out
+}
+
+// numberedPhases reports two descriptions that GE made by splitting a series: Ph1/... and Ph2/...
+func numberedPhases(a, b string) bool {
+	x, _, xOK := strings.Cut(strings.ToLower(a), "/")
+	y, _, yOK := strings.Cut(strings.ToLower(b), "/")
+	return xOK && yOK && x != y && strings.HasPrefix(x, "ph") && strings.HasPrefix(y, "ph")
 }
 
 // afterwards finds what stands beside a series of several phases and is not shown to be acquired before or after it.

@@ -96,6 +96,9 @@ func sortFor(instances []Instance, first *Frame) sorter {
 	s.chooseDiffusion(parts)
 	s.ADC = s.chooseOne(parts, contrastADC, experts.RoleADC, adcPreferences)
 	for _, one := range all {
+		if one.repeated > 0 {
+			s.Notes = append(s.Notes, fmt.Sprintf("%d instances of series %d were given more than once; the copies were left out", one.repeated, one.number))
+		}
 		s.Series = append(s.Series, one.use(instances))
 	}
 	s.Notes = sentences(s.Notes)
@@ -123,6 +126,7 @@ type oneSeries struct {
 	header      *dicom.Dataset // of its first instance
 	parts       []*part
 	images      int
+	repeated    int     // instances that were given more than once
 	scattered   bool    // it falls into more than maxParts
 	whole       verdict // set where the series as a whole was judged
 }
@@ -152,6 +156,7 @@ func (v verdict) decided() bool { return v.role != "" }
 // gather groups instances by series, in order of number and UID, and reads what the rules look at.
 func gather(instances []Instance) []*oneSeries {
 	byUID := map[string]*oneSeries{}
+	seen := map[string]bool{} // SOP Instance UIDs
 	var all []*oneSeries
 	for i, in := range instances {
 		uid := in.Header.String(tag.SeriesInstanceUID)
@@ -160,6 +165,13 @@ func gather(instances []Instance) []*oneSeries {
 			s = &oneSeries{uid: uid, header: in.Header, number: in.Header.IntOr(tag.SeriesNumber, 0), description: in.Header.String(tag.SeriesDescription)}
 			byUID[uid] = s
 			all = append(all, s)
+		}
+		if sop := in.Header.String(tag.SOPInstanceUID); sop != "" {
+			if seen[sop] {
+				s.repeated++
+				continue
+			}
+			seen[sop] = true
 		}
 		s.add(imagesOf(i, in.Header))
 	}

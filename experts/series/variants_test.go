@@ -1,6 +1,7 @@
 package series_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -103,6 +104,65 @@ func TestCorrectedCopies(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestGivenTwice: every instance of a study is there twice under one UID, as folders with copies have them.
+func TestGivenTwice(t *testing.T) {
+	for _, vendor := range phantom.Vendors() {
+		k := knownPhantom(t, vendor)
+		r := series.Sort(append(k.instances(nil), k.instances(nil)...))
+		if wrong := k.wrong(r); len(wrong) > 0 || len(r.DCE) != 4 || !strings.Contains(strings.Join(r.Notes, "\n"), "given more than once") {
+			t.Errorf("%s: %d phases, %q, notes %q", vendor, len(r.DCE), wrong, r.Notes)
+		}
+	}
+}
+
+// TestSplitByGE: a series for each phase, all of one Acquisition Number and time but the one before contrast.
+func TestSplitByGE(t *testing.T) {
+	e := &exam{}
+	for p := range 4 {
+		e.add(scan{maker: "GE MEDICAL SYSTEMS", description: fmt.Sprintf("Ph%d/Ax VIBRANT", p), edit: func(h *dicom.Dataset, k, _ int) {
+			h.Set(tag.AcquisitionNumber, 1+min(p, 1))
+			h.Set(tag.AcquisitionTime, clockTM(36000+90*float64(min(p, 1))))
+		}})
+	}
+	if r := series.Sort(e.instances); len(r.DCE) != 4 {
+		t.Errorf("%d phases, want 4\n%s%q", len(r.DCE), summary(r), r.Notes)
+	}
+}
+
+// TestPhasesByPixels: what the pixels show of the phases is said.
+func TestPhasesByPixels(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		value func(phase, place int) int
+		want  string
+	}{
+		{"a copy", func(phase, place int) int { return 100 + place%37*(3+min(phase, 2)) }, "phases 3 and 4 have the same pixels"},
+		{"a difference", func(phase, place int) int {
+			if phase == 2 {
+				return 100 + place*7919%23
+			}
+			return 100 + place%37*(3+phase)
+		}, "phase 3 does not look like the others"},
+		{"the first is brightest", func(phase, place int) int { return 100 + place%37*(8-phase) }, "brighter than all others"},
+		{"as it should be", func(phase, place int) int { return 100 + place%37*(3+phase) }, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := &exam{}
+			e.dynamic(4, func(h *dicom.Dataset, p int) { h.Set(tag.AcquisitionTime, clockTM(36000+90*float64(p))) })
+			e.withPixels(func(h *dicom.Dataset, i int) uint16 {
+				return uint16(tc.value(h.IntOr(tag.AcquisitionNumber, 0)-1, 16*h.IntOr(tag.InstanceNumber, 0)+i))
+			})
+			s, err := series.Assemble(t.Context(), e.instances, series.Sort(e.instances), e.opener(t), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if notes := strings.Join(s.Notes, "\n"); !strings.Contains(notes, tc.want) || tc.want == "" && notes != "" {
+				t.Errorf("notes %q, want %q", notes, tc.want)
+			}
+		})
 	}
 }
 

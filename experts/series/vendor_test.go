@@ -197,6 +197,7 @@ func TestVendorVolumes(t *testing.T) {
 			if len(in) == 1 && tc.dynamic { // one volume does not make a dynamic series: have it twice
 				in, files = append(in, series.Instance{Header: in[0].Header.Clone(), TransferSyntax: in[0].TransferSyntax}), append(files, files[0])
 				for n := range in {
+					in[n].Header.Set(tag.SOPInstanceUID, fmt.Sprintf("1.2.%d", n+1))
 					in[n].Header.Set(tag.TemporalPositionIdentifier, n+1)
 				}
 			}
