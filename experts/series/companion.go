@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mome/dicomweb/dicom/tag"
 	"mome/experts"
 )
 
@@ -23,7 +24,6 @@ func (d *dynamic) doubtful() (out []doubt) {
 	if len(d.parts) < 2 {
 		return nil
 	}
-	out = append(out, d.namedAfter()...)
 	out = append(out, d.repeated()...)
 	out = append(out, d.afterwards()...)
 	return out
@@ -85,25 +85,46 @@ func (d *dynamic) momentsOf(p *part) (out []moment) {
 	return out
 }
 
-// namedAfter finds Philips' subtractions: the description of the phases' series with an s before it.
-func (d *dynamic) namedAfter() (out []doubt) {
-	for _, p := range d.parts {
+// namedAfter excludes Philips' subtractions among the T1-weighted parts: they have the description of another series with
+// an s before it.
+func namedAfter(parts []*part) {
+	for _, p := range parts {
 		rest, ok := strings.CutPrefix(p.description(), "s")
-		if !ok || rest == "" || !strings.HasPrefix(p.images[0].manufacturer, "PHILIPS") {
+		if !ok || rest == "" || !p.candidate(contrastT1) || !strings.HasPrefix(p.images[0].manufacturer, "PHILIPS") {
 			continue
 		}
-		for _, q := range d.parts {
-			if q.description() == rest {
-				out = append(out, doubt{p, verdict{experts.RoleExcluded, kindSubtraction,
-					fmt.Sprintf("Its Series Description is that of series %d with an s before it: a subtraction in Philips' naming.", q.series.number), 0.85}})
-				break
-			}
+		if i := slices.IndexFunc(parts, func(q *part) bool { return q.description() == rest }); i >= 0 {
+			p.verdict = verdict{experts.RoleExcluded, kindSubtraction,
+				fmt.Sprintf("Its Series Description is that of series %d with an s before it: a subtraction in Philips' naming.", parts[i].series.number), 0.85}
 		}
 	}
-	for _, o := range out {
-		d.drop(o.part)
+}
+
+// lacks names what a part does not tell and the dynamic series does, where its planes are the same: it may be a phase. ""
+// if it tells all, or lies elsewhere.
+func (p *part) lacks(best *part) string {
+	a, b := p.images[0], best.images[0]
+	absent := func(x, y float64) bool { return math.IsNaN(x) != math.IsNaN(y) }
+	what := ""
+	switch {
+	case (a.plane.FrameOfReference == "") != (b.plane.FrameOfReference == ""):
+		what = "Frame of Reference UID"
+	case absent(a.sequence.trMS, b.sequence.trMS):
+		what = "Repetition Time"
+	case absent(a.sequence.teMS, b.sequence.teMS):
+		what = "Echo Time"
+	case absent(a.sequence.flipDeg, b.sequence.flipDeg):
+		what = "Flip Angle"
+	case a.sequence.fatSuppressed != b.sequence.fatSuppressed && (a.header.String(tag.ScanOptions) == "") != (b.header.String(tag.ScanOptions) == ""):
+		what = "Scan Options"
+	default:
+		return ""
 	}
-	return out
+	a.plane.FrameOfReference, a.sequence.teMS = b.plane.FrameOfReference, b.sequence.teMS
+	if !a.alike(&b) || !samePlanes(p.images, best.images) {
+		return ""
+	}
+	return what
 }
 
 // acquisition is what tells one acquisition from another: its number and when it began, NaN if absent.

@@ -24,6 +24,7 @@ type dynamic struct {
 
 // chooseDynamic groups the T1-weighted parts into candidates, takes the best and gives all of them their role.
 func (s *sorter) chooseDynamic(parts []*part) {
+	namedAfter(parts)
 	var candidates []*dynamic
 	var unclear []*part // T1-weighted, their time points unknown
 	for _, p := range parts {
@@ -103,6 +104,9 @@ func (d *dynamic) warning(best *dynamic) []string {
 		return []string{apartNote(best, d)}
 	case len(d.moments) > 1 && parallel && apart:
 		return []string{fmt.Sprintf("series %d is another dynamic series of slices beside the one that was read: it was not read", number)}
+	case len(d.moments) == 1 && d.parts[0].lacks(best.parts[0]) != "":
+		return []string{fmt.Sprintf("series %d has the planes of the dynamic series and may be one of its phases, but %s stands in one of them only: it was left out",
+			number, d.parts[0].lacks(best.parts[0]))}
 	case len(d.moments) == 1 && parallel && number < best.parts[0].series.number && a.plane.Columns == b.plane.Columns && a.plane.Rows == b.plane.Rows &&
 		2*shared(mine, theirs) > len(mine) && closeTo(a.sequence.trMS, b.sequence.trMS, 0.1) && closeTo(a.sequence.teMS, b.sequence.teMS, 0.1):
 		return []string{fmt.Sprintf("series %d precedes the dynamic series and has its slices, but %s; if it is the pre-contrast phase, the first phase that was read is not", number, unlike(d, best))}
@@ -264,6 +268,9 @@ func (d *dynamic) passOver(best *dynamic) {
 			case p.images[0].derived() && !best.moments[0].images[0].derived():
 				p.verdict = verdict{experts.RoleUncertain, "derived T1 images", reason + " Image Type is DERIVED and does not say how; the dynamic series has the images as acquired.", 0.3}
 			}
+		case best != nil && p.lacks(best.parts[0]) != "":
+			p.verdict = verdict{experts.RoleUncertain, "T1, may be a phase", fmt.Sprintf("%s It has the planes of the dynamic series, but %s stands in one of them only.",
+				reason, p.lacks(best.parts[0])), 0.3}
 		case best != nil:
 			p.verdict = verdict{experts.RoleExcluded, "T1, one time point",
 				fmt.Sprintf("%s One time point; %s from the dynamic series.", reason, unlike(d, best)), 0.8}

@@ -197,3 +197,24 @@ func TestStrippedHeaders(t *testing.T) {
 		})
 	}
 }
+
+// TestStrippedSeries takes attributes away from one series at a time: it then differs from those that it belongs with.
+func TestStrippedSeries(t *testing.T) {
+	for _, vendor := range phantom.Vendors() {
+		t.Run(string(vendor), func(t *testing.T) {
+			k := knownPhantom(t, vendor)
+			for uid, role := range k.roles {
+				for _, a := range removals {
+					r := series.Sort(k.instances(func(h *dicom.Dataset) {
+						if h.String(tag.SeriesInstanceUID) == uid {
+							a.remove(h)
+						}
+					}))
+					for _, text := range k.wrong(r) {
+						t.Errorf("a series of role %s without %s: %s", role, a.name, text)
+					}
+				}
+			}
+		})
+	}
+}
