@@ -102,16 +102,21 @@ func (c *analyzeCommand) write(reading *analysis.Reading, built report.Objects) 
 	}, volume.WriteNIfTI, volume.WriteMaskNIfTI)
 }
 
+// writeFile writes a file in its place in one step: a failure leaves what was there.
 func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name()) // fails once it is renamed
 	defer f.Close()
-	if err := write(f); err != nil {
+	if err := errors.Join(write(f), f.Chmod(0o644)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // nodeEquipment is this node as the maker of objects.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,6 +115,9 @@ func (c *modelForwardCommand) cases(config nn.Config) (cases []fusion.Input, pre
 		data, batch, err := readNPY(files[m], []int{box.Channels, box.Size[0], box.Size[1], box.Size[2]})
 		if err != nil {
 			return nil, present, err
+		}
+		if i := slices.IndexFunc(data, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }); i >= 0 {
+			return nil, present, fmt.Errorf("%s: case %d is not finite at value %d: the network reads numbers only", files[m], i/box.Floats(), i%box.Floats())
 		}
 		if first == "" {
 			first, cases = files[m], make([]fusion.Input, batch)

@@ -38,6 +38,11 @@ func (c *trainCommand) commandLine() string {
 			line += fmt.Sprintf(format, args...)
 		}
 	}
+	given := func(flag string, v *float64) {
+		if v != nil {
+			line += fmt.Sprintf(" --%s %g", flag, *v)
+		}
+	}
 	add(c.Archive != "", " --archive DIR --labels CSV")
 	add(c.Dicom != "", " --dicom DIR --labels CSV")
 	add(c.phantoms(), " --studies %d --held-out %d --resolution %s", c.Studies, c.HeldOut, c.Resolution)
@@ -49,10 +54,10 @@ func (c *trainCommand) commandLine() string {
 	add(c.Batch > 0, " --batch %d", c.Batch)
 	add(c.Patience > 0, " --patience %d", c.Patience)
 	add(c.Best != "", " --best %s", c.Best)
-	add(c.Decay > 0, " --decay %g", c.Decay)
-	add(c.Dropout > 0, " --dropout %g", c.Dropout)
-	add(c.DropPath > 0, " --drop-path %g", c.DropPath)
-	add(c.Jitter > 0, " --jitter %g", c.Jitter)
+	given("decay", c.Decay)
+	given("dropout", c.Dropout)
+	given("drop-path", c.DropPath)
+	given("jitter", c.Jitter)
 	add(c.Balanced, " --balanced")
 	return line + " (version " + version + ")"
 }

@@ -35,17 +35,17 @@ type trainCommand struct {
 	Resolution string  `enum:"tiny,small,standard,mixed" default:"mixed" help:"Of the training phantoms: tiny (5.4 mm voxels, to try commands), small (2.7 mm), standard (1.6 mm) or mixed (one in three standard, the others small). Those held out are standard."`
 	Validation float64 `default:"0.2" help:"Share of the patients that chooses the best epoch, temperature and operating point, where no label table does."`
 
-	Epochs   int     `help:"Passes over the training part; default: 24, published 100."`
-	Rate     float64 `help:"Learning rate at the start of the cosine; default: 0.001, published 0.0001."`
-	Batch    int     `help:"Samples of one step; default: 8, published 32."`
-	Patience int     `help:"End after so many epochs without a better one; default: never."`
-	Best     string  `enum:"loss,auroc," default:"" help:"What makes an epoch the best one, on the validation part: loss or auroc; default: loss, published auroc."`
-	Decay    float64 `help:"Weight decay; default: 0.0005."`
-	Dropout  float64 `help:"Probability that a modality, or the clinical context, is left out of a sample in training; default: 0.15."`
-	DropPath float64 `help:"Probability that a residual branch of the last layer is left out in training, less in those before; default: 0, published 0.15."`
-	Jitter   float64 `help:"Deviation of the logarithm of random factors by which channels are multiplied in training; default: 0."`
-	Balanced bool    `help:"Weigh the classes so that each counts alike."`
-	ShiftMM  float64 `name:"shift" default:"4" help:"Move the lesion at random by up to so many mm in training."`
+	Epochs   int      `help:"Passes over the training part; default: 24, published 100."`
+	Rate     float64  `help:"Learning rate at the start of the cosine; default: 0.001, published 0.0001."`
+	Batch    int      `help:"Samples of one step; default: 8, published 32."`
+	Patience int      `help:"End after so many epochs without a better one; default: never."`
+	Best     string   `enum:"loss,auroc," default:"" help:"What makes an epoch the best one, on the validation part: loss or auroc; default: loss, published auroc."`
+	Decay    *float64 `help:"Weight decay; default: 0.0005."`
+	Dropout  *float64 `help:"Probability that a modality, or the clinical context, is left out of a sample in training; default: 0.15."`
+	DropPath *float64 `help:"Probability that a residual branch of the last layer is left out in training, less in those before; default: 0, published 0.15."`
+	Jitter   *float64 `help:"Deviation of the logarithm of random factors by which channels are multiplied in training; default: 0."`
+	Balanced bool     `help:"Weigh the classes so that each counts alike."`
+	ShiftMM  float64  `name:"shift" default:"4" help:"Move the lesion at random by up to so many mm in training."`
 
 	Embed    int `default:"48" help:"Of fresh weights: length of a token; divisible by 16."`
 	Layers   int `default:"4" help:"Of fresh weights: transformer layers; the last one fuses the modalities."`
@@ -137,12 +137,15 @@ func (c *trainCommand) options(task train.Task, cases []training.Case) train.Opt
 	if c.Best != "" {
 		o.Best = train.Criterion(c.Best)
 	}
-	for _, set := range []struct {
-		to   *float64
-		from float64
-	}{{&o.WeightDecay, c.Decay}, {&o.ModalityDropout, c.Dropout}, {&o.DropPath, c.DropPath}, {&o.Jitter, c.Jitter}} {
-		if set.from > 0 {
-			*set.to = set.from
+	for _, set := range []struct{ to, from *float64 }{
+		{&o.WeightDecay, c.Decay}, {&o.ModalityDropout, c.Dropout}, {&o.DropPath, c.DropPath}, {&o.Jitter, c.Jitter},
+	} {
+		switch {
+		case set.from == nil:
+		case *set.from == 0:
+			*set.to = -1 // none, and not the default
+		default:
+			*set.to = *set.from
 		}
 	}
 	if c.Balanced {
@@ -187,6 +190,10 @@ func (c *trainCommand) check() error {
 		return fmt.Errorf("--studies %d: at least one is needed", c.Studies)
 	case !(c.ShiftMM >= 0 && c.ShiftMM <= fieldMM/2):
 		return fmt.Errorf("--shift %g is not within 0 to %d mm", c.ShiftMM, fieldMM/2)
+	case c.Epochs < 0 || c.Batch < 0 || c.Patience < 0 || !(c.Rate >= 0 && c.Rate < 1):
+		return fmt.Errorf("--epochs %d, --batch %d, --patience %d and --rate %g cannot be negative, the rate is less than 1; 0 is the default", c.Epochs, c.Batch, c.Patience, c.Rate)
+	case !isShare(c.Dropout) || !isShare(c.DropPath) || !isShare(c.Decay) || !isShare(c.Jitter):
+		return errors.New("--dropout, --drop-path, --decay and --jitter are numbers from 0 up to, not including, 1")
 	case !(c.Validation > 0 && c.Validation < 1):
 		return fmt.Errorf("--validation %g is not between 0 and 1", c.Validation)
 	}
@@ -200,6 +207,9 @@ func (c *trainCommand) check() error {
 	}
 	return nil
 }
+
+// isShare reports whether v, where it is given, is a number in [0, 1).
+func isShare(v *float64) bool { return v == nil || *v >= 0 && *v < 1 }
 
 // Run fits and writes the weights.
 func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
@@ -318,11 +328,7 @@ func (c *trainCommand) measure(ctx context.Context, log *slog.Logger, set weight
 
 // write puts the weights in their place in one step.
 func (c *trainCommand) write(set weights.Set) error {
-	part := c.Output + ".part"
-	if err := writeFile(part, func(w io.Writer) error { return set.WriteSafetensors(w) }); err != nil {
-		return err
-	}
-	if err := os.Rename(part, c.Output); err != nil {
+	if err := writeFile(c.Output, func(w io.Writer) error { return set.WriteSafetensors(w) }); err != nil {
 		return err
 	}
 	fmt.Printf("wrote %s, tensors' SHA-256 %s\n", c.Output, set.SHA256())

@@ -218,6 +218,18 @@ func archiveOf(t *testing.T, n int) (dir, labels string) {
 	return dir, labels
 }
 
+func TestZeroIsNotTheDefault(t *testing.T) {
+	zero, little := 0.0, 0.01
+	c := &trainCommand{Preset: "published", Dropout: &zero, Decay: &little}
+	o := c.options(train.Malignancy(), nil)
+	if o.ModalityDropout >= 0 || o.WeightDecay != 0.01 || o.DropPath != 0.15 {
+		t.Errorf("dropout %g, decay %g, drop-path %g, want none, 0.01 and the preset's 0.15", o.ModalityDropout, o.WeightDecay, o.DropPath)
+	}
+	if line := c.commandLine(); !strings.Contains(line, "--decay 0.01 --dropout 0") || strings.Contains(line, "drop-path") {
+		t.Errorf("origin %q does not say what was given", line)
+	}
+}
+
 func TestTableTellsTrainFromValidation(t *testing.T) {
 	cases := make([]training.Case, 4)
 	cases[1].Split, cases[3].Split = training.Validation, training.Validation

@@ -119,7 +119,7 @@ func (p *Preparer) Exams(ctx context.Context, what string, exams []LabelledExam)
 	}
 	var err error
 	out.Tally, err = p.each(ctx, what, len(exams), func(i int) (Tally, bool) {
-		r := p.cfg.Cache.load(name(i), p.cfg.Boxes)
+		r := p.load(name(i))
 		if r == nil || !p.whole() && len(missing(r, exams[i].Rows)) > 0 {
 			return Tally{}, false
 		}

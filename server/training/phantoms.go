@@ -27,7 +27,7 @@ func (p *Preparer) Phantoms(ctx context.Context, what string, configs []phantom.
 	}
 	var err error
 	out.Tally, err = p.each(ctx, what, len(configs), func(i int) (Tally, bool) {
-		r := p.cfg.Cache.load(name(i), p.cfg.Boxes)
+		r := p.load(name(i))
 		if r == nil {
 			return Tally{}, false
 		}

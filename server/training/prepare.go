@@ -131,6 +131,16 @@ func (p *Preparer) each(ctx context.Context, what string, n int, load func(i int
 	return state.Tally, group.Wait()
 }
 
+// load returns the cache's record of a study, nil where there is none that fits: an examination that is read whole has
+// one cut unless it could not be read.
+func (p *Preparer) load(name string) *record {
+	r := p.cfg.Cache.load(name, p.cfg.Boxes)
+	if r != nil && p.whole() && r.NotDone == "" && len(r.Cuts) != 1 {
+		return nil
+	}
+	return r
+}
+
 // whole reports whether a sample is a whole examination instead of a candidate's surroundings.
 func (p *Preparer) whole() bool { return p.cfg.Boxes.DCE.FieldOfViewMM == [3]float64{} }
 
