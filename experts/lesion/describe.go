@@ -26,7 +26,8 @@ const (
 //     over the subtraction's upper decile in the mask (the margin gradient of Gilhuijs et al., Med Phys 1998;25:1647,
 //     made free of the scanner's units). A step between two voxels has 1/(2 x spacing).
 //   - RadialGradient, -1..1: the sum over those voxels of -g . r over the sum of |g|, r being the unit vector from the
-//     centroid (Kupinski and Giger, IEEE Trans Med Imaging 1998;17:510): 1 for a ball, less for what has spicules.
+//     centroid (Kupinski and Giger, IEEE Trans Med Imaging 1998;17:510): 1 for a ball, less for what is irregular, has
+//     spicules or is drawn out.
 //   - The mask is parted into five shells of equal volume by the voxels' depth, the deepest being the core. RimRatio is the
 //     largest mean subtraction of a shell outside the core over that of the core; unevenness of the surface's partial
 //     volume cannot bring it above 1. At a core without enhancement it is at most 10.
