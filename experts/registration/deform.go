@@ -10,7 +10,6 @@ import (
 
 // deform finds the deformation on top of start, at the two finest levels.
 func (p *problem) deform(ctx context.Context, start Transform) (Transform, Report, error) {
-	began := p.o.Now()
 	fine := p.finest()
 	r := Report{JacobianMin: 1, JacobianMax: 1, Voxels: fine.voxels}
 	reason, ok := p.comparable()
@@ -22,7 +21,7 @@ func (p *problem) deform(ctx context.Context, start Transform) (Transform, Repor
 		reason, ok = fmt.Sprintf("%d knots are too many", lattice.grid.Len()), false
 	}
 	if !ok {
-		r.Reason, r.Took = "not deformed: "+reason, p.o.Now().Sub(began)
+		r.Reason, r.Took = "not deformed: "+reason, p.took()
 		return start, r, nil
 	}
 	knots := lattice.grid.Len()
@@ -41,7 +40,7 @@ func (p *problem) deform(ctx context.Context, start Transform) (Transform, Repor
 	}
 	found := start
 	found.spline = lattice.with(x)
-	return p.judge(ctx, start, found, &r, began)
+	return p.judge(ctx, start, found, &r)
 }
 
 // with returns a field of the same lattice with the coefficients x, component after component.

@@ -7,6 +7,11 @@
 // is no reason to move anything. The transform is rigid plus a free-form deformation of cubic B-splines, as Rueckert et
 // al. (IEEE TMI 1999;18:712) brought it to breast MRI, smooth by its bending energy and nearly incompressible by a penalty
 // on the logarithm of its Jacobian (Rohlfing et al., IEEE TMI 2003;22:730: without one, enhancing lesions shrink).
+//
+// Measured by the package's tests, on phantoms, which says nothing of patients: of rigid motion by 2 to 2.4 mm between
+// phases, with uptake and noise at voxels of 2.7 mm, 0.1 to 0.3 mm was left, of T2's by 1.2 to 3.3 mm 0.2 to 0.3, of
+// DWI's by 1.5 to 3.3 mm 0.3 to 0.5; of a smooth warp by 2.9 mm 0.34 on average, while a lesion in it kept its size
+// within 2 %. Images at rest stayed where they were.
 package registration
 
 import (
@@ -29,8 +34,8 @@ type Options struct {
 	SpacingMM float64
 	// Levels is the number of resolutions, each half as fine as the next; 3 if zero.
 	Levels int
-	// KnotMM is the distance of the B-spline's control points, mm; 25 if zero. Rueckert et al. tried 20, 15, 10: finer
-	// ones follow the edges better, and deform lesions more.
+	// KnotMM is the distance of the B-spline's control points, mm; 25 if zero. Finer ones follow edges better and deform
+	// lesions more: at 20 the Jacobian reached 6 % from 1 where 25 gave 3 %.
 	KnotMM float64
 	// Bending is the weight of the bending energy, Volume that of the mean square of ln(Jacobian), both against a measure
 	// that runs from 0 to 1; 0.3 and 30 if zero. EPI images are distorted, not moved: their Volume can be low.
@@ -58,16 +63,16 @@ const minJacobian, maxJacobian = 0.75, 1.33
 type Report struct {
 	Kept   bool
 	Reason string // one sentence, why it was kept or not
-	// Before and After are the measure at the beginning and for what was found, kept or not: 0 no edge in common, 1 all
-	// edges parallel and far stronger than the noise.
+	// Before and After are the measure at the beginning and for what was found, kept or not: 1 where all edges are parallel,
+	// 0 where they have nothing to do with each other, -0.5 at the least.
 	Before, After float64
 	// Displacement within the mask by the transform that was returned, rotation and deformation included, mm.
 	MeanMM, P95MM, MaxMM float64
 	// JacobianMin and JacobianMax are the extremes within the mask of the change of volume by what was found, 1 for none.
 	JacobianMin, JacobianMax float64
-	Voxels                   int // of the finest working grid that the measure was taken on
-	Evaluations              int // of the measure, over all levels
-	Took                     time.Duration
+	Voxels                   int           // of the finest working grid that the measure was taken on
+	Evaluations              int           // of the measure, over all levels
+	Took                     time.Duration // the first step's includes the preparation of the images
 }
 
 // Result is a transform with the reports of both steps that led to it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,14 @@ func TestRefusesAndStays(t *testing.T) {
 		{name: "NaN option", fixed: v, moving: v, o: registration.Options{Margin: math.NaN()}, wantErr: "Margin"},
 		{name: "empty mask", fixed: v, moving: v, o: registration.Options{Mask: volume.NewMask(g)}},
 		{name: "nothing in common", fixed: v, moving: far},
+		{name: "noise", fixed: v, moving: func() *volume.Volume {
+			rng := rand.New(rand.NewPCG(7, 7))
+			n := volume.New(g)
+			for at := range n.Data {
+				n.Data[at] = rng.Float32()
+			}
+			return n
+		}()},
 		{name: "no edges", fixed: volume.New(g), moving: v},
 		{name: "not a number", fixed: v, moving: func() *volume.Volume {
 			n := volume.New(g)
@@ -250,21 +259,25 @@ func TestRefusesAndStays(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	s, g := newScene(1), testGrid([3]int{40, 30, 30}, volume.Vec{5, 5, 5})
 	v := s.render(g, 0, 1, 1, still)
-	ctx, cancel := context.WithCancel(t.Context())
-	ticks := 0
-	o := registration.Options{Now: func() time.Time { // the clock is read when a step begins
-		if ticks++; ticks == 1 {
-			cancel()
+	for when := 1; when <= 2; when++ { // the clock is read when the images are prepared, and between the steps
+		ctx, cancel := context.WithCancel(t.Context())
+		ticks := 0
+		o := registration.Options{Now: func() time.Time {
+			if ticks++; ticks == when {
+				cancel()
+			}
+			return time.Unix(int64(ticks), 0)
+		}}
+		if _, err := registration.Register(ctx, v, v, o); !errors.Is(err, context.Canceled) || ticks != when {
+			t.Errorf("cancelled at reading %d of the clock: got %v after %d, want context.Canceled", when, err, ticks)
 		}
-		return time.Unix(int64(ticks), 0)
-	}}
-	if _, err := registration.Register(ctx, v, v, o); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
+		cancel()
 	}
 }
 
 // One phase at the matrix of a common protocol, 224 x 224 x 80 at 1.55 x 1.55 x 1.8 mm, with rotation, deformation, uptake
-// and noise. On one core of the machine it was written on it took 1.3 s, most of it for what is kept of 4 million voxels.
+// and noise. On an AMD EPYC it took
+// 1.2 s of one core (rigid alone 0.6), and Apply 0.5 s trilinear, 0.6 s cubic.
 func BenchmarkRegister(b *testing.B) { benchmark(b, false) }
 
 // BenchmarkApply is what follows, with the cubic kernel.

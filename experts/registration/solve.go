@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"mome/experts/volume"
 )
@@ -22,6 +23,15 @@ type problem struct {
 	levels   []*level
 	centre   volume.Vec // of the voxels compared, and their distance from it, mm
 	radiusMM float64
+	since    time.Time // when what is timed next began
+}
+
+// took returns how long the step took that ends now: the first includes the preparation of the images.
+func (p *problem) took() time.Duration {
+	now := p.o.Now()
+	d := now.Sub(p.since)
+	p.since = now
+	return d
 }
 
 func newProblem(ctx context.Context, fixed, moving *volume.Volume, o Options) (*problem, error) {
@@ -42,7 +52,7 @@ func newProblem(ctx context.Context, fixed, moving *volume.Volume, o Options) (*
 		}
 		box = bounds(o.Mask)
 	}
-	p := &problem{o: o}
+	p := &problem{o: o, since: o.Now()}
 	for n := range o.Levels {
 		mm := o.SpacingMM * float64(int(1)<<(o.Levels-1-n))
 		wide := box
@@ -103,11 +113,10 @@ func (p *problem) comparable() (string, bool) {
 
 // rigid finds the rigid motion, from the coarsest level to the finest.
 func (p *problem) rigid(ctx context.Context) (Transform, Report, error) {
-	began := p.o.Now()
 	r := Report{JacobianMin: 1, JacobianMax: 1, Voxels: p.finest().voxels}
 	reason, ok := p.comparable()
 	if !ok {
-		r.Reason, r.Took = "not registered: "+reason, p.o.Now().Sub(began)
+		r.Reason, r.Took = "not registered: "+reason, p.took()
 		return Transform{}, r, nil
 	}
 	x := make([]float64, 6)
@@ -121,7 +130,7 @@ func (p *problem) rigid(ctx context.Context) (Transform, Report, error) {
 			return Transform{}, r, err
 		}
 	}
-	return p.judge(ctx, Transform{}, p.motion(x), &r, began)
+	return p.judge(ctx, Transform{}, p.motion(x), &r)
 }
 
 // motion returns the transform of six unknowns: the translation, and the rotation as arcs at the mask's radius. All are mm
