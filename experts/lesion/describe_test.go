@@ -125,6 +125,15 @@ func TestFormTooSmall(t *testing.T) {
 	}
 }
 
+// TestMarginUnseen: the voxels of a ball of 4.6 voxels cannot show spicules, so its margin is not told; its shape is.
+func TestMarginUnseen(t *testing.T) {
+	l := &experts.Lesion{Mask: drawn(cube(9, [3]float64{1, 1, 1}), drawnBall(2.3))}
+	lesion.Measure(l, nil)
+	if l.Spiculation.Known || l.Margin != "" || l.Shape != experts.Round {
+		t.Errorf("%d voxels: spiculation %v, margin %q, shape %q, want none, none, round", l.Mask.Count(), l.Spiculation, l.Margin, l.Shape)
+	}
+}
+
 // TestFormTurns: features do not depend on how the grid lies in the patient.
 func TestFormTurns(t *testing.T) {
 	g := cube(51, [3]float64{1, 1, 1})
