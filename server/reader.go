@@ -88,7 +88,7 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			return jobs.Result{}, fmt.Errorf("store %s: %w", ds.String(tag.Modality), err)
 		}
 		if receipt.Outcome == archive.Kept {
-			r.log.Warn("a result of the same inputs and model was stored before with other content, and kept", "study", job.Study)
+			r.log.Info("the result of these inputs and this model was stored before and is kept", "study", job.Study)
 		}
 		if ds.String(tag.Modality) == "SR" {
 			result.SR = []dicomweb.Ref{receipt.Ref}
