@@ -89,7 +89,7 @@ func (c *benchModelCommand) Run(ctx context.Context) error {
 	if c.Runs < 1 {
 		return fmt.Errorf("--runs %d: at least one is needed", c.Runs)
 	}
-	if c.Weights != "" && c.Config != "default" {
+	if c.Weights != "" && c.Config != "" && c.Config != "default" {
 		return fmt.Errorf("--weights and --config %s exclude each other: the file says its own size", c.Config)
 	}
 	set, config, name, err := c.network()

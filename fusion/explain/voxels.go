@@ -6,17 +6,17 @@ import (
 	"mome/experts/nn"
 )
 
-// block is the edge in voxels of the part of a box that becomes one token.
+// block is the distance in voxels of neighbouring tokens.
 const block = 16
 
-// spread brings the tokens' attributions down to voxels. A token covers a block of voxels; of its attribution each
-// voxel there gets a part in proportion to |x dS/dx|, summed over channels, where S is the sum of all attributions as
-// the stem makes it of the volume x, with the mean gradients held fixed. So voxels sum to their token. A block without
-// gradient, such as an empty one, is spread evenly.
+// spread brings the tokens' attributions down to voxels. A token is made of all voxels that reach it through the stem, 15
+// before and 15 after the one at its place times 16 along each axis; of its attribution each of them gets a part in
+// proportion to |x dS/dx|, summed over channels, where S is the sum of all attributions as the stem makes it of the
+// volume x, with the mean gradients held fixed. Neighbouring tokens overlap and add up, so all voxels sum to all tokens. A
+// token whose voxels have no gradient, such as an empty one, is spread evenly.
 //
-// This says where in its block a token found what it speaks of, by one backward pass, and no more: within a block all
-// voxels have the token's sign, although the stem also sees 15 voxels before the block. Spreading over all that it sees,
-// or by a backward pass for each token, or smoothing, hit planted lesions of phantoms no more often.
+// This says where in its reach a token found what it speaks of, by one backward pass, and no more. Blocks of 16 voxels
+// that do not overlap are no alternative: at the edge of a box that 16 does not divide they are small, and peaks gather there.
 //
 // volume and slope are [channel, H, W, D]; the answer is [H, W, D], log-odds.
 func spread(box nn.Box, tokens []float64, volume, slope []float32) []float32 {
@@ -32,9 +32,9 @@ func spread(box nn.Box, tokens []float64, volume, slope []float32) []float32 {
 		})
 		eachVoxel(box, at, func(v int) {
 			if total > 0 {
-				out[v] = float32(value * (weight[v] / total))
+				out[v] += float32(value * (weight[v] / total))
 			} else {
-				out[v] = float32(value / float64(count))
+				out[v] += float32(value / float64(count))
 			}
 		})
 	}
@@ -51,15 +51,16 @@ func relevance(box nn.Box, volume, slope []float32) []float64 {
 	return out
 }
 
-// eachVoxel visits the voxels of the block of token at, h w d.
+// eachVoxel visits the voxels that token at, h w d, is made of.
 func eachVoxel(box nn.Box, at [3]int, visit func(voxel int)) {
-	var to [3]int
+	var from, to [3]int
 	for a := range to {
-		to[a] = min((at[a]+1)*block, box.Size[a])
+		from[a] = max(0, at[a]*block-block+1)
+		to[a] = min(at[a]*block+block, box.Size[a])
 	}
-	for h := at[0] * block; h < to[0]; h++ {
-		for w := at[1] * block; w < to[1]; w++ {
-			for d := at[2] * block; d < to[2]; d++ {
+	for h := from[0]; h < to[0]; h++ {
+		for w := from[1]; w < to[1]; w++ {
+			for d := from[2]; d < to[2]; d++ {
 				visit((h*box.Size[1]+w)*box.Size[2] + d)
 			}
 		}
