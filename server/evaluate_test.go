@@ -40,6 +40,9 @@ func number(t *testing.T, s string) float64 {
 
 // A folder of DICOM files: the label without a place means the most conspicuous candidate of its side.
 func TestEvaluateFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	dir := t.TempDir()
 	s := study(t, phantom.Config{Seed: 11})
 	if err := s.WriteDir(t.Context(), filepath.Join(dir, "study"), nil); err != nil {

@@ -11,6 +11,9 @@ import (
 
 // A checkpoint in the authors' form, imported, judges whole examinations beside the built-in model of lesions.
 func TestImportedCheckpointReadsAStudy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	dir := t.TempDir()
 	file := save(t, filepath.Join(dir, "model.th"), tinySet(t).WriteTorch)
 	imported, study, out := filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "study"), filepath.Join(dir, "out")

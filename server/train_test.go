@@ -40,6 +40,9 @@ func command(t *testing.T, args ...string) {
 
 // A fit that is killed goes on from its state and cache, and ends with the weights of one that was not.
 func TestTrainSurvivesKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	dir := t.TempDir()
 	cache, whole, resumed := filepath.Join(dir, "cache"), filepath.Join(dir, "whole.safetensors"), filepath.Join(dir, "resumed.safetensors")
 	command(t, tinyTraining(cache, whole)...)
@@ -113,6 +116,9 @@ func open(t *testing.T, path string) weights.Set {
 
 // Ctrl-C keeps the best epoch so far and the state.
 func TestTrainInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	dir := t.TempDir()
 	c := trainCommand{
 		dataFlags: dataFlags{Cache: filepath.Join(dir, "cache"), Seed: 1}, Output: filepath.Join(dir, "w.safetensors"), Task: "malignancy",
@@ -243,6 +249,9 @@ func TestTableTellsTrainFromValidation(t *testing.T) {
 }
 
 func TestTrainAndEvaluateFromArchive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	stored, labels := archiveOf(t, 4)
 	dir := t.TempDir()
 	output, scores := filepath.Join(dir, "w.safetensors"), filepath.Join(dir, "scores.csv")

@@ -80,6 +80,9 @@ func planted(study *phantom.Study, placeMM volume.Vec) float64 {
 }
 
 func TestExplanationPointsAtTheLesion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	for _, vendor := range []phantom.Vendor{phantom.Siemens, phantom.GE} { // slices counted from either end
 		t.Run(string(vendor), func(t *testing.T) {
 			study, err := phantom.New(phantom.Config{Seed: 11, Vendor: vendor, Lesions: []phantom.Lesion{

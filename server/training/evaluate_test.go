@@ -181,6 +181,9 @@ func TestScoreAsksWithoutModalities(t *testing.T) {
 }
 
 func TestPointingShare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	p := Pointing{Studies: 10, Hits: 8}
 	share, low, high := p.Share() // Wilson's interval of 8 in 10
 	if share != 0.8 || math.Abs(low-0.4902) > 1e-4 || math.Abs(high-0.9433) > 1e-4 {

@@ -46,6 +46,9 @@ func preparer(t *testing.T, c *Cache) *Preparer {
 
 // Every vendor's way of ordering slices, rows and columns must lead to the same truth.
 func TestPhantomsAreLabelledWhateverTheVendor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads whole studies: slow with the race detector")
+	}
 	lesions := []phantom.Lesion{
 		{Kind: phantom.Malignant, Side: phantom.Right, DiametersMM: [3]float64{22, 20, 18}},
 		{Kind: phantom.Benign, Side: phantom.Left, DiametersMM: [3]float64{18, 16, 16}},
