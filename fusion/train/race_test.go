@@ -1,0 +1,5 @@
+//go:build race
+
+package train
+
+const racing = true // pools forget at random under the race detector
