@@ -47,6 +47,7 @@ func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
 		return err
 	}
 	if c.Keep {
+		analyzer = analyzer.Keeping()
 		switch explaining, err := analyzer.Explaining(); {
 		case err == nil:
 			analyzer = explaining

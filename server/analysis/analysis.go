@@ -14,6 +14,7 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/lesion"
+	"mome/experts/registration"
 	"mome/experts/series"
 	"mome/experts/volume"
 	"mome/fusion"
@@ -35,6 +36,7 @@ type Config struct {
 	Model   *fusion.Model   // nil: lesions are measured and not judged
 	Further []*fusion.Model // of other tasks, such as subtype
 	Lesions lesion.Config
+	Motion  registration.Settings
 	Version string           // of the software
 	Now     func() time.Time // for stage times; default time.Now
 }
@@ -44,6 +46,7 @@ type Analyzer struct {
 	cfg       Config
 	algorithm fusion.Algorithm
 	explainer *explain.Explainer // nil: findings are not explained
+	keeping   bool               // readings keep the volumes as acquired
 }
 
 // New returns an Analyzer.
@@ -69,6 +72,13 @@ func New(cfg Config) (*Analyzer, error) {
 	return a, nil
 }
 
+// Keeping is an Analyzer whose readings also hold the volumes as acquired, which takes their memory twice.
+func (a *Analyzer) Keeping() *Analyzer {
+	also := *a
+	also.keeping = true
+	return &also
+}
+
 // Algorithm is what results name as their maker.
 func (a *Analyzer) Algorithm() fusion.Algorithm { return a.algorithm }
 
@@ -76,7 +86,8 @@ func (a *Analyzer) Algorithm() fusion.Algorithm { return a.algorithm }
 type Reading struct {
 	Assessment *fusion.Assessment
 	Headers    []*dicom.Dataset // of the instances read, in the order given
-	Study      *experts.Study   // nil where no volumes could be built
+	Study      *experts.Study   // as analysed, motion corrected; nil where no volumes could be built
+	Acquired   *experts.Study   // as acquired, of a Keeping analyzer only
 	Opinions   []*experts.Opinion
 	Lesions    []*experts.Lesion // candidates, as measured
 	Stages     []Stage
@@ -148,10 +159,10 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Headers = append(w.reading.Headers, i.Header)
 	}
 
-	w.stage("volumes", 0.15)
+	w.stage("volumes", 0.1)
 	sorted := series.Sort(instances)
 	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
-		w.progress("volumes", 0.15+0.35*done)
+		w.progress("volumes", 0.1+0.2*done)
 	})
 	var broken *series.Error
 	if err != nil && !errors.As(err, &broken) {
@@ -167,17 +178,14 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Assessment.Present[experts.DWI] = len(sorted.DWI) > 1 || sorted.ADC != nil
 		return w.notDone(broken.Code, broken.Text), nil
 	}
-	w.reading.Study = study
 	for _, m := range experts.Modalities {
 		w.reading.Assessment.Present[m] = study.Has(m)
 	}
-
-	w.stage("breasts", 0.5)
-	breasts, notes, err := lesion.Breasts(ctx, study)
+	study, breasts, err := w.still(ctx, study)
 	if err != nil {
-		return nil, fmt.Errorf("find the breasts: %w", err)
+		return nil, err
 	}
-	w.note(notes)
+	w.reading.Study = study
 	if len(breasts) == 0 {
 		return w.notDone("GEOM", "no breast was found in the dynamic series"), nil
 	}
@@ -208,6 +216,63 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		return nil, err
 	}
 	return w.reading, w.explain(ctx)
+}
+
+// still finds the breasts and takes the motion out of the study. Where the phase before contrast was moved, its anatomy
+// is found again.
+func (w *work) still(ctx context.Context, acquired *experts.Study) (*experts.Study, []experts.Breast, error) {
+	if w.keeping {
+		w.reading.Acquired = acquired
+	}
+	w.stage("breasts", 0.3)
+	breasts, notes, err := lesion.Breasts(ctx, acquired)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the breasts: %w", err)
+	}
+	w.stage("registration", 0.35)
+	settings := w.cfg.Motion
+	settings.DiffusionAlong = phaseEncoding(w.reading.Headers, acquired)
+	study, err := registration.Align(ctx, acquired, breasts, settings, func(done float64) {
+		w.progress("registration", 0.35+0.25*done)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("register: %w", err)
+	}
+	if len(breasts) > 0 && study.DCE[0].Volume != acquired.DCE[0].Volume {
+		if breasts, notes, err = lesion.Breasts(ctx, study); err != nil {
+			return nil, nil, fmt.Errorf("find the breasts: %w", err)
+		}
+	}
+	w.note(notes)
+	w.note(experts.MotionNotes(study.Motion))
+	w.reading.Assessment.Motion = study.Motion
+	return study, breasts, nil
+}
+
+// phaseEncoding returns the direction along which the diffusion-weighted images were phase-encoded (PS3.3 C.8.3.1.1.1,
+// C.8.13.5.2), the zero vector if their headers do not tell it.
+func phaseEncoding(headers []*dicom.Dataset, s *experts.Study) volume.Vec {
+	if len(s.DWI) == 0 {
+		return volume.Vec{}
+	}
+	b := s.DWI[0]
+	for _, h := range headers {
+		if h.String(tag.SeriesInstanceUID) != b.SeriesUID {
+			continue
+		}
+		from := volume.FunctionalGroup(h, 1, tag.MRFOVGeometrySequence)
+		if !from.Has(tag.InPlanePhaseEncodingDirection) {
+			from = h
+		}
+		switch from.String(tag.InPlanePhaseEncodingDirection) {
+		case "ROW":
+			return b.Volume.Axis[0]
+		case "COL", "COLUMN":
+			return b.Volume.Axis[1]
+		}
+		return volume.Vec{}
+	}
+	return volume.Vec{}
 }
 
 // note adds sentences for the report's reader.
