@@ -29,6 +29,7 @@ type Assessment struct {
 	Reference  Reference   // what the masks were drawn on
 	Present    map[experts.Modality]bool
 	Motion     []experts.Motion // between the acquisitions
+	Checks     []experts.Check  // against what the scanner's own software computed
 	Notes      []string         // sentences for the report's reader: assumptions, defects, what was missing
 	Algorithm  Algorithm
 }

@@ -13,6 +13,7 @@ import (
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
+	"mome/experts/crosscheck"
 	"mome/experts/lesion"
 	"mome/experts/registration"
 	"mome/experts/series"
@@ -92,6 +93,9 @@ type Reading struct {
 	Lesions    []*experts.Lesion // candidates, as measured
 	Stages     []Stage
 
+	// Other is the reading of the other breast where each has a dynamic series of its own, with its own results; else nil.
+	Other *Reading
+
 	Explanations []*Explanation // of Assessment.Findings, in their order; of an Explaining analyzer only
 	Attribution  *volume.Volume // their heat maps combined on Assessment.Grid, log-odds per voxel; see explain.Combine
 }
@@ -103,6 +107,14 @@ func (r *Reading) Channels() map[experts.Modality][]*volume.Volume {
 		c[o.Modality] = o.Channels
 	}
 	return c
+}
+
+// All returns the reading and, where the other breast has its own, that one.
+func (r *Reading) All() []*Reading {
+	if r.Other == nil {
+		return []*Reading{r}
+	}
+	return []*Reading{r, r.Other}
 }
 
 // Stage is how long a part of the work took.
@@ -159,8 +171,26 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Headers = append(w.reading.Headers, i.Header)
 	}
 
-	w.stage("volumes", 0.1)
 	sorted := series.Sort(instances)
+	if sorted.Other == nil {
+		return w.dynamic(ctx, objects, instances, sorted)
+	}
+	// Each breast has a dynamic series of its own: two readings.
+	whole := w.progress
+	w.progress = func(stage string, fraction float64) { whole(stage, fraction/2) }
+	if _, err := w.dynamic(ctx, objects, instances, sorted); err != nil {
+		return nil, err
+	}
+	other := &work{Analyzer: w.Analyzer, reading: &Reading{Headers: w.reading.Headers}}
+	other.progress = func(stage string, fraction float64) { whole(stage, 0.5+fraction/2) }
+	defer other.stage("", 1)
+	w.reading.Other, err = other.dynamic(ctx, objects, instances, *sorted.Other)
+	return w.reading, err
+}
+
+// dynamic reads the dynamic series that was chosen, and what belongs to it.
+func (w *work) dynamic(ctx context.Context, objects []Object, instances []series.Instance, sorted series.Result) (*Reading, error) {
+	w.stage("volumes", 0.1)
 	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
 		w.progress("volumes", 0.1+0.2*done)
 	})
@@ -180,6 +210,17 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 	}
 	for _, m := range experts.Modalities {
 		w.reading.Assessment.Present[m] = study.Has(m)
+	}
+	if len(sorted.Companions) > 0 {
+		w.stage("checks", 0.28)
+		open := opener(objects)
+		checks, err := crosscheck.Companions(ctx, study, sorted.Companions, func(ctx context.Context, c series.Companion) (*volume.Volume, error) {
+			return series.ReadCompanion(ctx, instances, c, open)
+		})
+		if err != nil {
+			return nil, err
+		}
+		w.reading.Assessment.Checks = checks
 	}
 	study, breasts, err := w.still(ctx, study)
 	if err != nil {
@@ -210,6 +251,8 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.note(opinion.Notes)
 		w.reading.Opinions = append(w.reading.Opinions, opinion)
 	}
+
+	w.note(crosscheck.Notes(w.reading.Assessment.Checks))
 
 	w.stage("fusion", 0.85)
 	if err := w.fuse(ctx, breasts); err != nil {

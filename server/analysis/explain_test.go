@@ -64,13 +64,18 @@ func objectsOf(t testing.TB, study *phantom.Study) []analysis.Object {
 	t.Helper()
 	var objects []analysis.Object
 	for _, ds := range study.Instances() {
-		var b bytes.Buffer
-		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, analysis.FromMemory(b.Bytes()))
+		objects = append(objects, analysis.FromMemory(part10(t, ds)))
 	}
 	return objects
+}
+
+func part10(t testing.TB, ds *dicom.Dataset) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // planted is the distance from a place to the nearest voxel of a planted lesion, mm.
