@@ -25,7 +25,7 @@ import (
 type analyzeCommand struct {
 	modelFlags
 
-	Dir    string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
+	studyFlags
 	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
 	Keep   bool   `help:"Also write every volume, map and mask as NIfTI, and explain each finding: attribution.nii, and numbers in findings.json."`
 }
@@ -38,11 +38,12 @@ breast has a dynamic series of its own, the second one's results are in the fold
 }
 
 // Run analyses the folder.
-func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
-	objects, err := objectsOf(c.Dir)
+func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
+	objects, done, err := c.open(ctx, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	analyzer, err := newAnalyzer(c.modelFlags)
 	if err != nil {
 		return err
