@@ -83,8 +83,9 @@ type Objects interface {
 	Open(ctx context.Context, key string) (Blob, error)
 	// Remove deletes the object under key; that there is none is no error.
 	Remove(ctx context.Context, key string) error
-	// Walk calls fn for every object, in no particular order, until fn returns an error.
-	Walk(ctx context.Context, fn func(Found) error) error
+	// Walk calls fn for every object whose key lies in the folder under, "" for all, in no particular order, until fn
+	// returns an error. A folder that is not there holds nothing.
+	Walk(ctx context.Context, under string, fn func(Found) error) error
 }
 
 // Found is an object that Walk came across.

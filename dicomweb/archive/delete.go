@@ -11,7 +11,7 @@ import (
 // Delete takes out the study, series or instance that ref names and returns how many instances that were; none is an
 // error of kind dicomweb.NotFound. Who is reading one reads on. The study's revision stays, so that nothing is
 // analysed because of it. Files go first: what a crash leaves half done has rows without files, which the next start
-// takes out too.
+// takes out too. What is attached to a study goes with it, before anything else, or with its last instance.
 //
 // It fails with kind dicomweb.Unavailable while the index is being rebuilt.
 func (a *Archive) Delete(ctx context.Context, ref dicomweb.Ref) (int, error) {
@@ -32,6 +32,11 @@ func (a *Archive) Delete(ctx context.Context, ref dicomweb.Ref) (int, error) {
 		defer a.puts.lock(uid)()
 	}
 	ctx = context.WithoutCancel(ctx)
+	if ref.Series == "" {
+		if err := a.detachAll(ctx, ref.Study); err != nil {
+			return 0, err
+		}
+	}
 	var deleted []string
 	for _, in := range instances {
 		now, ok, err := a.index.Instance(ctx, in.Ref.Instance)
@@ -50,6 +55,9 @@ func (a *Archive) Delete(ctx context.Context, ref dicomweb.Ref) (int, error) {
 	if err := a.index.Remove(ctx, deleted...); err != nil {
 		a.unsure.Store(true)
 		return 0, fmt.Errorf("archive: delete: %w", err)
+	}
+	if _, err := a.Instances(ctx, dicomweb.Ref{Study: ref.Study}); dicomweb.KindOf(err) == dicomweb.NotFound {
+		return len(deleted), a.detachAll(ctx, ref.Study)
 	}
 	return len(deleted), nil
 }

@@ -97,9 +97,14 @@ func (a *Archive) Close() error {
 func (a *Archive) now() time.Time { return a.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // keyOf returns the key of an instance: its study's instances lie together, studies spread over 256 folders.
-func keyOf(ref dicomweb.Ref) string {
-	sum := sha256.Sum256([]byte(ref.Study))
-	return hex.EncodeToString(sum[:1]) + "/" + ref.Study + "/" + ref.Instance + ".dcm"
+func keyOf(ref dicomweb.Ref) string { return folderOf(ref.Study) + "/" + ref.Instance + suffix }
+
+// suffix ends the key of an instance, and of nothing else.
+const suffix = ".dcm"
+
+func folderOf(study string) string {
+	sum := sha256.Sum256([]byte(study))
+	return hex.EncodeToString(sum[:1]) + "/" + study
 }
 
 // Disk returns a store on disk as Objects.
@@ -123,8 +128,8 @@ func (d onDisk) Open(ctx context.Context, key string) (Blob, error) {
 	return b, nil
 }
 
-func (d onDisk) Walk(ctx context.Context, fn func(Found) error) error {
-	return d.Store.Walk(ctx, func(key string, size int64, received time.Time) error {
+func (d onDisk) Walk(ctx context.Context, under string, fn func(Found) error) error {
+	return d.Store.Walk(ctx, under, func(key string, size int64, received time.Time) error {
 		return fn(Found{Key: key, Size: size, Received: received})
 	})
 }

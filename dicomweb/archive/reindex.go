@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"mome/dicomweb/archive/index"
@@ -57,8 +58,10 @@ func (a *Archive) Reindex(ctx context.Context, progress func(done, total int)) e
 // between storing and removing can leave, the one counts that Put would have kept.
 func (a *Archive) files(ctx context.Context) ([]Found, error) {
 	var files []Found
-	if err := a.objects.Walk(ctx, func(f Found) error {
-		files = append(files, f)
+	if err := a.objects.Walk(ctx, "", func(f Found) error {
+		if strings.HasSuffix(f.Key, suffix) {
+			files = append(files, f)
+		}
 		return nil
 	}); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func load(t *testing.T, o archive.Objects, key string) []byte {
 func walk(t *testing.T, o archive.Objects) []archive.Found {
 	t.Helper()
 	var out []archive.Found
-	if err := o.Walk(context.Background(), func(f archive.Found) error {
+	if err := o.Walk(context.Background(), "", func(f archive.Found) error {
 		f.Received = f.Received.UTC()
 		out = append(out, f)
 		return nil
@@ -122,8 +122,18 @@ func commitAndRead(t *testing.T, o archive.Objects) {
 	if got := walk(t, o); !slices.Equal(got, want) {
 		t.Errorf("walk: got %v, want %v", got, want)
 	}
+	commit(t, o, "ab/1.22/1.3.dcm", nil, received(3))
+	for under, want := range map[string]int{"ab/1.2": 2, "ab": 3, "ab/1.2/none": 0, "cd": 0} {
+		n := 0
+		if err := o.Walk(context.Background(), under, func(archive.Found) error { n++; return nil }); err != nil || n != want {
+			t.Errorf("walk under %q: got %d, %v, want %d", under, n, err, want)
+		}
+	}
+	if err := o.Walk(context.Background(), "../x", func(archive.Found) error { return nil }); err == nil {
+		t.Error("walk outside: got no error")
+	}
 	stop := errors.New("enough")
-	if err := o.Walk(context.Background(), func(archive.Found) error { return stop }); !errors.Is(err, stop) {
+	if err := o.Walk(context.Background(), "", func(archive.Found) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("walk that is ended: got %v, want %v", err, stop)
 	}
 }
@@ -252,7 +262,7 @@ func cancelled(t *testing.T, o archive.Objects) {
 		t.Errorf("stage: got %v, want context.Canceled", err)
 	}
 	commit(t, o, "ab/1/2.dcm", []byte("x"), received(1))
-	if err := o.Walk(ctx, func(archive.Found) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := o.Walk(ctx, "", func(archive.Found) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("walk: got %v, want context.Canceled", err)
 	}
 }

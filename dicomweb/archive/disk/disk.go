@@ -159,12 +159,19 @@ func (s *Store) removeDir(key string) bool {
 	return true
 }
 
-// Walk calls fn for every object with its size and the time given to Commit, until fn returns an error.
-func (s *Store) Walk(ctx context.Context, fn func(key string, size int64, received time.Time) error) error {
-	root := filepath.Join(s.dir, objectsDir)
-	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+// Walk calls fn for every object in the folder under, "" for all, with its size and the time given to Commit, until fn
+// returns an error.
+func (s *Store) Walk(ctx context.Context, under string, fn func(key string, size int64, received time.Time) error) error {
+	root, start := filepath.Join(s.dir, objectsDir), filepath.Join(s.dir, objectsDir)
+	if under != "" {
+		var err error
+		if start, err = s.path(under); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(start, func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && name != root {
-			return nil // removed meanwhile
+			return nil // removed meanwhile, or a folder that holds nothing
 		}
 		if err != nil {
 			return err
