@@ -11,6 +11,7 @@ type Findings struct {
 	Study     string             `json:"study"`
 	Outcome   fusion.Outcome     `json:"outcome"`
 	Reason    string             `json:"reason,omitempty"` // why nothing could be said
+	Code      string             `json:"reason_code,omitempty"`
 	Lesions   []LesionFinding    `json:"lesions"`
 	Exam      []JudgementFinding `json:"examination,omitempty"` // by models that read whole volumes
 	Breasts   []BreastFinding    `json:"breasts,omitempty"`
@@ -21,36 +22,7 @@ type Findings struct {
 	Notes     []string           `json:"notes,omitempty"`
 	Algorithm AlgorithmFinding   `json:"algorithm"`
 	StagesS   map[string]float64 `json:"stages_s,omitempty"`
-}
-
-// LesionFinding is one finding.
-type LesionFinding struct {
-	Label         string             `json:"label"`
-	TrackingUID   string             `json:"tracking_uid"`
-	Side          experts.Side       `json:"side"`
-	Quadrant      string             `json:"quadrant,omitempty"`
-	CentreMM      [3]float64         `json:"centre_mm"` // patient space: +x left, +y posterior, +z head
-	VolumeCM3     float64            `json:"volume_cm3"`
-	LongAxisMM    float64            `json:"long_axis_mm"`
-	ShortAxisMM   float64            `json:"short_axis_mm"`
-	Sphericity    float64            `json:"sphericity"`
-	Probability   *float64           `json:"probability_of_malignancy,omitempty"`
-	Called        bool               `json:"at_or_above_operating_point"`
-	Suspicion     int                `json:"suspicion_level,omitempty"`
-	Contributions map[string]float64 `json:"contributions_log_odds,omitempty"`
-	Further       []JudgementFinding `json:"further,omitempty"` // by models of other tasks
-	TimesS        []float64          `json:"times_s,omitempty"`
-	Signal        []float64          `json:"signal,omitempty"`
-	PEEarly       *float64           `json:"pe_early_percent,omitempty"`
-	PEPeak        *float64           `json:"pe_peak_percent,omitempty"`
-	SER           *float64           `json:"ser,omitempty"`
-	TimeToPeakS   *float64           `json:"time_to_peak_s,omitempty"`
-	FTVCM3        *float64           `json:"ftv_cm3,omitempty"`
-	Curve         experts.Curve      `json:"worst_curve,omitempty"`
-	ADC           *float64           `json:"adc_um2_per_s,omitempty"`
-	T2Ratio       *float64           `json:"t2_ratio,omitempty"`
-
-	Explanation *ExplanationFinding `json:"explanation,omitempty"`
+	Other     *Findings          `json:"other_breast,omitempty"` // where each breast has a dynamic series of its own; see AllFindings
 }
 
 // JudgementFinding is one model's answer to its task.
@@ -67,6 +39,7 @@ type BreastFinding struct {
 	Side           experts.Side `json:"side"`
 	VolumeCM3      float64      `json:"volume_cm3"`
 	Fibroglandular *float64     `json:"fibroglandular_cm3,omitempty"`
+	FGTPercent     *float64     `json:"fibroglandular_percent,omitempty"` // of the breast's volume
 }
 
 // MotionFinding is how far an acquisition lay from the phase that results refer to, mm within the breasts.
@@ -109,20 +82,33 @@ type SeriesFinding struct {
 
 // AlgorithmFinding says what made the assessment.
 type AlgorithmFinding struct {
-	Name           string  `json:"name"`
-	Version        string  `json:"version"`
-	WeightsSHA256  string  `json:"weights_sha256"`
-	TrainedOn      string  `json:"trained_on"`
-	OperatingPoint float64 `json:"operating_point"`
+	Name           string            `json:"name"`
+	Version        string            `json:"version"`
+	WeightsSHA256  string            `json:"weights_sha256"`
+	TrainedOn      string            `json:"trained_on"`
+	OperatingPoint float64           `json:"operating_point"`
+	Parameters     map[string]string `json:"parameters,omitempty"`
+}
+
+// AllFindings is FindingsOf the reading and, where the other breast has its own, of that one.
+func AllFindings(r *Reading, notice string) Findings {
+	f := FindingsOf(r, notice)
+	if r.Other != nil {
+		other := FindingsOf(r.Other, notice)
+		f.Other = &other
+	}
+	return f
 }
 
 // FindingsOf returns the reading for programs, under the notice given.
 func FindingsOf(r *Reading, notice string) Findings {
 	a := r.Assessment
 	f := Findings{
-		Notice: notice, Study: a.StudyUID, Outcome: a.Outcome, Reason: a.Reason.Text, Notes: a.Notes,
+		Notice: notice, Study: a.StudyUID, Outcome: a.Outcome, Reason: a.Reason.Text, Code: a.Reason.Code, Notes: a.Notes,
 		Lesions: []LesionFinding{}, Present: map[string]bool{}, StagesS: map[string]float64{},
-		Algorithm: AlgorithmFinding{a.Algorithm.Name, a.Algorithm.Version, a.Algorithm.WeightsSHA256, a.Algorithm.TrainedOn, a.Algorithm.OperatingPoint},
+		Series: []SeriesFinding{},
+		Algorithm: AlgorithmFinding{a.Algorithm.Name, a.Algorithm.Version, a.Algorithm.WeightsSHA256, a.Algorithm.TrainedOn,
+			a.Algorithm.OperatingPoint, a.Algorithm.Parameters},
 	}
 	for _, m := range experts.Modalities {
 		f.Present[string(m)] = a.Present[m]
@@ -138,11 +124,7 @@ func FindingsOf(r *Reading, notice string) Findings {
 		f.Checks = append(f.Checks, CheckFinding{c.Name, c.SeriesUID, number(c.R), number(c.MedianRatio), number(c.MaxDifference), c.Voxels, c.Agrees, c.Text})
 	}
 	for _, b := range a.Breasts {
-		v := BreastFinding{Side: b.Side, VolumeCM3: b.Mask.VolumeCM3()}
-		if b.Fibroglandular != nil {
-			v.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
-		}
-		f.Breasts = append(f.Breasts, v)
+		f.Breasts = append(f.Breasts, breastFinding(b))
 	}
 	f.Exam = judgementFindings(a.Judgements)
 	for n, l := range a.Findings {
@@ -156,17 +138,17 @@ func FindingsOf(r *Reading, notice string) Findings {
 	return f
 }
 
-func lesionFinding(l fusion.Finding, operatingPoint float64) LesionFinding {
-	v := LesionFinding{
-		Label: l.Label, TrackingUID: l.TrackingUID, Side: l.Side, Quadrant: l.Quadrant, CentreMM: l.CentreMM,
-		VolumeCM3: l.VolumeCM3, LongAxisMM: l.LongAxisMM, ShortAxisMM: l.ShortAxisMM, Sphericity: l.Sphericity,
-		Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
-		Suspicion: l.Suspicion, TimesS: l.TimesS, Signal: l.Signal, PEEarly: number(l.PEEarly), PEPeak: number(l.PEPeak),
-		SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), FTVCM3: number(l.FTVCM3), Curve: l.WorstCurve,
-		ADC: number(l.ADC), T2Ratio: number(l.T2Ratio), Contributions: contributions(l.Contributions),
-		Further: judgementFindings(l.Further),
+func breastFinding(b experts.Breast) BreastFinding {
+	f := BreastFinding{Side: b.Side}
+	if b.Mask == nil { // read back from a report whose segmentation is lost
+		return f
 	}
-	return v
+	f.VolumeCM3 = b.Mask.VolumeCM3()
+	if b.Fibroglandular != nil {
+		f.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
+		f.FGTPercent = number(experts.Known(100 * *f.Fibroglandular / f.VolumeCM3))
+	}
+	return f
 }
 
 func judgementFindings(judgements []fusion.Judgement) []JudgementFinding {
@@ -190,11 +172,4 @@ func contributions(list []fusion.Contribution) map[string]float64 {
 		by[string(c.Modality)] = c.LogOdds
 	}
 	return by
-}
-
-func number(q experts.Quantity) *float64 {
-	if !q.Known {
-		return nil
-	}
-	return &q.Value
 }
