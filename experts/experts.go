@@ -208,6 +208,9 @@ type Lesion struct {
 	// Diffusion and T2.
 	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean
 	T2Ratio Quantity // lesion's T2 signal over the reference tissue's
+
+	T2Reference   string   // what T2Ratio refers to, in words; "" if it is unknown
+	T2MuscleRatio Quantity // lesion's T2 signal over the pectoral muscle's
 }
 
 // Opinion is what one expert has to say of a study beside what it wrote into the lesions.
