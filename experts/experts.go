@@ -209,6 +209,11 @@ type Lesion struct {
 	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean
 	T2Ratio Quantity // lesion's T2 signal over the reference tissue's
 
+	ADCMin    Quantity  // 1e-6 mm2/s, of the lowest voxel, which noise makes lower the more voxels there are
+	ADCP10    Quantity  // 1e-6 mm2/s, 10th percentile
+	ADCVoxels int       // diffusion voxels that these were read from
+	Diffusion Diffusion // of ADC, against the cut-off
+
 	T2Reference   string   // what T2Ratio refers to, in words; "" if it is unknown
 	T2MuscleRatio Quantity // lesion's T2 signal over the pectoral muscle's
 }
