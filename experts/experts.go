@@ -57,6 +57,12 @@ type Phase struct {
 	Volume    *volume.Volume
 }
 
+// SpoiledGradientEcho is the T1-weighted sequence of a dynamic series.
+type SpoiledGradientEcho struct {
+	TRS     float64 // repetition time between two excitations, s
+	FlipRad float64 // flip angle, rad
+}
+
 // BVolume is the diffusion-weighted signal (trace or mean over directions) at one b-value.
 type BVolume struct {
 	BSPerMM2  float64
