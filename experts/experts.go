@@ -76,7 +76,8 @@ type Slice struct {
 	Frame          int // from 1; 0 for a single-frame instance
 }
 
-// Study is one examination as volumes. Absent modalities are nil. All volumes are as acquired; DCE phases share a grid.
+// Study is one examination as volumes. Absent modalities are nil. All volumes are as acquired until registration.Align
+// lays them onto the reference phase; DCE phases share a grid.
 type Study struct {
 	StudyUID   string
 	DCE        []Phase // pre-contrast first
@@ -86,6 +87,7 @@ type Study struct {
 	T2         *volume.Volume
 	DWI        []BVolume      // ascending b
 	ADC        *volume.Volume // the vendor's map in 1e-6 mm2/s, nil where there is none
+	Motion     []Motion       // of the other acquisitions against the reference phase; nil where none was looked for
 	Series     []SeriesUse
 	Notes      []string // assumptions made and defects found, for the report's reader
 }

@@ -85,6 +85,7 @@ func (s *sorter) chooseDynamic(parts []*part) {
 	}
 	s.take(best, second)
 	s.sides(best, candidates)
+	s.findCompanions(parts, best)
 	for _, d := range candidates {
 		if d != best {
 			s.Notes = append(s.Notes, d.warning(best)...)
