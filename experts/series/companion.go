@@ -62,7 +62,7 @@ func (s *sorter) findCompanions(parts []*part, d *dynamic) {
 	}
 	for _, p := range parts {
 		if p.role == experts.RoleExcluded && p.detail == kindProjection && p.ofSubtraction(all) {
-			all = append(all, d.projections(p)...)
+			all = append(all, d.projections(p, s.other)...)
 		}
 	}
 	d.tellPhases(all)
@@ -108,12 +108,20 @@ func (p *part) ofSubtraction(subtractions []*product) bool {
 		})
 }
 
-// projections returns one companion for each image of p that lies in the patient space of the dynamic series.
-func (d *dynamic) projections(p *part) (out []*product) {
+// projections returns one companion for each image of p that lies in the patient space of the dynamic series, and not
+// nearer to the other breast's where each has its own.
+func (d *dynamic) projections(p *part, other *dynamic) (out []*product) {
+	mine := boxOf(d.moments[0].images)
 	for i := range p.images {
 		im := &p.images[i]
 		if im.planeErr != nil || im.plane.FrameOfReference != d.moments[0].images[0].plane.FrameOfReference {
 			continue
+		}
+		if other != nil {
+			at, theirs := boxOf(p.images[i:i+1]), boxOf(other.moments[0].images)
+			if at.middle().Sub(theirs.middle()).Norm() < at.middle().Sub(mine.middle()).Norm() {
+				continue
+			}
 		}
 		out = append(out, &product{
 			Companion: Companion{Kind: Projection, Stack: stackOf(p.images[i : i+1]), SeriesNumber: p.series.number, Direction: im.plane.Normal()},
