@@ -34,11 +34,11 @@ type Companion struct {
 	Direction    volume.Vec // of a projection: unit normal of its plane, the sign without meaning; zero for a subtraction
 }
 
-// ReadCompanion reads the volume of a companion, its values as rescaled: that of a subtraction has the grid of the
-// dynamic series, that of a projection one slice, the image in its plane. instances are those that Sort was given.
-func ReadCompanion(ctx context.Context, instances []Instance, c Companion, open Opener) (*volume.Volume, error) {
+// ReadStack reads one volume, its values as rescaled, such as that of a companion: a subtraction's has the grid of the
+// dynamic series, a projection's one slice, the image in its plane. instances are those that Sort was given.
+func ReadStack(ctx context.Context, instances []Instance, s Stack, open Opener) (*volume.Volume, error) {
 	b := &builder{instances: instances, open: open}
-	b.plan(string(c.Kind), &c.Stack)
+	b.plan("stack", &s)
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func TestCompanions(t *testing.T) {
 			signed := e.instances[0].Header.IntOr(tag.PixelRepresentation, 0) == 1
 			found := map[string]int{}
 			for _, c := range r.Companions {
-				v, err := series.ReadCompanion(t.Context(), e.instances, c, e.opener(t))
+				v, err := series.ReadStack(t.Context(), e.instances, c.Stack, e.opener(t))
 				if err != nil {
 					t.Fatal(err)
 				}
