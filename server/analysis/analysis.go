@@ -215,7 +215,7 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 		w.stage("checks", 0.28)
 		open := opener(objects)
 		checks, err := crosscheck.Companions(ctx, study, sorted.Companions, func(ctx context.Context, c series.Companion) (*volume.Volume, error) {
-			return series.ReadCompanion(ctx, instances, c, open)
+			return series.ReadStack(ctx, instances, c.Stack, open)
 		})
 		if err != nil {
 			return nil, err
