@@ -20,7 +20,8 @@ import (
 )
 
 type benchCommand struct {
-	Model benchModelCommand `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
+	Model    benchModelCommand    `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
+	Analysis benchAnalysisCommand `cmd:"" help:"Time and memory of each stage of reading a study."`
 }
 
 type benchModelCommand struct {
