@@ -67,7 +67,10 @@ func (d *Decoder) uncompress(l Layout, transferSyntax string, raw []byte) ([]byt
 	case jpegLS, jpegLSNear:
 		return d.decodeJPEGLS(l, raw)
 	}
-	return nil, unsupported(transferSyntax)
+	if isJPEG2000(transferSyntax) {
+		return d.decodeJPEG2000(l, transferSyntax, raw)
+	}
+	return nil, unsupported(transferSyntax, "")
 }
 
 // blank returns n zeros in the memory of buf where that suffices.
