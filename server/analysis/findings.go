@@ -15,10 +15,12 @@ type Findings struct {
 	Lesions   []LesionFinding    `json:"lesions"`
 	Exam      []JudgementFinding `json:"examination,omitempty"` // by models that read whole volumes
 	Breasts   []BreastFinding    `json:"breasts,omitempty"`
+	Asymmetry *AsymmetryFinding  `json:"asymmetry,omitempty"`
 	Present   map[string]bool    `json:"modalities"`
 	Series    []SeriesFinding    `json:"series"`
 	Motion    []MotionFinding    `json:"motion,omitempty"`
 	Checks    []CheckFinding     `json:"checks,omitempty"`
+	Settings  []SettingFinding   `json:"settings,omitempty"`
 	Notes     []string           `json:"notes,omitempty"`
 	Algorithm AlgorithmFinding   `json:"algorithm"`
 	StagesS   map[string]float64 `json:"stages_s,omitempty"`
@@ -36,10 +38,29 @@ type JudgementFinding struct {
 
 // BreastFinding is one breast.
 type BreastFinding struct {
-	Side           experts.Side `json:"side"`
-	VolumeCM3      float64      `json:"volume_cm3"`
-	Fibroglandular *float64     `json:"fibroglandular_cm3,omitempty"`
-	FGTPercent     *float64     `json:"fibroglandular_percent,omitempty"` // of the breast's volume
+	Side           experts.Side        `json:"side"`
+	VolumeCM3      float64             `json:"volume_cm3"`
+	Fibroglandular *float64            `json:"fibroglandular_cm3,omitempty"`
+	FGT            *float64            `json:"fgt_percent,omitempty"`
+	Composition    experts.Composition `json:"composition,omitempty"`
+	BPE            *float64            `json:"bpe_percent,omitempty"`
+	BPEShare       *float64            `json:"bpe_share_percent,omitempty"`
+	Background     experts.Background  `json:"background,omitempty"`
+}
+
+// AsymmetryFinding compares the breasts, 100 (left - right) / mean of both, %.
+type AsymmetryFinding struct {
+	FGT *float64 `json:"fgt_percent,omitempty"`
+	BPE *float64 `json:"bpe_percent,omitempty"`
+}
+
+// SettingFinding is what numbers rest on.
+type SettingFinding struct {
+	Modality experts.Modality `json:"modality"`
+	Name     string           `json:"name"`
+	Value    float64          `json:"value"`
+	Unit     string           `json:"unit,omitempty"` // UCUM
+	Text     string           `json:"text,omitempty"` // the value where it is no number
 }
 
 // MotionFinding is how far an acquisition lay from the phase that results refer to, mm within the breasts.
@@ -82,12 +103,11 @@ type SeriesFinding struct {
 
 // AlgorithmFinding says what made the assessment.
 type AlgorithmFinding struct {
-	Name           string            `json:"name"`
-	Version        string            `json:"version"`
-	WeightsSHA256  string            `json:"weights_sha256"`
-	TrainedOn      string            `json:"trained_on"`
-	OperatingPoint float64           `json:"operating_point"`
-	Parameters     map[string]string `json:"parameters,omitempty"`
+	Name           string  `json:"name"`
+	Version        string  `json:"version"`
+	WeightsSHA256  string  `json:"weights_sha256"`
+	TrainedOn      string  `json:"trained_on"`
+	OperatingPoint float64 `json:"operating_point"`
 }
 
 // AllFindings is FindingsOf the reading and, where the other breast has its own, of that one.
@@ -105,10 +125,8 @@ func FindingsOf(r *Reading, notice string) Findings {
 	a := r.Assessment
 	f := Findings{
 		Notice: notice, Study: a.StudyUID, Outcome: a.Outcome, Reason: a.Reason.Text, Code: a.Reason.Code, Notes: a.Notes,
-		Lesions: []LesionFinding{}, Present: map[string]bool{}, StagesS: map[string]float64{},
-		Series: []SeriesFinding{},
-		Algorithm: AlgorithmFinding{a.Algorithm.Name, a.Algorithm.Version, a.Algorithm.WeightsSHA256, a.Algorithm.TrainedOn,
-			a.Algorithm.OperatingPoint, a.Algorithm.Parameters},
+		Lesions: []LesionFinding{}, Series: []SeriesFinding{}, Present: map[string]bool{}, StagesS: map[string]float64{},
+		Algorithm: AlgorithmFinding{a.Algorithm.Name, a.Algorithm.Version, a.Algorithm.WeightsSHA256, a.Algorithm.TrainedOn, a.Algorithm.OperatingPoint},
 	}
 	for _, m := range experts.Modalities {
 		f.Present[string(m)] = a.Present[m]
@@ -124,29 +142,38 @@ func FindingsOf(r *Reading, notice string) Findings {
 		f.Checks = append(f.Checks, CheckFinding{c.Name, c.SeriesUID, number(c.R), number(c.MedianRatio), number(c.MaxDifference), c.Voxels, c.Agrees, c.Text})
 	}
 	for _, b := range a.Breasts {
-		f.Breasts = append(f.Breasts, breastFinding(b))
+		v := BreastFinding{
+			Side: b.Side, FGT: number(b.FGT), Composition: b.Composition,
+			BPE: number(b.BPE), BPEShare: number(b.BPEShare), Background: b.Background,
+		}
+		if b.Mask != nil { // it is nil in a report whose segmentation is lost
+			v.VolumeCM3 = b.Mask.VolumeCM3()
+		}
+		if b.Fibroglandular != nil {
+			v.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
+		}
+		f.Breasts = append(f.Breasts, v)
+	}
+	if y := a.Asymmetry; y.FGT.Known || y.BPE.Known {
+		f.Asymmetry = &AsymmetryFinding{number(y.FGT), number(y.BPE)}
+	}
+	for _, m := range experts.Modalities {
+		for _, s := range a.Settings[m] {
+			f.Settings = append(f.Settings, SettingFinding{m, s.Name, s.Value, s.Unit, s.Text})
+		}
 	}
 	f.Exam = judgementFindings(a.Judgements)
+	labels := labelled{}
+	for _, l := range a.Findings {
+		labels[l.Lesion] = l.Label
+	}
 	for n, l := range a.Findings {
-		v := lesionFinding(l, a.Algorithm.OperatingPoint)
+		v := lesionFinding(l, a.Algorithm.OperatingPoint, labels)
 		v.Explanation = r.explanationOf(n)
 		f.Lesions = append(f.Lesions, v)
 	}
 	for _, s := range r.Stages {
 		f.StagesS[s.Name] = s.Took.Seconds()
-	}
-	return f
-}
-
-func breastFinding(b experts.Breast) BreastFinding {
-	f := BreastFinding{Side: b.Side}
-	if b.Mask == nil { // read back from a report whose segmentation is lost
-		return f
-	}
-	f.VolumeCM3 = b.Mask.VolumeCM3()
-	if b.Fibroglandular != nil {
-		f.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
-		f.FGTPercent = number(experts.Known(100 * *f.Fibroglandular / f.VolumeCM3))
 	}
 	return f
 }

@@ -28,7 +28,7 @@ func TestFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"clock":2`, `"depth":"middle"`, `"to_nipple_mm":31.5`, `"shape":"oval"`, `"curve_share":{"washout":0.25}`,
+		`"clock_hour":2`, `"depth":"middle"`, `"nipple_mm":31.5`, `"shape":"oval"`, `"curve_shares":{"washout":0.25}`,
 		`"neighbours":[{"label":"Lesion 2","gap_mm":3,"distance_mm":12,"spread":"multifocal"}]`,
 		`"other_breast":{"notice":"notice"`, `"reason":"tilted","reason_code":"GEOM"`,
 	} {
@@ -36,7 +36,7 @@ func TestFindings(t *testing.T) {
 			t.Errorf("no %s in %s", want, text)
 		}
 	}
-	for _, not := range []string{"to_chest_wall_mm", "solidity", "null"} {
+	for _, not := range []string{"chest_wall_mm", "solidity", "null"} {
 		if strings.Contains(string(text), not) {
 			t.Errorf("%s in %s", not, text)
 		}
