@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,18 +13,15 @@ import (
 	"unicode/utf8"
 )
 
-// verb is what fmt takes an argument for; a percent sign before a space is the sign.
-var verb = regexp.MustCompile(`%(\[(\d+)\])?[-+#0]*(\d+)?(\.\d+)?([a-zA-Z])`)
-
 // verbs lists which argument each verb of a phrase takes, and how, in the order of the arguments.
 func verbs(phrase string) []string {
 	var out []string
 	for n, m := range verb.FindAllStringSubmatch(phrase, -1) {
 		at := strconv.Itoa(n + 1)
-		if m[2] != "" {
-			at = m[2]
+		if m[1] != "" {
+			at = m[1]
 		}
-		out = append(out, at+m[4]+m[5])
+		out = append(out, at+m[2])
 	}
 	slices.Sort(out)
 	return out
@@ -121,6 +117,48 @@ func TestText(t *testing.T) {
 	} {
 		if got := c.l.Text(c.key, c.args...); got != c.want {
 			t.Errorf("%s %q %v is %q, want %q", c.l, c.key, c.args, got, c.want)
+		}
+	}
+}
+
+// TestTranslate: what was made in English elsewhere is known again by its phrase.
+func TestTranslate(t *testing.T) {
+	for _, c := range []struct {
+		l    Language
+		text string
+		want string
+		ok   bool
+	}{
+		{Korean, "Lesion 12", "병변 12", true},
+		{Chinese, "Lesion 12", "病灶 12", true},
+		{English, "Lesion 12", "Lesion 12", true},
+		{English, "no phrase", "no phrase", true},
+		{Korean, "Lesion twelve", "Lesion twelve", false},
+		{Korean, "Right breast", "우측 유방", true},
+		{Chinese, "DWI missing: no series of this kind was used; what needs it is left out.", "缺少 DWI：未使用此类序列，相关项目已省略。", true},
+	} {
+		if got, ok := c.l.Translate(c.text); got != c.want || ok != c.ok {
+			t.Errorf("%s %q is %q, %v, want %q, %v", c.l, c.text, got, ok, c.want, c.ok)
+		}
+	}
+	// Every phrase that takes arguments is known again from what Text makes of it.
+	for _, f := range formats() {
+		args := make([]any, len(f.kind))
+		for n, kind := range f.kind {
+			switch kind {
+			case "d":
+				args[n] = 7
+			case "f", "g", "e":
+				args[n] = 2.5
+			default:
+				args[n] = "XYZ"
+			}
+		}
+		english := English.Text(f.key, args...)
+		for _, l := range []Language{Korean, Chinese} {
+			if got, ok := l.Translate(english); !ok || got != l.Text(f.key, args...) {
+				t.Errorf("%q in %s is %q, want %q", english, l, got, l.Text(f.key, args...))
+			}
 		}
 	}
 }
