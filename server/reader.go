@@ -16,6 +16,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/fusion"
 	"mome/server/analysis"
+	"mome/server/delivery"
 	"mome/server/jobs"
 	"mome/server/report"
 )
@@ -24,6 +25,7 @@ import (
 type reader struct {
 	archive  *archive.Archive
 	analyzer *analysis.Analyzer
+	outbox   *delivery.Outbox
 	node     iod.Equipment
 	attempts int // after which an error becomes the answer
 	log      *slog.Logger
@@ -78,6 +80,7 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 	}
 	progress("store", 0.99)
 	result := jobs.Result{Summary: summary(reading)}
+	item := delivery.Item{Study: job.Study, Revision: job.Revision, Outcome: string(reading.Assessment.Outcome)}
 	for _, ds := range report.InOrder(objects) {
 		var part10 bytes.Buffer
 		if err := dicom.Write(&part10, ds, uid.ExplicitVRLittleEndian); err != nil {
@@ -90,13 +93,14 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 		if receipt.Outcome == archive.Kept {
 			r.log.Info("the result of these inputs and this model was stored before and is kept", "study", job.Study)
 		}
+		item.Objects = append(item.Objects, receipt.Ref)
 		if ds.String(tag.Modality) == "SR" {
 			result.SR = append(result.SR, receipt.Ref)
 		} else {
 			result.SEG = append(result.SEG, receipt.Ref)
 		}
 	}
-	return result, nil
+	return result, r.outbox.Enqueue(ctx, item)
 }
 
 // partsOf lists the assessments of a reading; header is for a reading that has none of its own.

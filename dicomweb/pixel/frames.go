@@ -1,5 +1,6 @@
 // Package pixel finds the frames of an object (PS3.3 C.7.6.6, PS3.5 section 8 and annex A.4) and decodes them to
-// samples (PS3.3 C.7.6.3). A frame is found without reading any other; nothing is decoded by guesswork.
+// samples (PS3.3 C.7.6.3). A frame is found without reading any other; nothing is decoded by guesswork. JPEG 2000 and HTJ2K
+// are read with the build tag openjpeg alone, by OpenJPEG 2.5 (Debian: libopenjp2-7-dev).
 package pixel
 
 import (
@@ -7,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -182,7 +184,10 @@ func (s *FrameSet) open(offset, length int64) io.Reader {
 }
 
 // Frame returns what Open reads, in memory: at most 1 GiB.
-func (s *FrameSet) Frame(i int) ([]byte, error) {
+func (s *FrameSet) Frame(i int) ([]byte, error) { return s.read(i, nil) }
+
+// read is Frame into the memory of dst where that suffices.
+func (s *FrameSet) read(i int, dst []byte) ([]byte, error) {
 	n, err := s.Size(i)
 	if err != nil {
 		return nil, err
@@ -194,7 +199,7 @@ func (s *FrameSet) Frame(i int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
+	b := slices.Grow(dst[:0], int(n))[:n]
 	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("pixel: read frame %d: %w", i+1, err)
 	}

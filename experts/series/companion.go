@@ -34,11 +34,11 @@ type Companion struct {
 	Direction    volume.Vec // of a projection: unit normal of its plane, the sign without meaning; zero for a subtraction
 }
 
-// ReadCompanion reads the volume of a companion, its values as rescaled: that of a subtraction has the grid of the
-// dynamic series, that of a projection one slice, the image in its plane. instances are those that Sort was given.
-func ReadCompanion(ctx context.Context, instances []Instance, c Companion, open Opener) (*volume.Volume, error) {
+// ReadStack reads one volume, its values as rescaled, such as that of a companion: a subtraction's has the grid of the
+// dynamic series, a projection's one slice, the image in its plane. instances are those that Sort was given.
+func ReadStack(ctx context.Context, instances []Instance, s Stack, open Opener) (*volume.Volume, error) {
 	b := &builder{instances: instances, open: open}
-	b.plan(string(c.Kind), &c.Stack)
+	b.plan("stack", &s)
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *sorter) findCompanions(parts []*part, d *dynamic) {
 	}
 	for _, p := range parts {
 		if p.role == experts.RoleExcluded && p.detail == kindProjection && p.ofSubtraction(all) {
-			all = append(all, d.projections(p)...)
+			all = append(all, d.projections(p, s.other)...)
 		}
 	}
 	d.tellPhases(all)
@@ -108,12 +108,20 @@ func (p *part) ofSubtraction(subtractions []*product) bool {
 		})
 }
 
-// projections returns one companion for each image of p that lies in the patient space of the dynamic series.
-func (d *dynamic) projections(p *part) (out []*product) {
+// projections returns one companion for each image of p that lies in the patient space of the dynamic series, and not
+// nearer to the other breast's where each has its own.
+func (d *dynamic) projections(p *part, other *dynamic) (out []*product) {
+	mine := boxOf(d.moments[0].images)
 	for i := range p.images {
 		im := &p.images[i]
 		if im.planeErr != nil || im.plane.FrameOfReference != d.moments[0].images[0].plane.FrameOfReference {
 			continue
+		}
+		if other != nil {
+			at, theirs := boxOf(p.images[i:i+1]), boxOf(other.moments[0].images)
+			if at.middle().Sub(theirs.middle()).Norm() < at.middle().Sub(mine.middle()).Norm() {
+				continue
+			}
 		}
 		out = append(out, &product{
 			Companion: Companion{Kind: Projection, Stack: stackOf(p.images[i : i+1]), SeriesNumber: p.series.number, Direction: im.plane.Normal()},

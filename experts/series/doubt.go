@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mome/dicomweb/dicom/tag"
@@ -24,6 +25,7 @@ func (d *dynamic) doubtful() (out []doubt) {
 	if len(d.parts) < 2 {
 		return nil
 	}
+	out = append(out, d.unnumbered()...)
 	out = append(out, d.repeated()...)
 	out = append(out, d.afterwards()...)
 	return out
@@ -173,11 +175,74 @@ func (d *dynamic) repeated() (out []doubt) {
 	return out
 }
 
-// numberedPhases reports two descriptions that GE made by splitting a series: Ph1/... and Ph2/...
+// unnumbered finds series that come after those whose descriptions number the phases, and have no such number.
+func (d *dynamic) unnumbered() (out []doubt) {
+	first := slices.IndexFunc(d.parts, func(p *part) bool {
+		return slices.ContainsFunc(d.parts, func(q *part) bool { return numberedPhases(p.description(), q.description()) })
+	})
+	if first < 0 {
+		return nil
+	}
+	for _, p := range d.parts {
+		if f := d.parts[first]; p != f && !numberedPhases(f.description(), p.description()) && p.series.number >= f.series.number {
+			out = append(out, doubt{p, verdict{experts.RoleUncertain, "no numbered phase",
+				fmt.Sprintf("%s It has the planes of series %d, whose description numbers the phases, and no number: it may be computed from them.", p.reason, f.series.number), 0.3}})
+		}
+	}
+	for _, o := range out {
+		d.drop(o.part)
+	}
+	return out
+}
+
+// partlyTimed reports series of one Acquisition Number of which several share a time and others have their own: phases at
+// one time, and what was computed from them later, or the reverse. All are called uncertain then, unless descriptions
+// number them.
+func (d *dynamic) partlyTimed() bool {
+	if len(d.moments) != len(d.parts) || slices.ContainsFunc(d.parts, func(p *part) bool { return numberedPhases(p.description(), d.parts[0].description()) }) {
+		return false
+	}
+	at := map[float64]int{}
+	for i, m := range d.moments {
+		t, _ := m.span(acquisitionClock)
+		if math.IsNaN(t) {
+			t, _ = m.span(contentClock)
+		}
+		if math.IsNaN(t) || m.images[0].acquisition != d.moments[0].images[0].acquisition {
+			return false
+		}
+		if !slices.ContainsFunc(d.moments[:i], m.copyOf) {
+			at[t]++
+		}
+	}
+	several := 0
+	for _, n := range at {
+		several = max(several, n)
+	}
+	if several < 2 || len(at) < 2 {
+		return false
+	}
+	for _, p := range d.parts {
+		p.verdict = verdict{experts.RoleUncertain, "T1, time unclear",
+			fmt.Sprintf("%s Of %d series with its planes some share a time and others do not: some may be computed from the others.", p.reason, len(d.parts)), 0.3}
+	}
+	return true
+}
+
+// phaseNumber returns n of Ph<n>/..., as GE describes what it made by splitting a series; -1 of other descriptions.
+func phaseNumber(description string) int {
+	name, _, ok := strings.Cut(strings.ToLower(description), "/")
+	digits, isPhase := strings.CutPrefix(name, "ph")
+	if n, err := strconv.Atoi(digits); ok && isPhase && err == nil && n >= 0 {
+		return n
+	}
+	return -1
+}
+
+// numberedPhases reports two descriptions that name different phases: Ph1/... and Ph2/...
 func numberedPhases(a, b string) bool {
-	x, _, xOK := strings.Cut(strings.ToLower(a), "/")
-	y, _, yOK := strings.Cut(strings.ToLower(b), "/")
-	return xOK && yOK && x != y && strings.HasPrefix(x, "ph") && strings.HasPrefix(y, "ph")
+	x, y := phaseNumber(a), phaseNumber(b)
+	return x >= 0 && y >= 0 && x != y
 }
 
 // afterwards finds what stands beside a series of several phases and is not shown to be acquired before or after it.

@@ -200,7 +200,7 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 	}
 	w.reading.Assessment = &fusion.Assessment{
 		StudyUID: sorted.StudyUID, Series: study.Series, Notes: study.Notes, Algorithm: w.algorithm,
-		Present: map[experts.Modality]bool{},
+		Present: map[experts.Modality]bool{}, Settings: map[experts.Modality][]experts.Setting{},
 	}
 	if broken != nil {
 		// What the study holds is told although nothing was read of it.
@@ -215,7 +215,7 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 		w.stage("checks", 0.28)
 		open := opener(objects)
 		checks, err := crosscheck.Companions(ctx, study, sorted.Companions, func(ctx context.Context, c series.Companion) (*volume.Volume, error) {
-			return series.ReadCompanion(ctx, instances, c, open)
+			return series.ReadStack(ctx, instances, c.Stack, open)
 		})
 		if err != nil {
 			return nil, err
@@ -249,6 +249,12 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 			return nil, fmt.Errorf("%s expert: %w", e.Modality(), err)
 		}
 		w.note(opinion.Notes)
+		a := w.reading.Assessment
+		a.Checks = append(a.Checks, opinion.Checks...)
+		a.Settings[e.Modality()] = opinion.Settings
+		if e.Modality() == experts.DCE {
+			a.Asymmetry = opinion.Asymmetry
+		}
 		w.reading.Opinions = append(w.reading.Opinions, opinion)
 	}
 
