@@ -80,10 +80,12 @@ type Slice struct {
 // lays them onto the reference phase; DCE phases share a grid.
 type Study struct {
 	StudyUID   string
-	DCE        []Phase // pre-contrast first
-	TimesKnown bool    // false: TimeS follows the stated assumption, the order is known
-	DCESlices  []Slice // the source of each slice k of the reference phase, for results that point back
-	Reference  int     // index into DCE of the phase whose series results refer to
+	DCE        []Phase              // pre-contrast first
+	TimesKnown bool                 // false: TimeS follows the stated assumption, the order is known
+	Echo       *SpoiledGradientEcho // of the dynamic series; nil where the images do not state it
+	T1         *volume.Volume       // s, on the DCE grid, measured before contrast; nil where it was not
+	DCESlices  []Slice              // the source of each slice k of the reference phase, for results that point back
+	Reference  int                  // index into DCE of the phase whose series results refer to
 	T2         *volume.Volume
 	DWI        []BVolume      // ascending b
 	ADC        *volume.Volume // the vendor's map in 1e-6 mm2/s, nil where there is none
@@ -103,6 +105,16 @@ func (s *Study) Has(m Modality) bool {
 		return len(s.DWI) >= 2 || s.ADC != nil
 	}
 	return false
+}
+
+// UsedSeries returns the first series that was read in this role, "" if none was.
+func (s *Study) UsedSeries(role Role) string {
+	for _, u := range s.Series {
+		if u.Role == role && u.Used {
+			return u.SeriesUID
+		}
+	}
+	return ""
 }
 
 // Side is the breast that something lies in.
@@ -212,6 +224,7 @@ type Lesion struct {
 	DelayedChange Quantity // %
 	MeanCurve     Curve
 	HotSpot       HotSpot
+	Uptake        Uptake // of the mean curve
 
 	// Diffusion and T2.
 	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean

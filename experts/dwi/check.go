@@ -23,6 +23,27 @@ const (
 	lessMissed  = 0.5 // of the mean squared difference, by which another way of fitting must be better to be preferred
 )
 
+// Check compares the vendor's map of a study as acquired with fits of its diffusion-weighted images; nil where there is
+// nothing to compare. Read does so itself unless the images were moved: a map and images that were interpolated apart no
+// longer follow one another.
+func (e *Expert) Check(ctx context.Context, s *experts.Study) (*experts.Check, error) {
+	fit, err := e.fitted(ctx, s, func(string, ...any) {})
+	if err != nil || fit == nil {
+		return nil, err
+	}
+	return e.check(ctx, s, fit)
+}
+
+// moved reports whether the diffusion-weighted images were resampled to follow the dynamic series.
+func moved(s *experts.Study) bool {
+	for _, m := range s.Motion {
+		if m.Name == string(experts.DWI) && m.Corrected {
+			return true
+		}
+	}
+	return false
+}
+
 // check compares the vendor's map with the fit that explains it best: that of the lesions' ADC, one over all b-values, or
 // one over the lowest and the highest alone, since the map does not say from which b-values it was made. It is nil where
 // there is nothing to compare.
@@ -120,7 +141,7 @@ func compare(s *experts.Study, way []experts.BVolume, at []int) (c *experts.Chec
 	slices.Sort(ratio)
 	r, known := pearson(ours, theirs)
 	c = &experts.Check{
-		Name: "ADC against the vendor's map", SeriesUID: vendorSeries(s), Voxels: len(at),
+		Name: "ADC against the vendor's map", SeriesUID: s.UsedSeries(experts.RoleADC), Voxels: len(at),
 		R: experts.Quantity{Value: r, Known: known}, MedianRatio: experts.Known(ratio[len(ratio)/2]), MaxDifference: experts.Known(worst),
 	}
 	m := c.MedianRatio.Value
@@ -150,16 +171,6 @@ func pearson(a, b []float64) (r float64, known bool) {
 		return 0, false
 	}
 	return ab / math.Sqrt(aa*bb), true
-}
-
-// vendorSeries returns the series that the vendor's map was read from.
-func vendorSeries(s *experts.Study) string {
-	for _, u := range s.Series {
-		if u.Role == experts.RoleADC && u.Used {
-			return u.SeriesUID
-		}
-	}
-	return ""
 }
 
 // bText lists b-values.
