@@ -39,25 +39,13 @@ type Quality struct{ Name, Value code.Code }
 
 // Item returns the measurement group.
 func (r ROI) Item() *Item {
-	g := NewContainer(Contains, code.MeasurementGroup,
-		NewText(HasObsContext, code.TrackingID, r.TrackingID),
-		NewUID(HasObsContext, code.TrackingUID, r.TrackingUID),
-		NewCode(Contains, code.FindingCategory, r.Category),
-		NewCode(Contains, code.Finding, r.Finding))
-	g.Template = "1411"
+	g := group("1411", r.TrackingID, r.TrackingUID, r.Category, r.Finding)
 	if r.Segment.SOPInstanceUID != "" {
 		g.Add(NewImage(Contains, code.ReferencedSegment, r.Segment))
 		g.Add(NewUID(Contains, code.SourceSeries, r.SourceSeriesUID))
 	}
 	if !r.Site.Zero() {
-		site := NewCode(HasConceptMod, code.FindingSite, r.Site)
-		if !r.Laterality.Zero() {
-			site.Add(NewCode(HasConceptMod, code.Laterality, r.Laterality))
-		}
-		if !r.Topography.Zero() {
-			site.Add(NewCode(HasConceptMod, code.Topography, r.Topography))
-		}
-		g.Add(site)
+		g.Add(findingSite(r.Site, r.Laterality, r.Topography))
 	}
 	if r.Center.FrameOfReferenceUID != "" {
 		g.Add(r.Center.item())
@@ -72,6 +60,29 @@ func (r ROI) Item() *Item {
 		g.Add(NewText(Contains, code.Comment, c))
 	}
 	return g
+}
+
+// group returns a measurement group with what all of them begin with.
+func group(template, trackingID, trackingUID string, category, finding code.Code) *Item {
+	g := NewContainer(Contains, code.MeasurementGroup,
+		NewText(HasObsContext, code.TrackingID, trackingID),
+		NewUID(HasObsContext, code.TrackingUID, trackingUID),
+		NewCode(Contains, code.FindingCategory, category),
+		NewCode(Contains, code.Finding, finding))
+	g.Template = template
+	return g
+}
+
+// findingSite returns the site with its modifiers, those that are not zero.
+func findingSite(site, laterality, topography code.Code) *Item {
+	i := NewCode(HasConceptMod, code.FindingSite, site)
+	if !laterality.Zero() {
+		i.Add(NewCode(HasConceptMod, code.Laterality, laterality))
+	}
+	if !topography.Zero() {
+		i.Add(NewCode(HasConceptMod, code.Topography, topography))
+	}
+	return i
 }
 
 func (p Point) item() *Item {

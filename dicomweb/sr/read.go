@@ -14,6 +14,7 @@ func ReadMeasurementReport(root *Item) (MeasurementReport, error) {
 		return MeasurementReport{}, fmt.Errorf("sr: the root is %v, want %v", root.Name, code.MeasurementReport)
 	}
 	r := MeasurementReport{
+		Language: root.CodeOf(code.Language),
 		Observer: DeviceObserver{
 			UID:          root.TextOf(code.DeviceUID),
 			Name:         root.TextOf(code.DeviceName),
@@ -39,7 +40,11 @@ func ReadMeasurementReport(root *Item) (MeasurementReport, error) {
 		r.Algorithm.Parameters = append(r.Algorithm.Parameters, p.Text)
 	}
 	for _, g := range measurements.FindAll(code.MeasurementGroup) {
-		r.Groups = append(r.Groups, readROI(g))
+		if g.Template == "1501" {
+			r.Drawings = append(r.Drawings, readDrawing(g))
+		} else {
+			r.Groups = append(r.Groups, readROI(g))
+		}
 	}
 	r.Evaluations = itemsOf(root.Find(code.Evaluations))
 	return r, nil

@@ -190,6 +190,8 @@ func source() report.Source {
 		Headers: headers(),
 		Node:    iod.Equipment{Manufacturer: "MOME project", Model: "MOME node", Serial: "NODE-1", SoftwareVersion: "0.1.0"},
 		Now:     time.Date(2025, 3, 14, 12, 30, 45, 0, time.UTC),
+
+		ViewerSR: true,
 	}
 }
 
@@ -237,6 +239,14 @@ func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 		t.Fatalf("pixel data: %v", err)
 	}
 	return f.Dataset, pixels
+}
+
+// kind names an object of a result by what tells it from the others: "sr", "seg", "viewer".
+func kind(d *dicom.Dataset) string {
+	if d.String(tag.SOPClassUID) == uid.ComprehensiveSRStorage {
+		return "viewer"
+	}
+	return strings.ToLower(d.String(tag.Modality))
 }
 
 // inOrder lists the objects of one result.

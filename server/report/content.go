@@ -19,19 +19,9 @@ func (b *build) report() (*dicom.Dataset, error) {
 		Modality: "SR", UID: b.sr.SeriesUID, Number: srSeriesNumber, Description: srDescription, Code: code.MeasurementReport,
 	})
 	d.SetItems(tag.CodingSchemeIdentificationSequence, iod.CodingScheme(b.src.Node.Manufacturer))
-	content := sr.MeasurementReport{
-		Observer: sr.DeviceObserver{
-			UID:          b.algorithm.DeviceUID,
-			Name:         b.algorithm.Name + " " + b.algorithm.Version,
-			Manufacturer: b.algorithm.Manufacturer,
-			Model:        b.algorithm.Name,
-			Serial:       b.src.Node.Serial,
-		},
-		Procedure:   code.MRIOfBreast,
-		Library:     b.library(),
-		Algorithm:   b.algorithm,
-		Evaluations: b.evaluations(),
-	}
+	content := b.frame()
+	content.Library = b.library()
+	content.Evaluations = b.evaluations()
 	if b.a.Outcome != fusion.NotDone {
 		for i, f := range b.a.Findings {
 			content.Groups = append(content.Groups, b.lesion(f, b.segments.lesions[i]))
@@ -42,8 +32,24 @@ func (b *build) report() (*dicom.Dataset, error) {
 			}
 		}
 	}
-	doc := sr.Document{Root: content.Item(), Predecessors: b.predecessors()}
+	doc := sr.Document{Root: b.tree(content), Predecessors: b.predecessors(b.sr.SOPClassUID)}
 	return d, doc.Fill(d, b.now)
+}
+
+// frame is what all reports begin with.
+func (b *build) frame() sr.MeasurementReport {
+	return sr.MeasurementReport{
+		Language: languageCode(b.lang),
+		Observer: sr.DeviceObserver{
+			UID:          b.algorithm.DeviceUID,
+			Name:         b.algorithm.Name + " " + b.algorithm.Version,
+			Manufacturer: b.algorithm.Manufacturer,
+			Model:        b.algorithm.Name,
+			Serial:       b.src.Node.Serial,
+		},
+		Procedure: code.MRIOfBreast,
+		Algorithm: b.algorithm,
+	}
 }
 
 // library lists the series that were read, each with its images.

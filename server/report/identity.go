@@ -11,6 +11,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/experts"
 	"mome/fusion"
+	"mome/server/words"
 )
 
 // algorithm returns the algorithm's identity as the objects write it.
@@ -73,7 +74,19 @@ func key(a *fusion.Assessment, src Source) string {
 	parts = append(parts, alg.DeviceUID, alg.Name, alg.Version, src.Node.Manufacturer, src.Node.Model, src.Node.SoftwareVersion)
 	parts = append(parts, alg.Parameters...)
 	parts = append(parts, string(a.Outcome), a.Reason.Code)
+	parts = append(parts, settings(src)...)
 	return uid.From(parts...)
+}
+
+// settings are those of the source that change what is written.
+func settings(src Source) (names []string) {
+	if tag := src.Language.Tag(); tag != words.English.Tag() {
+		names = append(names, "language="+tag)
+	}
+	if src.NoCenter {
+		names = append(names, "no center")
+	}
+	return names
 }
 
 // instance returns the place of the object of a kind ("SR", "SEG"), in a series of its own.
@@ -94,9 +107,9 @@ func (b *build) tracking(given, label string) string {
 	return uid.From("tracking", b.key, label)
 }
 
-// predecessors returns the older documents in a stable order.
-func (b *build) predecessors() []iod.Instance {
-	older := slices.Clone(b.src.Predecessors)
+// predecessors returns the older documents of a class in a stable order.
+func (b *build) predecessors(class string) []iod.Instance {
+	older := slices.DeleteFunc(slices.Clone(b.src.Predecessors), func(i iod.Instance) bool { return i.SOPClassUID != class })
 	slices.SortFunc(older, func(x, y iod.Instance) int {
 		return cmp.Or(cmp.Compare(x.StudyUID, y.StudyUID), cmp.Compare(x.SeriesUID, y.SeriesUID),
 			cmp.Compare(x.SOPInstanceUID, y.SOPInstanceUID))

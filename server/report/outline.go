@@ -42,6 +42,17 @@ func sideCode(s experts.Side) code.Code {
 	return code.Code{}
 }
 
+// breastCode returns the breast of a side, the breast as such if the side is not known.
+func breastCode(s experts.Side) code.Code {
+	switch s {
+	case experts.Right:
+		return code.RightBreast
+	case experts.Left:
+		return code.LeftBreast
+	}
+	return code.Breast
+}
+
 // modifiers returns the laterality as a list of modifiers.
 func modifiers(s experts.Side) []code.Code {
 	if c := sideCode(s); !c.Zero() {

@@ -16,6 +16,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
 	"mome/fusion"
+	"mome/server/words"
 )
 
 // Disclaimer stands in every result.
@@ -23,10 +24,12 @@ const Disclaimer = "INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE"
 
 // Series of the results.
 const (
-	srSeriesNumber  = 9001
-	segSeriesNumber = 9002
-	srDescription   = "AI breast MRI result [INVESTIGATIONAL]"
-	segDescription  = "AI breast MRI segmentation [INVESTIGATIONAL]"
+	srSeriesNumber     = 9001
+	segSeriesNumber    = 9002
+	viewerSeriesNumber = 9003
+	srDescription      = "AI breast MRI result [INVESTIGATIONAL]"
+	segDescription     = "AI breast MRI segmentation [INVESTIGATIONAL]"
+	viewerDescription  = "AI lesion measurements for viewers [INVESTIGATIONAL]"
 )
 
 // Source is what a result takes from elsewhere.
@@ -43,27 +46,39 @@ type Source struct {
 	// Digests tells by SOP Instance UID what identifies an input's content, such as the SHA-256 of the stored bytes: an
 	// instance that was replaced under its own UID then leads to a new result. It may be nil or lack instances.
 	Digests map[string]string
-	// Predecessors are earlier SRs of this node on the study, which this result replaces. The result itself is
-	// skipped if it is among them.
+	// Predecessors are earlier SRs of this node on the study, of whatever SOP class, each of which is replaced by the one of
+	// its class in this result. The result itself is skipped if it is among them.
 	Predecessors []iod.Instance
 	// NoCenter leaves the centre of each lesion (SCOORD3D) out of the SR, for viewers that fail on it.
 	NoCenter bool
+	// Language is that of sentences, labels and the meanings of this project's own codes.
+	Language words.Language
+	// ViewerSR asks for the second SR, with the lesions as drawings.
+	ViewerSR bool
 }
 
-// Objects are the data sets of a result. SEG is nil if there is nothing to outline.
-type Objects struct{ SR, SEG *dicom.Dataset }
+// Objects are the data sets of a result, nil where there is nothing to say.
+type Objects struct {
+	SR       *dicom.Dataset // always there
+	SEG      *dicom.Dataset
+	ViewerSR *dicom.Dataset // see Source.ViewerSR
+}
 
-// InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the SEGs, come last, so
+// InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the rest, come last, so
 // that a result whose SRs are there is complete.
 func InOrder(all []Objects) (out []*dicom.Dataset) {
-	for _, o := range all {
-		if o.SEG != nil {
-			out = append(out, o.SEG)
+	add := func(of func(Objects) []*dicom.Dataset) {
+		for _, o := range all {
+			for _, d := range of(o) {
+				if d != nil {
+					out = append(out, d)
+				}
+			}
 		}
 	}
-	for _, o := range all {
-		out = append(out, o.SR)
-	}
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SEG} })
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.ViewerSR} })
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SR} })
 	return out
 }
 
@@ -72,10 +87,12 @@ type build struct {
 	a         *fusion.Assessment
 	src       Source
 	now       time.Time // in the zone of the study
+	lang      words.Language
 	algorithm iod.Algorithm
-	key       string       // identifies the analysis
-	sr, seg   iod.Instance // the objects to be made
+	key       string // identifies the analysis
 	segments  segments
+
+	sr, seg, viewer iod.Instance // the objects to be made
 }
 
 // Build makes the objects of an assessment. It fails when the assessment contradicts itself or when something that
@@ -104,7 +121,7 @@ func BuildAll(parts []Part, src Source) ([]Objects, error) {
 		if err != nil {
 			return nil, fmt.Errorf("report on study %s: %w", p.Assessment.StudyUID, err)
 		}
-		builds[n], own[b.sr.SOPInstanceUID] = b, true
+		builds[n], own[b.sr.SOPInstanceUID], own[b.viewer.SOPInstanceUID] = b, true, true
 	}
 	out := make([]Objects, len(parts))
 	for n, b := range builds {
@@ -126,11 +143,16 @@ func (b *build) objects() (o Objects, err error) {
 	if o.SR, err = b.report(); err != nil {
 		return o, fmt.Errorf("report on study %s: %w", b.a.StudyUID, err)
 	}
+	if b.src.ViewerSR {
+		if o.ViewerSR, err = b.viewerReport(); err != nil {
+			return o, fmt.Errorf("viewers' report on study %s: %w", b.a.StudyUID, err)
+		}
+	}
 	return o, nil
 }
 
 func newBuild(a *fusion.Assessment, src Source) (*build, error) {
-	b := &build{a: a, src: src, now: iod.Zone(src.Headers, src.Now), algorithm: algorithm(a)}
+	b := &build{a: a, src: src, now: iod.Zone(src.Headers, src.Now), lang: src.Language, algorithm: algorithm(a)}
 	switch {
 	case src.Headers.String(tag.StudyInstanceUID) != a.StudyUID || !uid.Valid(a.StudyUID):
 		return nil, fmt.Errorf("source headers are of study %q", src.Headers.String(tag.StudyInstanceUID))
@@ -150,6 +172,7 @@ func newBuild(a *fusion.Assessment, src Source) (*build, error) {
 	b.key = key(a, src)
 	b.sr = b.instance("SR", uid.Comprehensive3DSRStorage)
 	b.seg = b.instance("SEG", uid.SegmentationStorage)
+	b.viewer = b.instance("viewer SR", uid.ComprehensiveSRStorage)
 	if a.Outcome == fusion.NotDone {
 		return b, nil
 	}

@@ -49,6 +49,7 @@ var (
 	ADC                 = Code{"113041", "DCM", "Apparent Diffusion Coefficient"}      // CID 7272
 	T2Signal            = Code{"110805", "DCM", "T2 Weighted MR Signal Intensity"}     // CID 7180, also a role, CID 6311
 	PercentFGT          = Code{"111046", "DCM", "Percent Fibroglandular Tissue"}       // CID 10069
+	Area                = Code{"42798000", "SCT", "Area"}                              // CID 7471
 	EnhancementPattern  = Code{"RID6058", "RADLEX", "Enhancement pattern"}             // CID 6334
 	FindingsSummary     = Code{"111017", "DCM", "CAD Processing and Findings Summary"} // TID 4001
 	AnalysesSummary     = Code{"111065", "DCM", "Summary of Analyses"}                 // TID 4000
@@ -58,6 +59,8 @@ var (
 // Values.
 var (
 	EnglishUS       = Code{"en-US", "RFC5646", "English (United States)"}
+	KoreanKR        = Code{"ko-KR", "RFC5646", "Korean (Korea, Republic of)"}
+	ChineseCN       = Code{"zh-CN", "RFC5646", "Chinese (China)"}
 	Device          = Code{"121007", "DCM", "Device"}                                      // CID 270
 	AI              = Code{"123110", "DCM", "Artificial Intelligence"}                     // CID 7162
 	MR              = Code{"MR", "DCM", "Magnetic Resonance"}                              // CID 29
@@ -65,6 +68,8 @@ var (
 	Breast          = Code{"76752008", "SCT", "Breast"}                                    // CID 4031
 	Right           = Code{"24028007", "SCT", "Right"}                                     // CID 244
 	Left            = Code{"7771000", "SCT", "Left"}                                       // CID 244
+	RightBreast     = Code{"73056007", "SCT", "Right breast"}                              // CID 6023
+	LeftBreast      = Code{"80248007", "SCT", "Left breast"}                               // CID 6023
 	UpperOuter      = Code{"76365002", "SCT", "Upper outer quadrant of breast"}            // CID 6021
 	UpperInner      = Code{"77831004", "SCT", "Upper inner quadrant of breast"}            // CID 6021
 	LowerOuter      = Code{"33564002", "SCT", "Lower outer quadrant of breast"}            // CID 6021
@@ -100,6 +105,7 @@ var (
 var (
 	Percent       = Code{"%", "UCUM", "Percent"}
 	CM3           = Code{"cm3", "UCUM", "cubic centimeter"}
+	MM2           = Code{"mm2", "UCUM", "square millimeter"}
 	MM            = Code{"mm", "UCUM", "millimeter"}
 	Second        = Code{"s", "UCUM", "second"}
 	UM2PerS       = Code{"um2/s", "UCUM", "um2/s"} // CID 7277; equals 1e-6 mm2/s
