@@ -49,11 +49,7 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 		return err
 	}
 	if c.Keep {
-		analyzer = analyzer.Keeping()
-		switch explaining, err := analyzer.Explaining(); {
-		case err == nil:
-			analyzer = explaining
-		case !errors.Is(err, analysis.ErrNothingToExplain):
+		if analyzer, err = explaining(analyzer.Keeping()); err != nil {
 			return err
 		}
 	}

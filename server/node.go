@@ -39,6 +39,11 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.analyzer, err = newAnalyzer(f.modelFlags); err != nil {
 		return n, err
 	}
+	if f.Explain {
+		if n.analyzer, err = explaining(n.analyzer); err != nil {
+			return n, err
+		}
+	}
 	// The queue is started after the archive that tells it of changes; nothing is stored before both are there.
 	changed := func(study string) { n.queue.Changed(study) }
 	if n.archive, err = openArchive(ctx, f, log, changed); err != nil {

@@ -200,7 +200,7 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 	}
 	w.reading.Assessment = &fusion.Assessment{
 		StudyUID: sorted.StudyUID, Series: study.Series, Notes: study.Notes, Algorithm: w.algorithm,
-		Present: map[experts.Modality]bool{},
+		Present: map[experts.Modality]bool{}, Settings: map[experts.Modality][]experts.Setting{},
 	}
 	if broken != nil {
 		// What the study holds is told although nothing was read of it.
@@ -249,6 +249,12 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 			return nil, fmt.Errorf("%s expert: %w", e.Modality(), err)
 		}
 		w.note(opinion.Notes)
+		a := w.reading.Assessment
+		a.Checks = append(a.Checks, opinion.Checks...)
+		a.Settings[e.Modality()] = opinion.Settings
+		if e.Modality() == experts.DCE {
+			a.Asymmetry = opinion.Asymmetry
+		}
 		w.reading.Opinions = append(w.reading.Opinions, opinion)
 	}
 
