@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom/uid"
@@ -105,7 +106,7 @@ func attachmentKey(study, name string) (string, error) {
 		return "", dicomweb.Errorf(dicomweb.BadRequest, "the study's UID is malformed")
 	case name == "":
 		return folder, nil
-	case name != path.Base(name) || path.Ext(name) == suffix:
+	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != "" || name == "." || name == ".." || path.Ext(name) == suffix:
 		return "", dicomweb.Errorf(dicomweb.BadRequest, "malformed name of an attachment")
 	}
 	return folder + "/" + name, nil

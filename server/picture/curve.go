@@ -37,7 +37,7 @@ type curvePlot struct {
 }
 
 // The plot's area, of a chart of 560 x 330.
-const plotLeft, plotRight, plotTop, plotBottom = 58.0, 548.0, 30.0, 270.0
+const plotLeft, plotRight, plotTop, plotBottom = 48.0, 482.0, 30.0, 270.0
 
 // Curves draws time-signal curves as percent enhancement over seconds since the first phase began, the first curve
 // strongest, with the marks of BI-RADS: the initial phase with slow below 50 %, medium to 100 % and fast above, and the
@@ -110,10 +110,13 @@ func (p *curvePlot) phases() {
 	p.words(grey(60), point{plotRight, plotTop - 8}, 12, right, p.text.Delayed)
 	relative := func(part float64) float64 { return part*(100+p.enhancement[0][early]) - 100 }
 	a, b := p.at(p.timesS[early], relative(1.1)), p.at(p.last, relative(0.9))
-	p.field(color.NRGBA{0xf6, 0xee, 0xd8, 255}, a.x, a.y, b.x, b.y)
-	p.words(grey(70), point{plotRight, a.y - 4}, 11, right, p.text.Persistent)
-	p.words(grey(70), point{plotRight, (a.y+b.y)/2 + 4}, 11, right, p.text.Plateau)
-	p.words(grey(70), point{plotRight, b.y + 12}, 11, right, p.text.Washout)
+	p.field(color.NRGBA{0xf6, 0xee, 0xd8, 255}, a.x, a.y, plotRight, b.y)
+	// The words stand beside the plot, a line apart however narrow the band is.
+	gap := max((b.y-a.y)/2+8, 15)
+	y := min(max((a.y+b.y)/2, plotTop+gap+6), plotBottom-gap)
+	for n, word := range [...]string{p.text.Persistent, p.text.Plateau, p.text.Washout} {
+		p.words(grey(70), point{plotRight + 6, y + 4 + float64(n-1)*gap}, 11, left, word)
+	}
 }
 
 // earlyLate are the phases that kinetics are read at.

@@ -15,9 +15,9 @@ import (
 
 // Bands above and below the anatomy, pixels.
 const (
-	titleBand  = 24
-	legendBand = 34
-	noticeBand = 20
+	titleBand  = 26
+	legendBand = 38
+	noticeBand = 22
 )
 
 // frame is a picture in the making: a title, the anatomy, the legend of colours if there is one, the notice.
@@ -44,12 +44,12 @@ func (d *drawing) newFrame(l volume.Grid, values []uint8, pixelsPerMM float64, t
 		scale: [2]float64{float64(w) / float64(l.Size[0]), float64(h) / float64(l.Size[1])}}
 	grey := &image.Gray{Pix: values, Stride: l.Size[0], Rect: image.Rect(0, 0, l.Size[0], l.Size[1])}
 	xdraw.CatmullRom.Scale(f.RGBA, f.anatomy(), grey, grey.Rect, draw.Src, nil)
-	f.text(point{8, 17}, 13, left, color.Gray{230}, f.shortened(13, title, float64(w)-16))
+	f.text(point{8, 18}, 15, left, color.Gray{230}, f.shortened(15, title, float64(w)-16))
 	notice := ascii(d.cfg.Notice)
-	if with := notice + " - model trained on: " + ascii(d.cfg.TrainedOn); d.cfg.TrainedOn != "" && f.width(11, with) < float64(w)-16 {
+	if with := notice + " - model trained on: " + ascii(d.cfg.TrainedOn); d.cfg.TrainedOn != "" && f.width(13, with) < float64(w)-16 {
 		notice = with
 	}
-	size := 11.0
+	size := 13.0
 	for size > 5 && f.width(size, notice) > float64(w)-16 { // it is never cut
 		size -= 0.5
 	}
@@ -84,7 +84,7 @@ func (f *frame) all(lines [][]point) [][]point {
 
 // letters writes the patient's directions at the edges.
 func (f *frame) letters(v view) {
-	const size = 17
+	const size = 20
 	x, y := float64(f.w), float64(titleBand+f.h)
 	f.haloed(point{8, titleBand + float64(f.h)/2 + 6}, size, left, color.White, v.left)
 	f.haloed(point{x - 8, titleBand + float64(f.h)/2 + 6}, size, right, color.White, v.right)
@@ -97,7 +97,7 @@ func (f *frame) scaleBar(mm float64) {
 	length := mm / f.lattice.SpacingMM[0] * f.scale[0]
 	y, x := float64(titleBand+f.h)-12, float64(f.w)-12
 	f.marked([][]point{{{x - length, y}, {x, y}}, {{x - length, y - 4}, {x - length, y + 4}}, {{x, y - 4}, {x, y + 4}}}, 1.5, color.White)
-	f.haloed(point{x - length/2, y - 7}, 13, middle, color.White, fmt.Sprintf("%.0f mm", mm))
+	f.haloed(point{x - length/2, y - 8}, 16, middle, color.White, fmt.Sprintf("%.0f mm", mm))
 }
 
 // tint lays a colour over each pixel of the lattice, as blocks: a map shows no more than it knows.
@@ -115,12 +115,12 @@ func (f *frame) tint(colourOf func(x, y int) (color.NRGBA, bool)) {
 // classes draws a legend of equal fields with the values at their ends.
 func (f *frame) classes(colourOf func(n int) color.NRGBA, ends []string, unit string) {
 	x, y, w := 40, titleBand+f.h+4, (f.w-60)/(len(ends)-1)
-	f.text(point{8, float64(y) + 11}, 11, left, color.Gray{230}, unit)
+	f.text(point{6, float64(y) + 12}, 13, left, color.Gray{230}, unit)
 	for n, e := range ends {
 		if n < len(ends)-1 {
 			f.rect(image.Rect(x+n*w, y, x+n*w+w-1, y+12), colourOf(n))
 		}
-		f.text(point{float64(x + n*w), float64(y) + 25}, 11, middle, color.Gray{230}, e)
+		f.text(point{float64(x + n*w), float64(y) + 27}, 13, middle, color.Gray{230}, e)
 	}
 }
 
@@ -131,7 +131,7 @@ func (f *frame) gradient(colourOf func(t float64) color.NRGBA, words []string) {
 		f.rect(image.Rect(x+n, y, x+n+1, y+12), colourOf(float64(n)/float64(w-1)))
 	}
 	for n, a := range [...]anchor{left, middle, right} {
-		f.text(point{float64(x) + float64(w*n)/2, float64(y) + 25}, 11, a, color.Gray{230}, words[n])
+		f.text(point{float64(x) + float64(w*n)/2, float64(y) + 27}, 13, a, color.Gray{230}, words[n])
 	}
 }
 

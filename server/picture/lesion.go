@@ -199,18 +199,20 @@ func (d *drawing) diameters(f *frame, n int) {
 		nx, ny := -(to.y-from.y)/length*5, (to.x-from.x)/length*5
 		f.marked([][]point{{from, to}, {{from.x - nx, from.y - ny}, {from.x + nx, from.y + ny}}, {{to.x - nx, to.y - ny}, {to.x + nx, to.y + ny}}}, 1.2, color.White)
 		text := fmt.Sprintf("%s %.1f mm", []string{"long", "short"}[i], mm)
-		f.haloed(point{10, float64(titleBand+f.h) - 12 - float64(16*(1-i))}, 13, left, color.White, text)
+		f.haloed(point{10, float64(titleBand+f.h) - 12 - float64(20*(1-i))}, 17, left, color.White, text)
 	}
 }
 
-// kinetics lays the signal enhancement ratio over the section.
+// kinetics lays the signal enhancement ratio over the section, within the breasts: the heart and the chest wall have one,
+// too, which says nothing.
 func (d *drawing) kinetics(s section) *frame {
 	f := d.newFrame(s.lattice, d.anatomy(s), s.scale, s.title+", kinetics", true)
 	ser := d.maps["SER"]
 	f.tint(func(x, y int) (color.NRGBA, bool) {
-		c, ok := serColour(float64(nearest(ser, s.lattice.Point(float64(x), float64(y), 0))))
+		at := s.lattice.Point(float64(x), float64(y), 0)
+		c, ok := serColour(float64(nearest(ser, at)))
 		c.A = 220
-		return c, ok
+		return c, ok && (d.inBreast(at) || within(d.mask(s.finding), at))
 	})
 	f.marked(f.all(s.outline), 1.5, color.White)
 	ends := serEnds()
@@ -245,6 +247,28 @@ func (d *drawing) heat(s section) *frame {
 		return mix(color.NRGBA{60, 60, 60, 255}, color.NRGBA{c.R, c.G, c.B, 255}, float64(c.A)/255)
 	}, []string{fmt.Sprintf("-%.2g", most), "log-odds of malignancy per voxel", fmt.Sprintf("+%.2g", most)})
 	return f
+}
+
+// inBreast reports whether a place lies in a breast, as far as breasts are known.
+func (d *drawing) inBreast(mm volume.Vec) bool {
+	known := false
+	for _, b := range d.Assessment.Breasts {
+		known = known || b.Mask != nil
+		if within(b.Mask, mm) {
+			return true
+		}
+	}
+	return !known
+}
+
+// within reports whether the voxel at a place is in a mask, which may be nil.
+func within(m *volume.Mask, mm volume.Vec) bool {
+	if m == nil {
+		return false
+	}
+	x, y, z := m.At(mm)
+	i, j, k := int(math.Round(x)), int(math.Round(y)), int(math.Round(z))
+	return m.Contains(i, j, k) && m.Data[m.Index(i, j, k)]
 }
 
 // nearest returns the value of the voxel at a place, 0 outside.
