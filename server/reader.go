@@ -18,6 +18,7 @@ import (
 	"mome/server/analysis"
 	"mome/server/delivery"
 	"mome/server/jobs"
+	"mome/server/page"
 	"mome/server/report"
 )
 
@@ -77,6 +78,12 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 	objects, err := report.BuildAll(partsOf(reading, source.Headers), source)
 	if err != nil {
 		return jobs.Result{}, err
+	}
+	if err := page.Keep(ctx, r.archive, job.Study, reading, report.Disclaimer); err != nil {
+		if ctx.Err() != nil {
+			return jobs.Result{}, ctx.Err()
+		}
+		r.log.Error("the page of a study lacks something", "study", job.Study, "err", err) // the results do not
 	}
 	progress("store", 0.99)
 	result := jobs.Result{Summary: summary(reading)}

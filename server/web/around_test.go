@@ -225,9 +225,11 @@ func TestLogHoldsNoPatientData(t *testing.T) {
 	n.get("/studies/" + study + "/metadata")
 	n.do("POST", "/studies", strings.NewReader("Secret"), "Content-Type: application/dicom")
 	n.get("/Secret")
+	n.get(n.root + "/study/" + study)
+	n.get(n.root + "/")
 	lines := strings.Count(log.String(), "msg=request")
-	if strings.Contains(log.String(), "Secret") || lines != 6 {
-		t.Errorf("%d lines, want 6 without Secret:\n%s", lines, log.String())
+	if strings.Contains(log.String(), "Secret") || lines != 8 {
+		t.Errorf("%d lines, want 8 without Secret:\n%s", lines, log.String())
 	}
 	for _, want := range []string{"method=POST route=/dicom-web/studies status=200", "in=", "out=", "took=", "status=400"} {
 		if !strings.Contains(log.String(), want) {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"mome/dicomweb"
 	"mome/server/jobs"
 	"mome/server/web"
+	"mome/server/words"
 )
 
 var noon = time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
@@ -41,29 +43,47 @@ func someJobs() queue {
 	}
 }
 
+// TestPage fetches the pages as a browser does; what they say is for package page to test.
 func TestPage(t *testing.T) {
 	clock := func() time.Time { return noon }
-	n := start(t, web.Config{Jobs: someJobs(), Node: "Node <7>", Model: "phantom 1", Version: "0.1.0", Now: clock})
-	n.store(object{number: 1, patient: "Secret^Name"}.bytes(t), object{number: 2, patient: "Secret^Name"}.bytes(t))
-	got := n.get(n.root + "/")
-	page := string(got.body)
-	if got.StatusCode != 200 || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-		t.Fatalf("%s %s", got.Status, got.Header.Get("Content-Type"))
+	all := append(someJobs(), jobs.Status{Study: study, State: jobs.Running, Changed: noon})
+	n := start(t, web.Config{Jobs: all, Node: "Node <7>", Model: "phantom 1", Version: "0.1.0", Now: clock, Language: words.Korean})
+	n.store(object{number: 1}.bytes(t), object{number: 2}.bytes(t))
+	if err := n.archive.Attach(t.Context(), study, "a.png", []byte("png")); err != nil {
+		t.Fatal(err)
 	}
-	for _, want := range []string{
-		"Node &lt;7&gt;", "phantom 1", "0.1.0", n.dicom + "/studies", "<dt>Instances</dt><dd>2</dd>", "<dt>Studies</dt><dd>1</dd>",
-		`http-equiv="refresh"`, `value="42"`, "registration, 42 %", "(attempt 2)", "no DCE series &lt;b&gt;", "2 findings", "3 s ago", "2 h 0 min ago", "2 days ago",
-		`href="dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1/metadata?accept=application/json">report<`, ">segmentation<", `href="dicom-web/studies/1.2.1/metadata?accept=application/json"`,
-		"Not for clinical use", `name="viewport"`,
+	for path, wants := range map[string][]string{
+		"/":                                   {"Node &lt;7&gt;", "phantom 1", "0.1.0", n.dicom + "/studies", `href="study/` + study + `"`, "no DCE series &lt;b&gt;", "2 findings", `lang="ko-KR"`},
+		"/study/" + study:                     {`href="../"`, "Phantom, One", `http-equiv="refresh"`, `lang="ko-KR"`},
+		"/study/" + study + "?lang=en":        {`href="../?lang=en"`, "Being analysed", `lang="en-US"`},
+		"/study/" + study + "/pictures/a.png": {"png"},
 	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("no %q in the page:\n%s", want, page)
+		got := n.get(n.root + path)
+		if got.StatusCode != 200 {
+			t.Errorf("%s: %s %s", path, got.Status, got.body)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(got.body), want) {
+				t.Errorf("%s: no %q in the page:\n%s", path, want, got.body)
+			}
 		}
 	}
-	for _, not := range []string{"Secret", "<script", "<b>"} {
-		if strings.Contains(page, not) {
-			t.Errorf("%q in the page", not)
+	for path, want := range map[string]int{"/study/9.9": 404, "/study/x": 400, "/study/" + study + "/findings.json": 404, "/study/" + study + "/pictures/b.png": 404} {
+		if got := n.get(n.root + path); got.StatusCode != want {
+			t.Errorf("%s: got %s, want %d", path, got.Status, want)
 		}
+	}
+	request, err := http.NewRequest("GET", n.root+"/study/"+study+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 308 || response.Header.Get("Location") != "../"+study {
+		t.Errorf("with a slash at its end: %s to %q", response.Status, response.Header.Get("Location"))
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package web is the node's HTTP side: it mounts the DICOMweb services under /dicom-web, the list of analyses and the
-// status page, and does for all of them what is common: errors in words, CORS, compression, the request log, limits
+// pages, and does for all of them what is common: errors in words, CORS, compression, the request log, limits
 // and deadlines. It is the only importer of echo and holds no rule of DICOM.
 package web
 
@@ -21,6 +21,8 @@ import (
 	"mome/dicomweb/qido"
 	"mome/dicomweb/stow"
 	"mome/dicomweb/wado"
+	"mome/server/page"
+	"mome/server/words"
 )
 
 // Archive is what the services need of the store; *archive.Archive has it.
@@ -28,6 +30,7 @@ type Archive interface {
 	stow.Archive
 	qido.Archive
 	wado.Archive
+	page.Archive
 }
 
 var _ Archive = (*archive.Archive)(nil)
@@ -36,9 +39,13 @@ var _ Archive = (*archive.Archive)(nil)
 type Config struct {
 	Archive Archive
 	Jobs    Jobs   // default: none, and the node says that it does not analyse
-	Node    string // what the status page calls the node; default "MOME"
-	Model   string // the model in one line, for the status page
+	Node    string // what pages call the node; default "MOME"
+	Model   string // the model in one line, for pages
 	Version string // of the software
+	// Language is that of pages for who asks for none; default English.
+	Language words.Language
+	// ViewerLink returns where a viewer shows a study, "" for nowhere; see page.Config. Default: there is none.
+	ViewerLink func(root, study, series string) string
 
 	// PublicURL is the URL at which clients reach the node, where that is not what they send as Host: behind a proxy
 	// that changes it. "/dicom-web" is added unless it ends so.
@@ -65,12 +72,12 @@ type Server struct {
 
 // services are the handlers' receivers.
 type services struct {
-	cfg     Config
-	base    func(*http.Request) string
-	stow    *stow.Service
-	qido    *qido.Service
-	wado    *wado.Service
-	started time.Time
+	cfg  Config
+	base func(*http.Request) string
+	stow *stow.Service
+	qido *qido.Service
+	wado *wado.Service
+	page *page.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -78,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &services{cfg: cfg, base: cfg.baseURL(), started: cfg.Now()}
+	s := &services{cfg: cfg, base: cfg.baseURL()}
 	var err error
 	if s.stow, err = stow.New(stow.Config{Archive: cfg.Archive, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
 		return nil, err
@@ -87,6 +94,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.page, err = page.New(page.Config{
+		Archive: cfg.Archive, Jobs: cfg.Jobs, BaseURL: s.base, Node: cfg.Node, Model: cfg.Model, Version: cfg.Version,
+		Language: cfg.Language, Viewer: cfg.ViewerLink, Now: cfg.Now,
+	}); err != nil {
 		return nil, err
 	}
 	return &Server{cfg: cfg, echo: mount(s)}, nil
