@@ -75,6 +75,7 @@ func key(a *fusion.Assessment, src Source) string {
 	parts = append(parts, alg.Parameters...)
 	parts = append(parts, string(a.Outcome), a.Reason.Code)
 	parts = append(parts, settings(src)...)
+	parts = append(parts, expertSettings(a)...)
 	return uid.From(parts...)
 }
 

@@ -73,7 +73,7 @@ func (b *build) collect() (segments, error) {
 			return 0, nil
 		}
 		s.Planes = planes
-		s.Description = "Automatic outline. " + Disclaimer
+		s.Description = b.lang.Text("Automatic outline.") + " " + b.lang.Text(Disclaimer)
 		out.list = append(out.list, s)
 		return len(out.list), nil
 	}
@@ -83,7 +83,7 @@ func (b *build) collect() (segments, error) {
 			return segments{}, fmt.Errorf("finding %d has no lesion", i+1)
 		}
 		s := seg.Segment{
-			Label: f.Label, Category: code.Abnormal, Type: code.Lesion, TypeModifiers: modifiers(f.Side),
+			Label: b.label(f.Label), Category: code.Abnormal, Type: code.Lesion, TypeModifiers: modifiers(f.Side),
 			Region: code.Breast, RegionModifiers: modifiers(f.Side), Lab: seg.Lab(230, 60, 50),
 			TrackingID: f.Label, TrackingUID: b.tracking(f.TrackingUID, f.Label),
 		}
@@ -94,7 +94,7 @@ func (b *build) collect() (segments, error) {
 	for _, side := range sides {
 		label := sideName(side) + " breast"
 		s := seg.Segment{
-			Label: label, Category: code.Anatomical, Type: code.Breast, TypeModifiers: modifiers(side),
+			Label: b.label(label), Category: code.Anatomical, Type: code.Breast, TypeModifiers: modifiers(side),
 			Region: code.Breast, RegionModifiers: modifiers(side), Lab: breastColour(side),
 			TrackingID: label, TrackingUID: b.tracking("", label),
 		}
@@ -104,7 +104,7 @@ func (b *build) collect() (segments, error) {
 	}
 	tissue, known := b.tissue()
 	s := seg.Segment{
-		Label: "Fibroglandular tissue", Category: code.Tissue, Type: code.Fibroglandular, TypeModifiers: modifiers(known),
+		Label: b.label("Fibroglandular tissue"), Category: code.Tissue, Type: code.Fibroglandular, TypeModifiers: modifiers(known),
 		Region: code.Breast, RegionModifiers: modifiers(known), Lab: seg.Lab(240, 200, 90),
 		TrackingID: "Fibroglandular tissue", TrackingUID: b.tracking("", "Fibroglandular tissue"),
 	}

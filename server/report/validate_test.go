@@ -17,6 +17,8 @@ import (
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/fusion"
+	"mome/server/report"
+	"mome/server/words"
 )
 
 // corners are results beside the three outcomes that validators must accept too.
@@ -70,19 +72,27 @@ var corners = []outcome{
 func files(t *testing.T) map[string][]string {
 	t.Helper()
 	root, out := t.TempDir(), map[string][]string{}
-	for _, c := range slices.Concat(outcomes, corners) {
-		dir := filepath.Join(root, c.name)
+	write := func(name string, a *fusion.Assessment, src report.Source) {
+		dir := filepath.Join(root, name)
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		o := mustBuild(t, c.make(), source())
-		for _, d := range append(inOrder(o), headers()) {
+		for _, d := range append(inOrder(mustBuild(t, a, src)), headers()) {
 			path := filepath.Join(dir, kind(d)+".dcm")
 			if err := os.WriteFile(path, written(t, d), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out[c.name] = append(out[c.name], path)
+			out[name] = append(out[name], path)
 		}
+	}
+	for _, c := range slices.Concat(outcomes, corners) {
+		write(c.name, c.make(), source())
+	}
+	for _, l := range words.Languages()[1:] {
+		src := source()
+		src.Language = l
+		write("in "+l.Name(), withFindings(), src)
+		write("not done, in "+l.Name(), notDone(), src)
 	}
 	return out
 }
