@@ -3,6 +3,8 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"image"
+	"image/color"
 	"strings"
 	"testing"
 	"time"
@@ -276,12 +278,60 @@ func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 	return f.Dataset, pixels
 }
 
-// kind names an object of a result by what tells it from the others: "sr", "seg", "viewer".
+// kind names an object of a result by what tells it from the others: "sr", "seg", "viewer", "pm-adc", "mr-adc-1", "sc-1".
 func kind(d *dicom.Dataset) string {
-	if d.String(tag.SOPClassUID) == uid.ComprehensiveSRStorage {
+	switch d.String(tag.SOPClassUID) {
+	case uid.ComprehensiveSRStorage:
 		return "viewer"
+	case uid.ParametricMapStorage:
+		return "pm-" + strings.ToLower(d.String(tag.ContentLabel))
+	case uid.SecondaryCaptureImageStorage, uid.MultiFrameTrueColorSecondaryCaptureImageStorage:
+		return "sc-" + d.String(tag.InstanceNumber)
+	case uid.MRImageStorage:
+		if world := d.Item(tag.RealWorldValueMappingSequence); world != nil {
+			return "mr-" + strings.ToLower(world.String(tag.LUTLabel)) + "-" + d.String(tag.InstanceNumber)
+		}
 	}
 	return strings.ToLower(d.String(tag.Modality))
+}
+
+// withMaps is the study of withFindings with what is shown beside it: the explanation and SER on the grid of the
+// reference, the ADC on one of its own, pictures with and without planes.
+func withMaps() report.Part {
+	a := withFindings()
+	heat, ser := volume.New(a.Grid), volume.New(a.Grid)
+	for i, in := range a.Findings[0].Mask.Data {
+		if in {
+			heat.Data[i], ser.Data[i] = 0.001*float32(i%7)-0.002, 1.25
+		}
+	}
+	own := a.Grid
+	own.Size, own.SpacingMM, own.Origin = [3]int{4, 3, 2}, [3]float64{3, 3, 5}, volume.Vec{-59, -39, -19}
+	adc := volume.New(own)
+	for i := range adc.Data {
+		adc.Data[i] = 900 + float32(i)
+	}
+	plane := a.Grid
+	plane.Size = [3]int{6, 4, 2}
+	return report.Part{
+		Assessment: a, Headers: headers(),
+		Maps: []report.Map{{Kind: report.Explanation, Volume: heat}, {Kind: report.SER, Volume: ser}, {Kind: report.ADC, Volume: adc}},
+		Pictures: []report.Picture{
+			{Description: "Projection with lesions marked", Frames: []image.Image{drawnPicture(5, 4)}, Drawn: true},
+			{Description: "Kinetic colours", Frames: []image.Image{drawnPicture(6, 4), drawnPicture(6, 4)}, Grid: &plane},
+			{Description: "Two views", Frames: []image.Image{drawnPicture(3, 3), drawnPicture(3, 3)}},
+		},
+	}
+}
+
+func drawnPicture(columns, rows int) image.Image {
+	i := image.NewRGBA(image.Rect(0, 0, columns, rows))
+	for y := range rows {
+		for x := range columns {
+			i.SetRGBA(x, y, color.RGBA{uint8(40 * x), uint8(40 * y), 9, 255})
+		}
+	}
+	return i
 }
 
 // inOrder lists the objects of one result.

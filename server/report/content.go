@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
 	"mome/dicomweb/sr"
@@ -12,12 +11,12 @@ import (
 	"mome/fusion"
 )
 
-// report makes the SR.
-func (b *build) report() (*dicom.Dataset, error) {
+// report makes the SR. shown are the objects beside the SEG that belong to the result.
+func (b *build) report(shown []iod.Instance) (*dicom.Dataset, error) {
 	d := b.header(b.sr, iod.Series{
 		Modality: "SR", UID: b.sr.SeriesUID, Number: srSeriesNumber, Description: srDescription, Code: code.MeasurementReport,
 	})
-	d.SetItems(tag.CodingSchemeIdentificationSequence, iod.CodingScheme(b.src.Node.Manufacturer))
+	b.declareScheme(d)
 	content := b.frame()
 	content.Library = b.library()
 	content.Evaluations = b.evaluations()
@@ -32,7 +31,7 @@ func (b *build) report() (*dicom.Dataset, error) {
 			}
 		}
 	}
-	doc := sr.Document{Root: b.tree(content), Predecessors: b.predecessors(b.sr.SOPClassUID)}
+	doc := sr.Document{Root: b.tree(content), Predecessors: b.predecessors(b.sr.SOPClassUID), Evidence: shown}
 	return d, doc.Fill(d, b.now)
 }
 

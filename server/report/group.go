@@ -19,6 +19,7 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 		Site: code.Breast, Laterality: sideCode(f.Side), Topography: codeOf(quadrants(), f.Quadrant),
 	}
 	b.segmentOf(&r, segment)
+	b.explained(&r)
 	if segment > 0 {
 		b.places(&r, f.Lesion)
 	}
@@ -27,6 +28,11 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 	m.add(code.Volume, positive(f.VolumeCM3), 3, code.CM3, method(code.VoxelSum))
 	b.diameters(&m, f.Lesion)
 	m.add(code.Sphericity, positive(f.Sphericity), 3, code.Ratio, method(code.SphereArea))
+	reference := codeOf(t2References(), f.T2Reference)
+	if reference.Zero() {
+		reference = code.T2Norm
+	}
+	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: reference})
 	for _, q := range quantities() {
 		m.add(q.name, *q.of(f.Lesion), q.decimals, q.unit, q.how)
 	}
@@ -36,11 +42,6 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 	if f.ADCVoxels > 0 {
 		m.add(code.VoxelCount, experts.Known(float64(f.ADCVoxels)), 0, code.Dimensionless, how{method: code.Counted, modifiers: ofDiffusion()})
 	}
-	reference := codeOf(t2References(), f.T2Reference)
-	if reference.Zero() {
-		reference = code.T2Norm
-	}
-	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: reference})
 	m.addUptake(f.Uptake)
 	m.curveShares(f.CurveShare)
 	m.contributions(f.Contributions)

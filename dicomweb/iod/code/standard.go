@@ -136,6 +136,12 @@ var (
 	Incomplete      = Code{"130574", "DCM", "Incomplete study"}                            // CID 6314
 	Processing      = Code{"109102", "DCM", "Processing Equipment"}                        // CID 7005
 	Segmentation    = Code{"113076", "DCM", "Segmentation"}                                // CID 7203
+	Quantity        = Code{"246205007", "SCT", "Quantity"}                                 // CID 9000
+	Saliency        = Code{"130404", "DCM", "Saliency"}                                    // CID 217
+	Background      = Code{"125040", "DCM", "Background"}                                  // CID 7151
+	VisualExplain   = Code{"130401", "DCM", "Visual explanation"}                          // TID 1411
+	PerfusionImage  = Code{"129104", "DCM", "Perfusion image analysis"}                    // CID 7203
+	DiffusionImage  = Code{"129105", "DCM", "Diffusion image analysis"}                    // CID 7203
 	SourceImage     = Code{"121322", "DCM", "Source Image for Image Processing Operation"} // CID 7202
 )
 
