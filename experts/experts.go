@@ -80,18 +80,19 @@ type Slice struct {
 // lays them onto the reference phase; DCE phases share a grid.
 type Study struct {
 	StudyUID   string
-	DCE        []Phase              // pre-contrast first
-	TimesKnown bool                 // false: TimeS follows the stated assumption, the order is known
-	Echo       *SpoiledGradientEcho // of the dynamic series; nil where the images do not state it
-	T1         *volume.Volume       // s, on the DCE grid, measured before contrast; nil where it was not
-	DCESlices  []Slice              // the source of each slice k of the reference phase, for results that point back
-	Reference  int                  // index into DCE of the phase whose series results refer to
+	DCE        []Phase // pre-contrast first
+	TimesKnown bool    // false: TimeS follows the stated assumption, the order is known
+	DCESlices  []Slice // the source of each slice k of the reference phase, for results that point back
+	Reference  int     // index into DCE of the phase whose series results refer to
 	T2         *volume.Volume
 	DWI        []BVolume      // ascending b
 	ADC        *volume.Volume // the vendor's map in 1e-6 mm2/s, nil where there is none
 	Motion     []Motion       // of the other acquisitions against the reference phase; nil where none was looked for
 	Series     []SeriesUse
 	Notes      []string // assumptions made and defects found, for the report's reader
+
+	Echo *SpoiledGradientEcho // of the dynamic series; nil where the images do not state it
+	T1   *volume.Volume       // s, on the DCE grid, measured before contrast; nil where it was not
 }
 
 // Has reports whether the study offers what m's expert reads.

@@ -84,15 +84,6 @@ func unsupported(transferSyntax, advice string) error {
 	return dicomweb.Errorf(dicomweb.UnsupportedMedia, "pixel data in transfer syntax %s is not decoded%s", name, advice)
 }
 
-// swap returns words of size bytes with their bytes reversed. Samples of 8 bits stay in order: they are taken as OB.
-func swap(raw []byte, size int) []byte {
-	out := make([]byte, len(raw))
-	for i := range raw {
-		out[i] = raw[i-i%size+size-1-i%size]
-	}
-	return out
-}
-
 // unpack moves each sample's bits to bit 0, drops what lies beside them (old overlays) and extends the sign.
 func (l Layout) unpack(native []byte, dst []int32) {
 	up := 31 - l.HighBit // brings the high bit to bit 31

@@ -133,9 +133,10 @@ func (r *reading) note(format string, args ...any) {
 // Read sets the kinetic quantities of each lesion and the composition and background enhancement of each breast. It
 // returns maps on the part of the DCE grid that holds the breasts: "PE_early" and "PE_late" (%), "wash_in" and "wash_out"
 // (%/min), "TTP" (s), "SER" (ratio) and "curve" (1 persistent, 2 plateau, 3 washout, 0 not typed), defined as
-// experts.Kinetics are, the last four and TTP where the early enhancement reaches CurveMinPE. PE_late, wash_out, SER and
-// curve are absent where the study has no delayed phase. Where the timing allows a pharmacokinetic fit and there are
-// lesions, "Ktrans", "kep" (1/min), "ve" and, of phases of 10 s or less, "vp" hold it in and around them, 0 elsewhere. The channels are the six subtractions and two kinetic maps.
+// experts.Kinetics are, the last three and wash_out where the early enhancement reaches CurveMinPE. PE_late, wash_out, SER
+// and curve are absent where the study has no delayed phase. Where the timing allows a pharmacokinetic fit and there are
+// lesions, "Ktrans", "kep" (1/min), "ve" and, of phases of 10 s or less, "vp" hold it in and around them, 0 elsewhere.
+// The channels are the six subtractions and two kinetic maps.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	if len(s.DCE) < 2 {
 		return nil, ErrNoContrast

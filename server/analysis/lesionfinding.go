@@ -67,6 +67,8 @@ type LesionFinding struct {
 	CurveShare    map[experts.Curve]float64 `json:"curve_shares,omitempty"`
 	HotSpot       *HotSpotFinding           `json:"hot_spot,omitempty"`
 
+	Uptake *UptakeFinding `json:"uptake,omitempty"`
+
 	ADC           *float64          `json:"adc_um2_per_s,omitempty"`
 	ADCMin        *float64          `json:"adc_min_um2_per_s,omitempty"`
 	ADCP10        *float64          `json:"adc_p10_um2_per_s,omitempty"`
@@ -100,6 +102,19 @@ type HotSpotFinding struct {
 	Curve         experts.Curve        `json:"curve,omitempty"`
 }
 
+// UptakeFinding is a pharmacokinetic model of the mean curve. With an assumed T1 its numbers are relative ones.
+type UptakeFinding struct {
+	Model      string   `json:"model"`
+	Ktrans     *float64 `json:"ktrans_per_min,omitempty"`
+	Kep        *float64 `json:"kep_per_min,omitempty"`
+	Ve         *float64 `json:"ve,omitempty"`
+	Vp         *float64 `json:"vp,omitempty"`
+	IAUC60     *float64 `json:"iauc60_mm_s,omitempty"`
+	IAUC90     *float64 `json:"iauc90_mm_s,omitempty"`
+	T1S        float64  `json:"t1_s"`
+	T1Measured bool     `json:"t1_measured"`
+}
+
 // labelled tells the labels that findings have in the assessment: lesions were measured under others.
 type labelled map[*experts.Lesion]string
 
@@ -118,7 +133,8 @@ func lesionFinding(l fusion.Finding, operatingPoint float64, labels labelled) Le
 		InitialPhase: l.InitialPhase, SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), WashIn: number(l.WashIn),
 		WashOut: number(l.WashOut), DelayedChange: number(l.DelayedChange), FTVCM3: number(l.FTVCM3), Curve: l.WorstCurve,
 		MeanCurve: l.MeanCurve, CurveShare: l.CurveShare, HotSpot: hotSpotFinding(l.HotSpot),
-		ADC: number(l.ADC), ADCMin: number(l.ADCMin), ADCP10: number(l.ADCP10), ADCVoxels: l.ADCVoxels, Diffusion: l.Diffusion,
+		Uptake: uptakeFinding(l.Uptake),
+		ADC:    number(l.ADC), ADCMin: number(l.ADCMin), ADCP10: number(l.ADCP10), ADCVoxels: l.ADCVoxels, Diffusion: l.Diffusion,
 		T2Ratio: number(l.T2Ratio), T2Reference: l.T2Reference, T2MuscleRatio: number(l.T2MuscleRatio),
 	}
 	v.AxialLongMM, v.AxialLong = line(l.AxialLong)
@@ -148,6 +164,13 @@ func hotSpotFinding(h experts.HotSpot) *HotSpotFinding {
 		CentreMM: h.CentreMM, Voxels: h.Voxels, Signal: h.Signal, PEEarly: number(h.PEEarly), PEPeak: number(h.PEPeak),
 		InitialPhase: h.Initial, SER: number(h.SER), DelayedChange: number(h.DelayedChange), Curve: h.Curve,
 	}
+}
+
+func uptakeFinding(u experts.Uptake) *UptakeFinding {
+	if u.Model == "" {
+		return nil
+	}
+	return &UptakeFinding{u.Model, number(u.Ktrans), number(u.Kep), number(u.Ve), number(u.Vp), number(u.IAUC60), number(u.IAUC90), u.T1S, u.T1Measured}
 }
 
 // number is a quantity for JSON: absent where it is unknown, or nothing that JSON can say.
