@@ -170,4 +170,3 @@ func validates(t *testing.T, o report.Objects) {
 		}
 	}
 }
-
