@@ -45,7 +45,8 @@ func present(a *fusion.Assessment) []string {
 // key identifies the analysis: what was read, by what, with which settings, and how it ended (a time-out that succeeds
 // at the second attempt is another result). What came out is not part of it. Where nothing came out, everything in the
 // study counts as read: what is said of it then is said of all of it.
-func key(a *fusion.Assessment, src Source) string {
+func key(p Part, src Source) string {
+	a := p.Assessment
 	var inputs []string
 	seen := map[string]bool{}
 	add := func(instance string) {
@@ -74,12 +75,27 @@ func key(a *fusion.Assessment, src Source) string {
 	parts = append(parts, alg.DeviceUID, alg.Name, alg.Version, src.Node.Manufacturer, src.Node.Model, src.Node.SoftwareVersion)
 	parts = append(parts, alg.Parameters...)
 	parts = append(parts, string(a.Outcome), a.Reason.Code)
-	parts = append(parts, settings(src)...)
+	parts = append(parts, settings(p, src)...)
+	parts = append(parts, expertSettings(a)...)
 	return uid.From(parts...)
 }
 
-// settings are those of the source that change what is written.
-func settings(src Source) (names []string) {
+// settings are what else is asked for that changes what is written.
+func settings(p Part, src Source) (names []string) {
+	for _, m := range p.Maps {
+		names = append(names, "map="+string(m.Kind))
+	}
+	for _, picture := range p.Pictures {
+		names = append(names, "picture="+picture.Description)
+	}
+	for _, s := range []struct {
+		name string
+		on   bool
+	}{{"label map", src.LabelMap}, {"derived MR", src.MapsAsMR}, {"whole maps", src.WholeMaps}} {
+		if s.on {
+			names = append(names, s.name)
+		}
+	}
 	if tag := src.Language.Tag(); tag != words.English.Tag() {
 		names = append(names, "language="+tag)
 	}

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,9 +62,17 @@ func Read(report, segmentation *dicom.Dataset, pixels []byte) (*fusion.Assessmen
 			f.Mask = maskOf(g)
 			a.Findings = append(a.Findings, f)
 		case g.Finding.Is(code.Breast):
-			a.Breasts = append(a.Breasts, experts.Breast{Side: readSide(g.Laterality), Mask: maskOf(g)})
+			br := experts.Breast{Side: readSide(g.Laterality), Mask: maskOf(g)}
+			for _, q := range breastQuantities(&br) {
+				if m, ok := g.Measured(q.name); ok {
+					*q.q = experts.Known(m.Value)
+				}
+			}
+			readQualities(breastQualities(), g, &br)
+			a.Breasts = append(a.Breasts, br)
 		}
 	}
+	readNeighbours(a.Findings, m.Groups)
 	for i, s := range outlines {
 		if s.Type.Is(code.Fibroglandular) {
 			readTissue(a.Breasts, s, masks[i])
@@ -85,9 +95,29 @@ func readAlgorithm(a *fusion.Assessment, m sr.MeasurementReport) {
 			a.Algorithm.OperatingPoint, _ = strconv.ParseFloat(value, 64)
 		case "modalities": // said by AVAIL-* too
 		default:
-			a.Algorithm.Parameters[name] = value
+			if !readSetting(a, name, value) {
+				a.Algorithm.Parameters[name] = value
+			}
 		}
 	}
+}
+
+// readSetting takes a parameter that begins with a modality as what that expert's numbers rest on; ok is false for others.
+func readSetting(a *fusion.Assessment, parameter, value string) (ok bool) {
+	modality, name, ok := strings.Cut(parameter, " ")
+	if !ok || !slices.Contains(experts.Modalities[:], experts.Modality(modality)) {
+		return false
+	}
+	s := experts.Setting{Name: name, Text: value}
+	digits, unit, _ := strings.Cut(value, " ")
+	if v, err := strconv.ParseFloat(digits, 64); err == nil {
+		s = experts.Setting{Name: name, Value: v, Unit: cmp.Or(unit, code.Dimensionless.Value)}
+	}
+	if a.Settings == nil {
+		a.Settings = map[experts.Modality][]experts.Setting{}
+	}
+	a.Settings[experts.Modality(modality)] = append(a.Settings[experts.Modality(modality)], s)
+	return true
 }
 
 func readEvaluations(a *fusion.Assessment, items []*sr.Item) error {
@@ -141,30 +171,42 @@ func readSide(c code.Code) experts.Side {
 
 func readFinding(g sr.ROI) fusion.Finding {
 	f := fusion.Finding{Lesion: &experts.Lesion{Label: g.TrackingID, Side: readSide(g.Laterality)}, TrackingUID: g.TrackingUID}
-	f.CentreMM = volume.Vec(g.Center.MM)
-	for _, q := range [...]string{"upper outer", "upper inner", "lower outer", "lower inner"} {
-		if g.Topography.Is(quadrantCode(q)) {
-			f.Quadrant = q
-		}
+	if p, ok := g.Place(code.Center); ok {
+		f.CentreMM = p.MM
 	}
+	l := f.Lesion
+	l.Quadrant = wordOf(quadrants(), g.Topography)
 	quantity := func(name code.Code) experts.Quantity {
 		m, ok := g.Measured(name)
 		return experts.Quantity{Value: m.Value, Known: ok}
 	}
 	f.Probability = quantity(code.ProbabilityOfCancer)
 	f.Probability.Value /= 100
-	f.VolumeCM3 = quantity(code.Volume).Value
-	f.LongAxisMM = quantity(code.LongAxis).Value
-	f.ShortAxisMM = quantity(code.ShortAxis).Value
-	f.Sphericity = quantity(code.Sphericity).Value
-	f.FTVCM3 = quantity(code.FTV)
-	f.PEEarly, f.PEPeak = quantity(code.PEEarly), quantity(code.PEPeak)
-	f.SER, f.TimeToPeak = quantity(code.SER), quantity(code.TimeToPeak)
-	f.ADC, f.T2Ratio = quantity(code.ADC), quantity(code.T2Signal)
-	curves := [...]experts.Curve{experts.Persistent, experts.Plateau, experts.Washout}
-	for _, c := range curves {
-		if g.Evaluated(code.EnhancementPattern).Is(curveCode(c)) {
-			f.WorstCurve = c
+	l.VolumeCM3 = quantity(code.Volume).Value
+	l.Sphericity = quantity(code.Sphericity).Value
+	l.LongAxisMM, l.LongLine = readAxis(g, code.Max3D)
+	l.ShortAxisMM, l.ShortLine = readAxis(g, code.Ortho3D)
+	_, l.AxialLong = readAxis(g, code.AxialLongest)
+	_, l.AxialShort = readAxis(g, code.AxialAcross)
+	for _, q := range quantities() {
+		*q.of(l) = q.read(g)
+	}
+	l.Uptake = readUptake(g)
+	readQualities(lesionQualities(), g, l)
+	l.TimesS, l.Signal = readCourse(g.Text(code.TimeCourse))
+	_, l.HotSpot.Signal = readCourse(g.Text(code.HotSpotCourse))
+	if p, ok := g.Place(code.HotSpot); ok {
+		l.HotSpot.CentreMM = p.MM
+	}
+	for _, m := range g.Measurements {
+		reference := wordOf(t2References(), m.Method)
+		switch {
+		case m.Name.Is(code.VoxelCount) && sameModifiers(m.Modifiers, inHotSpot()):
+			l.HotSpot.Voxels = int(m.Value)
+		case m.Name.Is(code.VoxelCount) && sameModifiers(m.Modifiers, ofDiffusion()):
+			l.ADCVoxels = int(m.Value)
+		case m.Name.Is(code.T2Signal) && reference != "":
+			l.T2Ratio, l.T2Reference = experts.Known(m.Value), reference
 		}
 	}
 	for n := 1; n <= 5; n++ {
@@ -173,17 +215,52 @@ func readFinding(g sr.ROI) fusion.Finding {
 		}
 	}
 	for _, m := range g.Measurements {
-		for _, c := range curves {
-			if m.Name.Is(code.CurveShare) && m.Modifier(code.EnhancementPattern).Is(curveCode(c)) {
-				if f.CurveShare == nil {
-					f.CurveShare = map[experts.Curve]float64{}
-				}
-				f.CurveShare[c] = m.Value / 100
-			}
+		c := wordOf(curves(), m.Modifier(code.EnhancementPattern))
+		if !m.Name.Is(code.CurveShare) || c == "" {
+			continue
 		}
+		if f.CurveShare == nil {
+			f.CurveShare = map[experts.Curve]float64{}
+		}
+		f.CurveShare[c] = m.Value / 100
 	}
 	f.Contributions = readContributions(g)
 	return f
+}
+
+// readAxis returns the diameter that was measured by a method, mm, and the line that shows it.
+func readAxis(g sr.ROI, by code.Code) (mm float64, line experts.Line) {
+	for _, m := range g.Measurements {
+		if !m.Method.Is(by) {
+			continue
+		}
+		if p := m.Path.MM; len(p) == 2 {
+			line = experts.Line{From: p[0], To: p[1]}
+		}
+		return m.Value, line
+	}
+	return 0, line
+}
+
+// readNeighbours sets how the findings lie to each other.
+func readNeighbours(findings []fusion.Finding, groups []sr.ROI) {
+	byLabel := map[string]*experts.Lesion{}
+	for _, f := range findings {
+		byLabel[f.Label] = f.Lesion
+	}
+	for _, g := range groups {
+		l := byLabel[g.TrackingID]
+		for _, m := range g.Measurements {
+			to := byLabel[m.Other]
+			switch {
+			case l == nil || to == nil:
+			case m.Name.Is(code.Gap):
+				l.Neighbours = append(l.Neighbours, experts.Relation{To: to, GapMM: m.Value, Spread: wordOf(spreads(), m.Modifier(code.Spread))})
+			case m.Name.Is(code.CentreDistance) && len(l.Neighbours) > 0:
+				l.Neighbours[len(l.Neighbours)-1].DistanceMM = m.Value
+			}
+		}
+	}
 }
 
 func readContributions(g sr.ROI) []fusion.Contribution {

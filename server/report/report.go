@@ -15,6 +15,7 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/seg"
 	"mome/fusion"
 	"mome/server/words"
 )
@@ -55,13 +56,23 @@ type Source struct {
 	Language words.Language
 	// ViewerSR asks for the second SR, with the lesions as drawings.
 	ViewerSR bool
+	// LabelMap asks for the SEG as a label map, in which lesions lie over tissue over breasts: the volumes of the SR are
+	// then more than its voxels.
+	LabelMap bool
+	// MapsAsMR asks for each map as a series of derived MR images too, for viewers that know no Parametric Map.
+	MapsAsMR bool
+	// WholeMaps writes every slice of a map in full and not only what has values, as viewers built on Cornerstone need it;
+	// a map then takes the space of its whole volume.
+	WholeMaps bool
 }
 
 // Objects are the data sets of a result, nil where there is nothing to say.
 type Objects struct {
 	SR       *dicom.Dataset // always there
 	SEG      *dicom.Dataset
-	ViewerSR *dicom.Dataset // see Source.ViewerSR
+	ViewerSR *dicom.Dataset   // see Source.ViewerSR
+	Maps     []*dicom.Dataset // Parametric Maps, and derived MR images where these were asked for
+	Pictures []*dicom.Dataset
 }
 
 // InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the rest, come last, so
@@ -77,6 +88,8 @@ func InOrder(all []Objects) (out []*dicom.Dataset) {
 		}
 	}
 	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SEG} })
+	add(func(o Objects) []*dicom.Dataset { return o.Maps })
+	add(func(o Objects) []*dicom.Dataset { return o.Pictures })
 	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.ViewerSR} })
 	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SR} })
 	return out
@@ -84,7 +97,8 @@ func InOrder(all []Objects) (out []*dicom.Dataset) {
 
 // build is one call of Build.
 type build struct {
-	a         *fusion.Assessment
+	part      Part
+	a         *fusion.Assessment // of part
 	src       Source
 	now       time.Time // in the zone of the study
 	lang      words.Language
@@ -98,7 +112,7 @@ type build struct {
 // Build makes the objects of an assessment. It fails when the assessment contradicts itself or when something that
 // DICOM demands is missing; the error names it. a is not changed and not kept; the SEG's frames are packed copies.
 func Build(a *fusion.Assessment, src Source) (Objects, error) {
-	all, err := BuildAll([]Part{{a, src.Headers}}, src)
+	all, err := BuildAll([]Part{{Assessment: a, Headers: src.Headers}}, src)
 	if err != nil {
 		return Objects{}, err
 	}
@@ -106,10 +120,12 @@ func Build(a *fusion.Assessment, src Source) (Objects, error) {
 }
 
 // Part is one assessment of a study that has several, such as one for each breast, and the headers that its objects take
-// theirs from.
+// theirs from, with what is shown beside it.
 type Part struct {
 	Assessment *fusion.Assessment
 	Headers    *dicom.Dataset
+	Maps       []Map // at most one of each kind
+	Pictures   []Picture
 }
 
 // BuildAll makes the objects of every part, as Build does. None of their SRs replaces another.
@@ -117,7 +133,7 @@ func BuildAll(parts []Part, src Source) ([]Objects, error) {
 	builds, own := make([]*build, len(parts)), map[string]bool{}
 	for n, p := range parts {
 		src.Headers = p.Headers
-		b, err := newBuild(p.Assessment, src)
+		b, err := newBuild(p, src)
 		if err != nil {
 			return nil, fmt.Errorf("report on study %s: %w", p.Assessment.StudyUID, err)
 		}
@@ -140,7 +156,17 @@ func (b *build) objects() (o Objects, err error) {
 			return o, fmt.Errorf("segmentation of study %s: %w", b.a.StudyUID, err)
 		}
 	}
-	if o.SR, err = b.report(); err != nil {
+	if o.Maps, err = b.mapObjects(); err != nil {
+		return o, fmt.Errorf("maps of study %s: %w", b.a.StudyUID, err)
+	}
+	if o.Pictures, err = b.pictureObjects(); err != nil {
+		return o, fmt.Errorf("pictures of study %s: %w", b.a.StudyUID, err)
+	}
+	var shown []iod.Instance
+	for _, d := range slices.Concat(o.Maps, o.Pictures) {
+		shown = append(shown, instanceOf(d))
+	}
+	if o.SR, err = b.report(shown); err != nil {
 		return o, fmt.Errorf("report on study %s: %w", b.a.StudyUID, err)
 	}
 	if b.src.ViewerSR {
@@ -151,8 +177,9 @@ func (b *build) objects() (o Objects, err error) {
 	return o, nil
 }
 
-func newBuild(a *fusion.Assessment, src Source) (*build, error) {
-	b := &build{a: a, src: src, now: iod.Zone(src.Headers, src.Now), lang: src.Language, algorithm: algorithm(a)}
+func newBuild(p Part, src Source) (*build, error) {
+	a := p.Assessment
+	b := &build{part: p, a: a, src: src, now: iod.Zone(src.Headers, src.Now), lang: src.Language, algorithm: algorithm(a)}
 	switch {
 	case src.Headers.String(tag.StudyInstanceUID) != a.StudyUID || !uid.Valid(a.StudyUID):
 		return nil, fmt.Errorf("source headers are of study %q", src.Headers.String(tag.StudyInstanceUID))
@@ -169,9 +196,12 @@ func newBuild(a *fusion.Assessment, src Source) (*build, error) {
 	if err := b.algorithm.Validate(); err != nil {
 		return nil, err
 	}
-	b.key = key(a, src)
+	if err := checkMaps(p); err != nil {
+		return nil, err
+	}
+	b.key = key(p, src)
 	b.sr = b.instance("SR", uid.Comprehensive3DSRStorage)
-	b.seg = b.instance("SEG", uid.SegmentationStorage)
+	b.seg = b.instance("SEG", (&seg.Segmentation{LabelMap: src.LabelMap}).Class())
 	b.viewer = b.instance("viewer SR", uid.ComprehensiveSRStorage)
 	if a.Outcome == fusion.NotDone {
 		return b, nil

@@ -34,6 +34,7 @@ func (b *build) viewerReport() (*dicom.Dataset, error) {
 	d := b.header(b.viewer, iod.Series{
 		Modality: "SR", UID: b.viewer.SeriesUID, Number: viewerSeriesNumber, Description: viewerDescription, Code: code.MeasurementReport,
 	})
+	b.declareScheme(d)
 	content := b.frame()
 	content.Library = []sr.LibraryGroup{b.drawnOn(drawings)}
 	content.Drawings = drawings

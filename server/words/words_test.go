@@ -84,6 +84,33 @@ func TestWhatIsSaidIsInTheTables(t *testing.T) {
 	}
 }
 
+// TestLocalCodes: the meaning of every code of the local scheme is translated.
+func TestLocalCodes(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "../../dicomweb/iod/code/local.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) != 2 {
+			return true
+		}
+		if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != "local" {
+			return true
+		}
+		meaning, err := strconv.Unquote(call.Args[1].(*ast.BasicLit).Value)
+		if _, ok := codes[meaning]; err != nil || !ok {
+			t.Errorf("%q is not translated: %v", meaning, err)
+		}
+		found++
+		return true
+	})
+	if found < 90 {
+		t.Errorf("found %d codes: the test does not see the table", found)
+	}
+}
+
 // said returns the literal of a call x.Text("literal", ...).
 func said(n ast.Node) (string, bool) {
 	call, ok := n.(*ast.CallExpr)
