@@ -49,6 +49,22 @@ func TestMaps(t *testing.T) {
 		}
 		sameValues(t, got, p.Maps[n].Volume)
 	}
+	// The part of the grid that SER lies on begins at slice 3: its values are on slices 3 and 4 of the reference.
+	frames := o.Maps[1].Items(tag.PerFrameFunctionalGroupsSequence)
+	for n, k := range []int{3, 4} {
+		image := frames[n].Item(tag.DerivationImageSequence).Item(tag.SourceImageSequence).String(tag.ReferencedSOPInstanceUID)
+		if want := p.Assessment.Reference.Slices[k].SOPInstanceUID; image != want {
+			t.Errorf("frame %d of SER points to %s, want %s", n+1, image, want)
+		}
+	}
+	src := source()
+	src.WholeMaps, p.Maps = true, p.Maps[:2]
+	whole := mustBuildPart(t, p, src).Maps[1]
+	got, err := pm.Read(whole, whole.Get(tag.FloatPixelData).Value)
+	if err != nil || got.Grid.Rows != size[1] || len(got.Grid.Positions) != size[2] {
+		t.Fatalf("a whole map of %d rows, %d slices: %v", got.Grid.Rows, len(got.Grid.Positions), err)
+	}
+	sameValues(t, got, p.Maps[1].Volume)
 	heat := iod.Instance{StudyUID: studyUID, SeriesUID: o.Maps[0].String(tag.SeriesInstanceUID), SOPClassUID: uid.ParametricMapStorage, SOPInstanceUID: o.Maps[0].String(tag.SOPInstanceUID)}
 	m := content(t, o.SR)
 	for _, g := range m.Groups[:2] {
