@@ -54,7 +54,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}); err != nil {
 		return n, err
 	}
-	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), attempts: f.Attempts, log: log}
+	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), results: &f.resultFlags, attempts: f.Attempts, log: log}
 	if n.queue, err = jobs.New(jobs.Config{
 		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
 	}); err != nil {
