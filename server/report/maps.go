@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strconv"
 
 	"mome/dicomweb/derived"
@@ -31,7 +32,8 @@ const (
 )
 
 // Map is a quantity per voxel. A volume on the grid of the assessment, or on a part of it, points to the slices of the
-// reference series; one on a grid of its own stands for itself. Values that are 0 or no number are not written.
+// reference series; one on a grid of its own stands for itself. Values that are 0 or no number are not written, and a map
+// that has no others is left out.
 type Map struct {
 	Kind   MapKind
 	Volume *volume.Volume
@@ -80,7 +82,7 @@ const (
 	pictureSeriesNumber = 9050
 )
 
-// maps writes each map as a Parametric Map and, where asked for, as a series of derived MR images.
+// mapObjects writes each map as a Parametric Map and, where asked for, as a series of derived MR images.
 func (b *build) mapObjects() (out []*dicom.Dataset, err error) {
 	for n, m := range b.part.Maps {
 		f, _ := m.Kind.form()
@@ -247,6 +249,13 @@ func checkMaps(p Part) error {
 		seen[m.Kind] = true
 	}
 	return nil
+}
+
+// valued leaves out maps without a value, which say nothing: such as SER in a study without a late phase.
+func valued(all []Map) []Map {
+	return slices.DeleteFunc(slices.Clone(all), func(m Map) bool {
+		return !slices.ContainsFunc(m.Volume.Data, func(v float32) bool { return v != 0 && v-v == 0 })
+	})
 }
 
 // instanceOf names an object that was made.

@@ -201,6 +201,21 @@ func TestLabelMap(t *testing.T) {
 	}
 }
 
+// TestEmptyMap: a map without a value is left out, and nothing points to it.
+func TestEmptyMap(t *testing.T) {
+	p := withMaps()
+	for i := range p.Maps[0].Volume.Data {
+		p.Maps[0].Volume.Data[i] = float32(math.NaN())
+	}
+	o := mustBuildPart(t, p, source())
+	if len(o.Maps) != len(p.Maps)-1 {
+		t.Errorf("%d maps, want %d", len(o.Maps), len(p.Maps)-1)
+	}
+	if images := content(t, o.SR).Groups[0].Images; len(images) != 0 {
+		t.Errorf("a lesion points to %v", images)
+	}
+}
+
 func TestMapsIdentity(t *testing.T) {
 	plain := mustBuild(t, withFindings(), source())
 	with := mustBuildPart(t, withMaps(), source())
@@ -215,7 +230,6 @@ func TestMapsIdentity(t *testing.T) {
 }
 
 func TestBuildRefusesMaps(t *testing.T) {
-	small := volume.New(volume.Grid{Size: [3]int{1, 1, 1}, SpacingMM: [3]float64{1, 1, 1}})
 	for _, c := range []struct {
 		name   string
 		change func(*report.Part, *report.Source)
@@ -224,7 +238,6 @@ func TestBuildRefusesMaps(t *testing.T) {
 		{"an unknown kind", func(p *report.Part, _ *report.Source) { p.Maps[0].Kind = "x" }, `map "x"`},
 		{"no volume", func(p *report.Part, _ *report.Source) { p.Maps[0].Volume = nil }, "no volume"},
 		{"two of a kind", func(p *report.Part, _ *report.Source) { p.Maps[1].Kind = p.Maps[0].Kind }, "two maps"},
-		{"an empty map", func(p *report.Part, _ *report.Source) { p.Maps[0].Volume = small }, "no voxel"},
 		{"a whole map on another grid", func(_ *report.Part, s *report.Source) { s.WholeMaps = true }, "grid of its own"},
 		{"no picture", func(p *report.Part, _ *report.Source) { p.Pictures[0].Frames = []image.Image{} }, "no picture"},
 	} {
