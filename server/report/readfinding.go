@@ -38,14 +38,13 @@ func readFinding(g sr.ROI) fusion.Finding {
 		l.HotSpot.CentreMM = p.MM
 	}
 	for _, m := range g.Measurements {
-		reference := wordOf(t2References(), m.Method)
 		switch {
 		case m.Name.Is(code.VoxelCount) && sameModifiers(m.Modifiers, inHotSpot()):
 			l.HotSpot.Voxels = int(m.Value)
 		case m.Name.Is(code.VoxelCount) && sameModifiers(m.Modifiers, ofDiffusion()):
 			l.ADCVoxels = int(m.Value)
-		case m.Name.Is(code.T2Signal) && reference != "":
-			l.T2Ratio, l.T2Reference = experts.Known(m.Value), reference
+		case m.Name.Is(code.T2Signal) && !m.Method.Is(code.T2Muscle):
+			l.T2Ratio, l.T2Reference = experts.Known(m.Value), wordOf(t2References(), m.Method)
 		}
 	}
 	for n := 1; n <= 5; n++ {
