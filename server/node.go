@@ -15,6 +15,7 @@ import (
 	"mome/server/delivery"
 	"mome/server/jobs"
 	"mome/server/web"
+	"mome/server/words"
 )
 
 // node is a running node: archive, queue and HTTP side.
@@ -62,7 +63,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	if n.web, err = web.New(web.Config{
 		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer),
+		Model: modelLine(n.analyzer), Language: words.Language(f.Language),
 	}); err != nil {
 		return n, err
 	}

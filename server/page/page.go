@@ -100,7 +100,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, started: cfg.Now(), templates: map[words.Language]*template.Template{}}
 	for _, l := range words.Languages() {
 		t := template.New("").Funcs(template.FuncMap{
-			"t": l.Text, "table": func(title string, rows []measure) group { return group{title, rows} },
+			"t": l.Text, "say": sayIn(l), "table": func(title string, rows []measure) group { return group{title, rows} },
 			"milli": func(micro float64) float64 { return micro / 1000 }, // ADC in 1e-3 mm2/s
 		})
 		for _, source := range [...]string{layoutHTML, indexHTML, studyHTML, lesionHTML} {
@@ -114,6 +114,17 @@ func New(cfg Config) (*Service, error) {
 	s.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return s, nil
+}
+
+// sayIn returns what writes a sentence of the analysis in a language or, where that has no words for it, as English.
+func sayIn(l words.Language) func(string) template.HTML {
+	return func(sentence string) template.HTML {
+		text, ok := l.Translate(sentence)
+		if text = template.HTMLEscapeString(text); ok {
+			return template.HTML(text)
+		}
+		return template.HTML(`<span lang="en">` + text + `</span>`)
+	}
 }
 
 // reader is who reads a page: the language, and what links carry on.

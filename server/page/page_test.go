@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -418,5 +419,32 @@ func TestKeep(t *testing.T) {
 	cancel()
 	if err := page.Keep(cancelled, a, study, r, "x"); err != context.Canceled {
 		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+// TestTemplatesSpeakAllLanguages: each phrase of the templates is in the tables; those of the code package words tests.
+func TestTemplatesSpeakAllLanguages(t *testing.T) {
+	said := regexp.MustCompile(`[({| ]t "([^"]*)"|\{\{t "([^"]*)"`)
+	files, err := filepath.Glob("*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range said.FindAllStringSubmatch(string(text), -1) {
+			n++
+			for _, l := range words.Languages()[1:] {
+				if key := m[1] + m[2]; l.Text(key) == key {
+					t.Errorf("%s says %q, which has no words in %s", file, key, l.Name())
+				}
+			}
+		}
+	}
+	if n < 100 {
+		t.Errorf("found %d phrases: the test does not see them", n)
 	}
 }

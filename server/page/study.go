@@ -206,7 +206,8 @@ func (p reader) reason(f *analysis.Findings) string {
 	if f.Code == "NODCE" {
 		return p.Text("No usable DCE series in study")
 	}
-	return f.Reason
+	text, _ := p.Translate(f.Reason)
+	return text
 }
 
 // advice is what can be done about a reason.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -295,16 +296,20 @@ func kind(d *dicom.Dataset) string {
 	return strings.ToLower(d.String(tag.Modality))
 }
 
-// withMaps is the study of withFindings with what is shown beside it: the explanation and SER on the grid of the
-// reference, the ADC on one of its own, pictures with and without planes.
+// withMaps is the study of withFindings with what is shown beside it: the explanation on the grid of the reference, SER
+// on a part of it, the ADC on a grid of its own, pictures with and without planes.
 func withMaps() report.Part {
 	a := withFindings()
-	heat, ser := volume.New(a.Grid), volume.New(a.Grid)
+	heat := volume.New(a.Grid)
 	for i, in := range a.Findings[0].Mask.Data {
 		if in {
-			heat.Data[i], ser.Data[i] = 0.001*float32(i%7)-0.002, 1.25
+			heat.Data[i] = 0.001*float32(i%7) - 0.002
 		}
 	}
+	part := a.Grid
+	part.Size, part.Origin = [3]int{3, 4, 2}, a.Grid.Point(8, 2, 3)
+	ser := volume.New(part)
+	ser.Data[7], ser.Data[12], ser.Data[13] = 1.25, 0.75, float32(math.NaN())
 	own := a.Grid
 	own.Size, own.SpacingMM, own.Origin = [3]int{4, 3, 2}, [3]float64{3, 3, 5}, volume.Vec{-59, -39, -19}
 	adc := volume.New(own)

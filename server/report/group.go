@@ -28,11 +28,7 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 	m.add(code.Volume, positive(f.VolumeCM3), 3, code.CM3, method(code.VoxelSum))
 	b.diameters(&m, f.Lesion)
 	m.add(code.Sphericity, positive(f.Sphericity), 3, code.Ratio, method(code.SphereArea))
-	reference := codeOf(t2References(), f.T2Reference)
-	if reference.Zero() {
-		reference = code.T2Norm
-	}
-	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: reference})
+	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: codeOf(t2References(), f.T2Reference)})
 	for _, q := range quantities() {
 		m.add(q.name, *q.of(f.Lesion), q.decimals, q.unit, q.how)
 	}

@@ -43,8 +43,8 @@ func present(a *fusion.Assessment) []string {
 }
 
 // key identifies the analysis: what was read, by what, with which settings, and how it ended (a time-out that succeeds
-// at the second attempt is another result). What came out is not part of it. Where nothing came out, everything in the
-// study counts as read: what is said of it then is said of all of it.
+// at the second attempt is another result). What came out is not part of it, but for what the experts' settings state.
+// Where nothing came out, everything in the study counts as read: what is said of it then is said of all of it.
 func key(p Part, src Source) string {
 	a := p.Assessment
 	var inputs []string

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"image"
+	"math"
+	"slices"
 	"strconv"
 
 	"mome/dicomweb/derived"
@@ -29,8 +31,9 @@ const (
 	ADC         MapKind = "ADC"         // 1e-6 mm2/s
 )
 
-// Map is a quantity per voxel. A volume on the grid of the assessment points to the slices of the reference series; one on
-// a grid of its own stands for itself. Values that are 0 or no number are not written.
+// Map is a quantity per voxel. A volume on the grid of the assessment, or on a part of it, points to the slices of the
+// reference series; one on a grid of its own stands for itself. Values that are 0 or no number are not written, and a map
+// that has no others is left out.
 type Map struct {
 	Kind   MapKind
 	Volume *volume.Volume
@@ -79,7 +82,7 @@ const (
 	pictureSeriesNumber = 9050
 )
 
-// maps writes each map as a Parametric Map and, where asked for, as a series of derived MR images.
+// mapObjects writes each map as a Parametric Map and, where asked for, as a series of derived MR images.
 func (b *build) mapObjects() (out []*dicom.Dataset, err error) {
 	for n, m := range b.part.Maps {
 		f, _ := m.Kind.form()
@@ -111,16 +114,50 @@ func (b *build) parametric(m Map, f form) (*pm.Map, error) {
 		Data: m.Volume.Data, Quantity: f.quantity, Unit: f.unit, Derivation: f.maker, Name: f.name, Label: f.label, Description: f.description,
 		Creator: b.algorithm.Name, Laterality: b.laterality(), Lossy: b.lossy(), Whole: b.src.WholeMaps,
 	}
-	if m.Volume.Grid.Same(&b.a.Grid) {
-		out.Grid, out.Source = b.grid(), b.reference()
-		return out, nil
-	}
-	if b.src.WholeMaps {
+	at, ok := partOf(&b.a.Grid, &m.Volume.Grid)
+	switch {
+	case ok && b.src.WholeMaps:
+		out.Grid, out.Source, out.Data = b.grid(), b.reference(), spread(m.Volume, &b.a.Grid, at)
+	case b.src.WholeMaps:
 		return nil, fmt.Errorf("lies on a grid of its own and cannot be written for all slices of the source")
+	case ok:
+		out.Grid, out.Source = planes(&m.Volume.Grid), b.reference()
+		out.Grid.SliceThicknessMM, out.Grid.PositionReference = b.grid().SliceThicknessMM, b.grid().PositionReference
+		out.Source.Slices = out.Source.Slices[at[2] : at[2]+m.Volume.Size[2]]
+	default:
+		out.Grid = planes(&m.Volume.Grid)
+		out.Source = multiframe.Source{Slices: make([]multiframe.Slice, m.Volume.Size[2])}
 	}
-	out.Grid = planes(&m.Volume.Grid)
-	out.Source = multiframe.Source{Slices: make([]multiframe.Slice, m.Volume.Size[2])}
 	return out, nil
+}
+
+// partOf returns the voxel of whole at which part begins; ok is false if its voxels are not voxels of whole.
+func partOf(whole, part *volume.Grid) (at [3]int, ok bool) {
+	x, y, z := whole.At(part.Origin)
+	for a, v := range [3]float64{x, y, z} {
+		at[a] = int(math.Round(v))
+	}
+	box := *whole
+	box.Size = part.Size
+	box.Origin = whole.Point(float64(at[0]), float64(at[1]), float64(at[2]))
+	for a := range at {
+		if at[a] < 0 || at[a]+part.Size[a] > whole.Size[a] {
+			return at, false
+		}
+	}
+	return at, box.Same(part)
+}
+
+// spread lays the values of a part of a grid onto the whole of it.
+func spread(v *volume.Volume, whole *volume.Grid, at [3]int) []float32 {
+	data := make([]float32, whole.Len())
+	for k := range v.Size[2] {
+		for j := range v.Size[1] {
+			from := v.Index(0, j, k)
+			copy(data[whole.Index(at[0], at[1]+j, at[2]+k):], v.Data[from:from+v.Size[0]])
+		}
+	}
+	return data
 }
 
 // laterality returns the one breast that was read, "B" for both.
@@ -212,6 +249,13 @@ func checkMaps(p Part) error {
 		seen[m.Kind] = true
 	}
 	return nil
+}
+
+// valued leaves out maps without a value, which say nothing: such as SER in a study without a late phase.
+func valued(all []Map) []Map {
+	return slices.DeleteFunc(slices.Clone(all), func(m Map) bool {
+		return !slices.ContainsFunc(m.Volume.Data, func(v float32) bool { return v != 0 && v-v == 0 })
+	})
 }
 
 // instanceOf names an object that was made.

@@ -49,6 +49,22 @@ func TestMaps(t *testing.T) {
 		}
 		sameValues(t, got, p.Maps[n].Volume)
 	}
+	// The part of the grid that SER lies on begins at slice 3: its values are on slices 3 and 4 of the reference.
+	frames := o.Maps[1].Items(tag.PerFrameFunctionalGroupsSequence)
+	for n, k := range []int{3, 4} {
+		image := frames[n].Item(tag.DerivationImageSequence).Item(tag.SourceImageSequence).String(tag.ReferencedSOPInstanceUID)
+		if want := p.Assessment.Reference.Slices[k].SOPInstanceUID; image != want {
+			t.Errorf("frame %d of SER points to %s, want %s", n+1, image, want)
+		}
+	}
+	src := source()
+	src.WholeMaps, p.Maps = true, p.Maps[:2]
+	whole := mustBuildPart(t, p, src).Maps[1]
+	got, err := pm.Read(whole, whole.Get(tag.FloatPixelData).Value)
+	if err != nil || got.Grid.Rows != size[1] || len(got.Grid.Positions) != size[2] {
+		t.Fatalf("a whole map of %d rows, %d slices: %v", got.Grid.Rows, len(got.Grid.Positions), err)
+	}
+	sameValues(t, got, p.Maps[1].Volume)
 	heat := iod.Instance{StudyUID: studyUID, SeriesUID: o.Maps[0].String(tag.SeriesInstanceUID), SOPClassUID: uid.ParametricMapStorage, SOPInstanceUID: o.Maps[0].String(tag.SOPInstanceUID)}
 	m := content(t, o.SR)
 	for _, g := range m.Groups[:2] {
@@ -185,6 +201,21 @@ func TestLabelMap(t *testing.T) {
 	}
 }
 
+// TestEmptyMap: a map without a value is left out, and nothing points to it.
+func TestEmptyMap(t *testing.T) {
+	p := withMaps()
+	for i := range p.Maps[0].Volume.Data {
+		p.Maps[0].Volume.Data[i] = float32(math.NaN())
+	}
+	o := mustBuildPart(t, p, source())
+	if len(o.Maps) != len(p.Maps)-1 {
+		t.Errorf("%d maps, want %d", len(o.Maps), len(p.Maps)-1)
+	}
+	if images := content(t, o.SR).Groups[0].Images; len(images) != 0 {
+		t.Errorf("a lesion points to %v", images)
+	}
+}
+
 func TestMapsIdentity(t *testing.T) {
 	plain := mustBuild(t, withFindings(), source())
 	with := mustBuildPart(t, withMaps(), source())
@@ -199,7 +230,6 @@ func TestMapsIdentity(t *testing.T) {
 }
 
 func TestBuildRefusesMaps(t *testing.T) {
-	small := volume.New(volume.Grid{Size: [3]int{1, 1, 1}, SpacingMM: [3]float64{1, 1, 1}})
 	for _, c := range []struct {
 		name   string
 		change func(*report.Part, *report.Source)
@@ -208,7 +238,6 @@ func TestBuildRefusesMaps(t *testing.T) {
 		{"an unknown kind", func(p *report.Part, _ *report.Source) { p.Maps[0].Kind = "x" }, `map "x"`},
 		{"no volume", func(p *report.Part, _ *report.Source) { p.Maps[0].Volume = nil }, "no volume"},
 		{"two of a kind", func(p *report.Part, _ *report.Source) { p.Maps[1].Kind = p.Maps[0].Kind }, "two maps"},
-		{"an empty map", func(p *report.Part, _ *report.Source) { p.Maps[0].Volume = small }, "no voxel"},
 		{"a whole map on another grid", func(_ *report.Part, s *report.Source) { s.WholeMaps = true }, "grid of its own"},
 		{"no picture", func(p *report.Part, _ *report.Source) { p.Pictures[0].Frames = []image.Image{} }, "no picture"},
 	} {

@@ -67,7 +67,7 @@ func spreads() []coded[experts.Spread] {
 	return []coded[experts.Spread]{{experts.Multifocal, code.Multifocal}, {experts.Multicentric, code.Multicentric}}
 }
 
-// t2References are what a T2 ratio refers to, as a method.
+// t2References are what a T2 ratio refers to, as a method; a ratio to anything else is written without one.
 func t2References() []coded[string] {
 	return []coded[string]{
 		{"fibroglandular tissue of the same breast", code.T2Norm},

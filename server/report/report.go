@@ -1,8 +1,9 @@
 // Package report turns an Assessment into the DICOM objects that are stored in the study: one Comprehensive 3D SR
-// (TID 1500), always, and one BINARY Segmentation where there is something to outline. The same analysis gives the
-// same UIDs and, with the same Source.Now, the same bytes, so that a result is stored once however often it is made.
-// Results are marked as investigational, unverified and preliminary; a study that could not be analysed gets a report
-// that says so and never reads as negative.
+// (TID 1500), always; a Segmentation where there is something to outline; and as asked for a second SR that viewers draw,
+// Parametric Maps, the same as derived MR images, pictures. The same analysis gives the same UIDs and, with the same
+// Source.Now, the same bytes, so that a result is stored once however often it is made. Results are marked as
+// investigational, unverified and preliminary; a study that could not be analysed gets a report that says so and never
+// reads as negative.
 package report
 
 import (
@@ -199,7 +200,8 @@ func newBuild(p Part, src Source) (*build, error) {
 	if err := checkMaps(p); err != nil {
 		return nil, err
 	}
-	b.key = key(p, src)
+	b.part.Maps = valued(p.Maps)
+	b.key = key(b.part, src)
 	b.sr = b.instance("SR", uid.Comprehensive3DSRStorage)
 	b.seg = b.instance("SEG", (&seg.Segmentation{LabelMap: src.LabelMap}).Class())
 	b.viewer = b.instance("viewer SR", uid.ComprehensiveSRStorage)

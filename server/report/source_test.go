@@ -19,6 +19,7 @@ import (
 	"mome/fixtures/phantom"
 	"mome/server/analysis"
 	"mome/server/report"
+	"mome/server/words"
 )
 
 // readPhantom analyses a phantom of one lesion with the dynamic expert alone.
@@ -88,6 +89,11 @@ func TestSources(t *testing.T) {
 				framesLieOnSources(t, d, images)
 			}
 			linesLieOnLesions(t, r, o, images)
+			for _, n := range r.Assessment.Notes {
+				if _, ok := words.Korean.Translate(n); !ok {
+					t.Errorf("no translation of %q", n)
+				}
+			}
 			validates(t, o)
 		})
 	}

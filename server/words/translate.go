@@ -10,7 +10,7 @@ import (
 )
 
 // verb is what fmt takes an argument for; a percent sign before a space is the sign.
-var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[-+#0]*\d*(?:\.\d+)?([a-zA-Z])`)
+var verb = regexp.MustCompile(`%[-+#0]*\d*(?:\.\d+)?(?:\[(\d+)\])?([a-zA-Z])`)
 
 // Translate returns in the language a text that was made in English elsewhere, by packages that know no other: "Lesion 3"
 // of "Lesion %d". What was put in for %s is translated in turn. A text that no phrase of the tables fits comes back as it

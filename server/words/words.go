@@ -87,4 +87,4 @@ func (l Language) phrase(key string) string {
 type in struct{ ko, zh string }
 
 // tables are all phrases, by who says them. They are never changed.
-var tables = [...]map[string]in{codes, report, page}
+var tables = [...]map[string]in{codes, report, notes, page}
