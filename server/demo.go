@@ -51,7 +51,7 @@ func (c *demoCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	flags := nodeFlags{Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second, Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo"}
+	flags := nodeFlags{Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second, Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true}
 	n, err := openNode(ctx, flags, quiet(log))
 	if err != nil {
 		return err
@@ -118,6 +118,7 @@ func (c *demoCommand) show(ctx context.Context, n *node, study *phantom.Study) (
 		fmt.Println("  " + describeAnswer(f))
 	}
 	all := compare(study.Truth.Lesions, answer.Findings)
+	fmt.Printf("  page of the study: %s/study/%s\n", n.url(), study.Truth.StudyInstanceUID)
 	for _, ref := range append(status.Results.SR, status.Results.SEG...) {
 		fmt.Printf("  %s/dicom-web/%s\n", n.url(), ref.Path())
 	}

@@ -108,6 +108,7 @@ func TestStudyInReportOut(t *testing.T) {
 			if a.Outcome != c.outcome {
 				t.Errorf("outcome %q, want %q", a.Outcome, c.outcome)
 			}
+			checkPage(t, n, s.Truth.StudyInstanceUID, a)
 			present := map[experts.Modality]bool{}
 			for _, m := range c.present {
 				present[m] = true
