@@ -138,7 +138,7 @@ func (s *Service) fromReport(ctx context.Context, stored []archive.Instance) (*R
 		switch {
 		case i.Result && i.SOPClass == uid.Comprehensive3DSRStorage:
 			reports = append(reports, i)
-		case i.Result && i.SOPClass == uid.SegmentationStorage:
+		case i.Result && i.Modality == "SEG":
 			outlines = append(outlines, i)
 		}
 	}

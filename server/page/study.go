@@ -10,6 +10,7 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/mediatype"
 	"mome/dicomweb/query"
 	"mome/fusion"
@@ -44,7 +45,11 @@ type studyPage struct {
 }
 
 // objectView is a stored result.
-type objectView struct{ Name, Description, URL, Metadata string }
+type objectView struct {
+	Name, Description string
+	Main              bool // whether it is the result itself
+	URL, Metadata     string
+}
 
 // Study answers GET /study/{study} with its page.
 func (s *Service) Study(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
@@ -230,19 +235,28 @@ func (d *studyPage) objects(p reader, stored []archive.Instance, descriptions ma
 		if !i.Result {
 			continue
 		}
-		name := i.Modality
-		switch name {
-		case "SR":
-			name = p.Text("Report (SR)")
-		case "SEG":
-			name = p.Text("Segmentation (SEG)")
-		}
+		name, main := p.object(i)
 		if count[name]++; count[name] > 1 {
 			name = fmt.Sprintf("%s %d", name, count[name])
 		}
 		url := p.Root + "dicom-web/" + i.Path()
-		d.Objects = append(d.Objects, objectView{name, descriptions[i.Series], url, url + "/metadata?accept=application/json"})
+		d.Objects = append(d.Objects, objectView{name, descriptions[i.Series], main, url, url + "/metadata?accept=application/json"})
 	}
+}
+
+// object names a stored result, and tells whether it is the result itself: others repeat it for viewers.
+func (p reader) object(i archive.Instance) (name string, main bool) {
+	switch {
+	case i.SOPClass == uid.ComprehensiveSRStorage:
+		return p.Text("Measurements for viewers (SR)"), false
+	case i.Modality == "SR":
+		return p.Text("Report (SR)"), true
+	case i.Modality == "SEG":
+		return p.Text("Segmentation (SEG)"), true
+	case i.SOPClass == uid.ParametricMapStorage:
+		return p.Text("Parametric map"), false
+	}
+	return i.Modality, false
 }
 
 // segmentation is the series of the newest SEG of the node's own, "" without one.

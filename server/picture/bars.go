@@ -29,7 +29,7 @@ func Contributions(bars []Bar, text BarText) (c *Chart, ok bool) {
 	if len(bars) == 0 {
 		return nil, false
 	}
-	const width, row, top, zero, reach = 560.0, 30.0, 28.0, 310.0, 170.0
+	const width, row, top, zero, reach = 460.0, 30.0, 28.0, 240.0, 150.0
 	c = &Chart{Title: text.Title, Desc: text.Desc, Width: width, Height: top + row*float64(len(bars)) + 6}
 	c.words(grey(60), point{zero - 8, 16}, 12, right, "\u2190 "+text.Against)
 	c.words(grey(60), point{zero + 8, 16}, 12, left, text.For+" \u2192")

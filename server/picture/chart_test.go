@@ -88,8 +88,8 @@ func TestContributions(t *testing.T) {
 	if !strings.Contains(svg, "+1.50") || !strings.Contains(svg, "-0.75") || strings.Contains(svg, "<b>") {
 		t.Errorf("got %s", svg)
 	}
-	if up, down := c.marks[3].points, c.marks[6].points; up[1].x-up[0].x != 170 || down[1].x-down[0].x != 85 || down[1].x != up[0].x {
-		t.Errorf("the bars reach from %v to %v and from %v to %v, want 170 to the right and half of it to the left", up[0], up[1], down[0], down[1])
+	if up, down := c.marks[3].points, c.marks[6].points; up[1].x-up[0].x != 150 || down[1].x-down[0].x != 75 || down[1].x != up[0].x {
+		t.Errorf("the bars reach from %v to %v and from %v to %v, want 150 to the right and half of it to the left", up[0], up[1], down[0], down[1])
 	}
 	if _, ok := Contributions(nil, BarText{}); ok {
 		t.Error("nothing has a chart")

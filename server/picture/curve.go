@@ -36,15 +36,15 @@ type curvePlot struct {
 	text        CurveText
 }
 
-// The plot's area, of a chart of 560 x 330.
-const plotLeft, plotRight, plotTop, plotBottom = 48.0, 482.0, 30.0, 270.0
+// The plot's area, of a chart of 460 x 330: small, so that its words are read on a phone.
+const plotLeft, plotRight, plotTop, plotBottom = 44.0, 392.0, 30.0, 270.0
 
 // Curves draws time-signal curves as percent enhancement over seconds since the first phase began, the first curve
 // strongest, with the marks of BI-RADS: the initial phase with slow below 50 %, medium to 100 % and fast above, and the
 // delayed phase with its plateau, within 10 % of the first curve's early signal. ok is false where no curve has a signal
 // before contrast and a time after it.
 func Curves(timesS []float64, curves []Series, text CurveText) (c *Chart, ok bool) {
-	p := curvePlot{Chart: &Chart{Title: text.Title, Desc: text.Desc, Width: 560, Height: 330}, text: text, top: 110}
+	p := curvePlot{Chart: &Chart{Title: text.Title, Desc: text.Desc, Width: 460, Height: 330}, text: text, top: 110}
 	var drawn []Series
 	for _, s := range curves {
 		if len(s.Signal) != len(timesS) || len(timesS) < 2 || !(s.Signal[0] > 0) {
@@ -77,7 +77,7 @@ func Curves(timesS []float64, curves []Series, text CurveText) (c *Chart, ok boo
 	for n, s := range drawn {
 		p.line(curveInk(n), 3, n > 0, point{x, 318}, point{x + 26, 318})
 		p.words(grey(40), point{x + 32, 322}, 12, left, s.Name)
-		x += (plotRight - plotLeft) / float64(len(drawn))
+		x += (p.Width - plotLeft) / float64(len(drawn))
 	}
 	return p.Chart, true
 }
@@ -135,7 +135,7 @@ func (p *curvePlot) axes() {
 		p.line(grey(225), 1, false, point{plotLeft, at.y}, point{plotRight, at.y})
 		p.words(grey(60), point{plotLeft - 7, at.y + 4}, 12, right, fmt.Sprintf("%.0f", pe))
 	}
-	step = niceStep(p.last, 8)
+	step = niceStep(p.last, 6)
 	for s := 0.0; s <= p.last*1.04; s += step {
 		at := p.at(s, p.bottom)
 		p.line(grey(120), 1, false, at, point{at.x, at.y + 5})
