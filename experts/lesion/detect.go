@@ -78,7 +78,7 @@ func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg
 		for _, index := range a.voxels {
 			m.Data[index] = true
 		}
-		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m}
+		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m, Suspicion: a.suspicion}
 	}
 	return lesions, notes, measure(ctx, lesions, s, early, breasts, ch)
 }
@@ -126,8 +126,11 @@ type finder struct {
 	note       string
 }
 
-// background is the enhancement of the breast's own tissue, %.
-type background struct{ median, deviation float64 }
+// background is the enhancement of the breast's own tissue.
+type background struct {
+	median, deviation float64 // %, early
+	lateRise          float64 // see finder.lateRise
+}
 
 // find returns the breast's candidates in the order in which they were found.
 func (f *finder) find(ctx context.Context) ([]*candidate, error) {
@@ -195,11 +198,13 @@ func (f *finder) enhancement(ctx context.Context) error {
 		return err
 	}
 	var pe []float64
+	var tissue []int
 	for at, v := range f.pe {
 		if f.valid[at] && reference.Data[f.index(at)] {
-			pe = append(pe, float64(v))
+			pe, tissue = append(pe, float64(v)), append(tissue, at)
 		}
 	}
+	f.back.lateRise = f.lateRise(tissue)
 	f.back.median = median(pe)
 	for n, v := range pe {
 		pe[n] = math.Abs(v - f.back.median)
