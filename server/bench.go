@@ -20,7 +20,8 @@ import (
 )
 
 type benchCommand struct {
-	Model benchModelCommand `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
+	Model     benchModelCommand     `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
+	Detection benchDetectionCommand `cmd:"" help:"How lesions are found and outlined, on digital phantoms."`
 }
 
 type benchModelCommand struct {
