@@ -57,6 +57,12 @@ type Phase struct {
 	Volume    *volume.Volume
 }
 
+// SpoiledGradientEcho is the T1-weighted sequence of a dynamic series.
+type SpoiledGradientEcho struct {
+	TRS     float64 // repetition time between two excitations, s
+	FlipRad float64 // flip angle, rad
+}
+
 // BVolume is the diffusion-weighted signal (trace or mean over directions) at one b-value.
 type BVolume struct {
 	BSPerMM2  float64
@@ -70,7 +76,8 @@ type Slice struct {
 	Frame          int // from 1; 0 for a single-frame instance
 }
 
-// Study is one examination as volumes. Absent modalities are nil. All volumes are as acquired; DCE phases share a grid.
+// Study is one examination as volumes. Absent modalities are nil. All volumes are as acquired until registration.Align
+// lays them onto the reference phase; DCE phases share a grid.
 type Study struct {
 	StudyUID   string
 	DCE        []Phase // pre-contrast first
@@ -80,6 +87,7 @@ type Study struct {
 	T2         *volume.Volume
 	DWI        []BVolume      // ascending b
 	ADC        *volume.Volume // the vendor's map in 1e-6 mm2/s, nil where there is none
+	Motion     []Motion       // of the other acquisitions against the reference phase; nil where none was looked for
 	Series     []SeriesUse
 	Notes      []string // assumptions made and defects found, for the report's reader
 }
@@ -111,6 +119,13 @@ type Breast struct {
 	Side           Side
 	Mask           *volume.Mask
 	Fibroglandular *volume.Mask // nil if it could not be told from fat
+
+	// Quantities, filled in by the DCE expert; definitions and cut-offs are with dce.Config.
+	FGT         Quantity    // %, fibroglandular volume over breast volume
+	Composition Composition // of FGT
+	BPE         Quantity    // %, early enhancement of the fibroglandular tissue's mean signal
+	BPEShare    Quantity    // %, of the fibroglandular tissue that enhances by the threshold or more
+	Background  Background  // of BPEShare
 }
 
 // Curve is the type of a time-signal curve's delayed phase (BI-RADS).
@@ -192,9 +207,26 @@ type Lesion struct {
 	WorstCurve Curve     // the most suspicious type that a relevant share of voxels shows
 	CurveShare map[Curve]float64
 
+	// Kinetics of the mean curve by further definitions, see Kinetics, and of the most enhancing part.
+	PEInitial     Quantity // %
+	InitialPhase  InitialPhase
+	WashIn        Quantity // %/min
+	WashOut       Quantity // %/min
+	DelayedChange Quantity // %
+	MeanCurve     Curve
+	HotSpot       HotSpot
+
 	// Diffusion and T2.
 	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean
 	T2Ratio Quantity // lesion's T2 signal over the reference tissue's
+
+	ADCMin    Quantity  // 1e-6 mm2/s, of the lowest voxel, which noise makes lower the more voxels there are
+	ADCP10    Quantity  // 1e-6 mm2/s, 10th percentile
+	ADCVoxels int       // diffusion voxels that these were read from
+	Diffusion Diffusion // of ADC, against the cut-off
+
+	T2Reference   string   // what T2Ratio refers to, in words; "" if it is unknown
+	T2MuscleRatio Quantity // lesion's T2 signal over the pectoral muscle's
 }
 
 // Opinion is what one expert has to say of a study beside what it wrote into the lesions.
@@ -202,15 +234,19 @@ type Opinion struct {
 	Modality Modality
 	Maps     map[string]*volume.Volume // by name: "PE_early", "SER", "ADC", ...; each on its own grid
 	Notes    []string                  // assumptions and defects, for the report's reader
+	Settings []Setting                 // what the numbers rest on, in a fixed order
+	Checks   []Check                   // comparisons with the scanner's own results
+	// Asymmetry of the breasts, of the DCE expert alone.
+	Asymmetry Asymmetry
 	// Channels are the volumes that the expert's network reads, on their own grids: six subtractions, initial enhancement
 	// and delayed phase for DCE, the volume for T2, that of the highest b-value and the relative ADC for DWI. A network
 	// with fewer reads the first of them: the published one takes six, one and one.
 	Channels []*volume.Volume
 }
 
-// Expert reads one modality of a study. Read fills in its quantities of each lesion and returns its opinion. It must
-// not keep or change the study's volumes, and returns ctx.Err() soon after ctx is cancelled. Experts are safe for
-// concurrent use on different studies.
+// Expert reads one modality of a study. Read fills in its quantities of each lesion and each breast and returns its
+// opinion. It must not keep or change the study's volumes, and returns ctx.Err() soon after ctx is cancelled. Experts are
+// safe for concurrent use on different studies.
 type Expert interface {
 	Modality() Modality
 	Read(ctx context.Context, s *Study, breasts []Breast, lesions []*Lesion) (*Opinion, error)

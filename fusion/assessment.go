@@ -28,7 +28,9 @@ type Assessment struct {
 	Grid       volume.Grid // of all masks: the DCE reference phase
 	Reference  Reference   // what the masks were drawn on
 	Present    map[experts.Modality]bool
-	Notes      []string // sentences for the report's reader: assumptions, defects, what was missing
+	Motion     []experts.Motion // between the acquisitions
+	Checks     []experts.Check  // against what the scanner's own software computed
+	Notes      []string         // sentences for the report's reader: assumptions, defects, what was missing
 	Algorithm  Algorithm
 }
 

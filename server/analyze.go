@@ -25,7 +25,7 @@ import (
 type analyzeCommand struct {
 	modelFlags
 
-	Dir    string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
+	studyFlags
 	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
 	Keep   bool   `help:"Also write every volume, map and mask as NIfTI, and explain each finding: attribution.nii, and numbers in findings.json."`
 }
@@ -33,20 +33,23 @@ type analyzeCommand struct {
 // Help is the longer text of "server analyze --help".
 func (analyzeCommand) Help() string {
 	return `Reads the study as the node would and writes the same SR and SEG that it would store, with findings.json for programs. A study
-that cannot be read (no dynamic series, for one) gets an SR that says so; that is no failure of the command.`
+that cannot be read (no dynamic series, for one) gets an SR that says so; that is no failure of the command. Where each
+breast has a dynamic series of its own, the second one's results are in the folder other_breast below.`
 }
 
 // Run analyses the folder.
-func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
-	objects, err := objectsOf(c.Dir)
+func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
+	objects, done, err := c.open(ctx, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	analyzer, err := newAnalyzer(c.modelFlags)
 	if err != nil {
 		return err
 	}
 	if c.Keep {
+		analyzer = analyzer.Keeping()
 		switch explaining, err := analyzer.Explaining(); {
 		case err == nil:
 			analyzer = explaining
@@ -60,36 +63,38 @@ func (c *analyzeCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	built, err := report.Build(reading.Assessment, report.Source{
-		Headers: reading.SourceHeader(), Node: nodeEquipment("1"), Now: time.Now(),
-	})
+	built, err := report.BuildAll(partsOf(reading, nil), report.Source{Node: nodeEquipment("1"), Now: time.Now()})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Output, 0o755); err != nil {
-		return err
+	dir := c.Output
+	for n, r := range reading.All() {
+		if err := c.write(dir, r, built[n]); err != nil {
+			return err
+		}
+		printFindings(analysis.FindingsOf(r, report.Disclaimer))
+		fmt.Println("results in", dir)
+		dir = filepath.Join(c.Output, "other_breast")
 	}
-	if err := c.write(reading, built); err != nil {
-		return err
-	}
-	findings := analysis.FindingsOf(reading, report.Disclaimer)
-	printFindings(findings)
-	fmt.Println("results in", c.Output)
 	return nil
 }
 
-func (c *analyzeCommand) write(reading *analysis.Reading, built report.Objects) error {
+// write writes what is known of one reading into dir.
+func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built report.Objects) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for name, ds := range map[string]*dicom.Dataset{"sr.dcm": built.SR, "seg.dcm": built.SEG} {
 		if ds == nil {
 			continue
 		}
-		if err := writeFile(filepath.Join(c.Output, name), func(w io.Writer) error {
+		if err := writeFile(filepath.Join(dir, name), func(w io.Writer) error {
 			return dicom.Write(w, ds, uid.ExplicitVRLittleEndian)
 		}); err != nil {
 			return err
 		}
 	}
-	err := writeFile(filepath.Join(c.Output, "findings.json"), func(w io.Writer) error {
+	err := writeFile(filepath.Join(dir, "findings.json"), func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(analysis.FindingsOf(reading, report.Disclaimer))
@@ -98,7 +103,7 @@ func (c *analyzeCommand) write(reading *analysis.Reading, built report.Objects) 
 		return err
 	}
 	return reading.Keep(func(name string, write func(io.Writer) error) error {
-		return writeFile(filepath.Join(c.Output, name+".nii"), write)
+		return writeFile(filepath.Join(dir, name+".nii"), write)
 	}, volume.WriteNIfTI, volume.WriteMaskNIfTI)
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -14,22 +16,23 @@ import (
 )
 
 type explainCommand struct {
-	Dir  string `arg:"" type:"existingdir" help:"Folder with the DICOM files of one study."`
-	JSON bool   `name:"json" help:"Print JSON instead of a table."`
+	studyFlags
+	JSON bool `name:"json" help:"Print JSON instead of a table."`
 }
 
 // Help is the longer text of "server explain --help".
 func (explainCommand) Help() string {
 	return `Headers only, nothing is analysed. For each series: its role (DCE, T2, DWI, ADC, excluded, uncertain), whether the analysis would
-use it, and the attributes that decided. Below the table stand assumptions, such as unknown phase times.`
+use it, how sure that is (0 to 1), and the attributes that decided. Below the table stand assumptions, such as unknown phase times.`
 }
 
 // Run prints the roles.
-func (c *explainCommand) Run(ctx context.Context) error {
-	objects, err := objectsOf(c.Dir)
+func (c *explainCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
+	objects, done, err := c.open(ctx, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	result, err := analysis.Explain(ctx, objects)
 	if err != nil {
 		return err
@@ -38,9 +41,9 @@ func (c *explainCommand) Run(ctx context.Context) error {
 		return printJSON(explanation(result))
 	}
 	w := tabwriter.NewWriter(os.Stdout, 2, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NO\tROLE\tUSED\tDETAIL\tDESCRIPTION\tREASON")
+	fmt.Fprintln(w, "NO\tROLE\tUSED\tSURE\tDETAIL\tDESCRIPTION\tREASON")
 	for _, s := range result.Series {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", s.Number, s.Role, yes(s.Used), s.Detail, oneLine(s.Description), s.Reason)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%.2f\t%s\t%s\t%s\n", s.Number, s.Role, yes(s.Used), s.Confidence, s.Detail, oneLine(s.Description), s.Reason)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -74,21 +77,6 @@ func explanation(r series.Result) explanationJSON {
 		})
 	}
 	return out
-}
-
-// objectsOf lists the DICOM files of dir and says how many files are something else.
-func objectsOf(dir string) ([]analysis.Object, error) {
-	objects, passedOver, err := analysis.FromDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if len(objects) == 0 {
-		return nil, fmt.Errorf("%s holds no DICOM file", dir)
-	}
-	if passedOver > 0 {
-		fmt.Fprintf(os.Stderr, "passed over %d files that are not DICOM\n", passedOver)
-	}
-	return objects, nil
 }
 
 func yes(b bool) string {

@@ -2,19 +2,37 @@ package main
 
 import (
 	"time"
+
+	"mome/server/delivery"
 )
 
 // nodeFlags are the settings of a node that serve and demo share.
 type nodeFlags struct {
 	modelFlags
 
-	Addr        string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
-	Data        string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`
-	Settle      time.Duration `default:"30s" help:"A study that got nothing new for so long is analysed."`
-	Workers     int           `default:"1" help:"Studies analysed at the same time."`
-	Attempts    int           `default:"4" help:"Tries before an analysis is given up, with growing pauses between."`
-	MaxInstance int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
-	Replace     bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
-	PublicURL   string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
-	Serial      string        `default:"1" help:"Device Serial Number of this node, as results name it."`
+	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
+	Data           string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`
+	Settle         time.Duration `default:"30s" help:"A study that got nothing new for so long is analysed."`
+	Workers        int           `default:"1" help:"Studies analysed at the same time."`
+	Attempts       int           `default:"4" help:"Tries before an analysis is given up, with growing pauses between."`
+	MaxInstance    int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
+	Replace        bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
+	PublicURL      string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
+	Forward        []string      `sep:"none" placeholder:"URL" help:"DICOMweb root of a PACS that gets every result by STOW-RS, with user:password@ if it asks for them; may be repeated."`
+	ForwardSources bool          `help:"Forward the analysed instances too, before their results."`
+	Webhook        []string      `sep:"none" placeholder:"URL" help:"Address that is told by POST when a study's results are stored; may be repeated."`
+	WebhookSecret  string        `placeholder:"TEXT" help:"Signs webhooks: HMAC-SHA256 of the body in X-Mome-Signature. Better given as MOME_WEBHOOK_SECRET."`
+
+	Serial string `default:"1" help:"Device Serial Number of this node, as results name it."`
+}
+
+// targets are who results are delivered to.
+func (f *nodeFlags) targets() (out []delivery.Target) {
+	for _, u := range f.Forward {
+		out = append(out, delivery.Target{Kind: delivery.STOW, URL: u, Sources: f.ForwardSources})
+	}
+	for _, u := range f.Webhook {
+		out = append(out, delivery.Target{Kind: delivery.Webhook, URL: u})
+	}
+	return out
 }

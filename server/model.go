@@ -6,6 +6,7 @@ import (
 	"mome/experts"
 	"mome/experts/dce"
 	"mome/experts/dwi"
+	"mome/experts/registration"
 	"mome/experts/t2"
 	"mome/experts/weights"
 	"mome/fusion"
@@ -37,6 +38,7 @@ func panel() ([]experts.Expert, error) {
 // modelFlags choose what judges lesions and examinations.
 type modelFlags struct {
 	Weights   []string `type:"existingfile" sep:"none" placeholder:"FILE" help:"Weights of a model (safetensors or PyTorch checkpoint); may be repeated for further tasks. Default: the built-in ones, trained on digital phantoms."`
+	Motion    string   `enum:"deformable,rigid,off" default:"deformable" help:"Motion to correct between phases and series: deformable, rigid or off."`
 	Precision string   `enum:"float32,bfloat16" default:"float32" help:"Precision of matrix products: float32, or bfloat16, which is faster where the CPU has AVX512-BF16 and exact to about 1e-2."`
 }
 
@@ -46,7 +48,10 @@ func newAnalyzer(f modelFlags) (*analysis.Analyzer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := analysis.Config{Panel: experts, Version: version}
+	c := analysis.Config{
+		Panel: experts, Version: version,
+		Motion: registration.Settings{Off: f.Motion == "off", RigidOnly: f.Motion == "rigid"},
+	}
 	paths := f.Weights
 	if len(paths) == 0 {
 		paths = []string{""}

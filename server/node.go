@@ -12,6 +12,7 @@ import (
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/server/analysis"
+	"mome/server/delivery"
 	"mome/server/jobs"
 	"mome/server/web"
 )
@@ -21,6 +22,7 @@ type node struct {
 	archive  *archive.Archive
 	analyzer *analysis.Analyzer
 	queue    *jobs.Queue
+	outbox   *delivery.Outbox
 	web      *web.Server
 	listener net.Listener
 	log      *slog.Logger
@@ -42,7 +44,12 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.archive, err = openArchive(ctx, f, log, changed); err != nil {
 		return n, err
 	}
-	work := &reader{archive: n.archive, analyzer: n.analyzer, node: nodeEquipment(f.Serial), attempts: f.Attempts, log: log}
+	if n.outbox, err = delivery.New(delivery.Config{
+		Archive: n.archive, Targets: f.targets(), Secret: f.WebhookSecret, Version: version, Log: log,
+	}); err != nil {
+		return n, err
+	}
+	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), attempts: f.Attempts, log: log}
 	if n.queue, err = jobs.New(jobs.Config{
 		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
 	}); err != nil {
@@ -100,6 +107,11 @@ func (n *node) close() error {
 		if e := n.queue.Stop(grace); e != nil && !errors.Is(e, context.DeadlineExceeded) {
 			err = errors.Join(err, e)
 		}
+	}
+	if n.outbox != nil {
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, n.outbox.Stop(grace))
 	}
 	if n.listener != nil {
 		n.listener.Close()

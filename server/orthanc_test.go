@@ -18,7 +18,8 @@ import (
 	"mome/fixtures/phantom"
 )
 
-// TestOrthancPushes lets Debian's Orthanc with its DICOMweb plug-in send a study to the node.
+// TestOrthancPushes lets Debian's Orthanc with its DICOMweb plug-in send a study to the node, and the node forward its
+// results to the same Orthanc, which starts after the node.
 func TestOrthancPushes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes: not in -short")
@@ -33,8 +34,14 @@ func TestOrthancPushes(t *testing.T) {
 	if plugin == "" {
 		t.Skip("Orthanc's DICOMweb plug-in is not installed")
 	}
-	p := startProcess(t, buildServer(t), t.TempDir(), 2*time.Second)
-	base := startOrthanc(t, orthanc, plugin, p.url+"/dicom-web/")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	p := startProcess(t, buildServer(t), t.TempDir(), 2*time.Second, "--forward", fmt.Sprintf("http://127.0.0.1:%d/dicom-web", port))
+	base := startOrthanc(t, orthanc, plugin, p.url+"/dicom-web/", port)
 
 	s := study(t, phantom.Config{Seed: 42, Vendor: phantom.Philips})
 	var orthancStudy string
@@ -52,17 +59,23 @@ func TestOrthancPushes(t *testing.T) {
 	}
 	post(t, base+"/dicom-web/servers/mome/stow", fmt.Appendf(nil, `{"Resources": [%q], "Synchronous": true}`, orthancStudy), nil)
 	p.checkResults(t, s)
+	for _, modality := range []string{"SEG", "SR"} {
+		query := fmt.Appendf(nil, `{"Level": "Series", "Query": {"StudyInstanceUID": %q, "Modality": %q}}`, s.Truth.StudyInstanceUID, modality)
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			var found []string
+			if post(t, base+"/tools/find", query, &found); len(found) > 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("no %s reached Orthanc within 30 s", modality)
+			}
+		}
+	}
 }
 
-// startOrthanc starts Orthanc on a free port of loopback, with the node as its DICOMweb server "mome".
-func startOrthanc(t *testing.T, orthanc, plugin, node string) (base string) {
+// startOrthanc starts Orthanc on a port of loopback, with the node as its DICOMweb server "mome".
+func startOrthanc(t *testing.T, orthanc, plugin, node string, port int) (base string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	dir := t.TempDir()
 	config, err := json.Marshal(map[string]any{
 		"Name": "test", "StorageDirectory": dir, "IndexDirectory": dir, "Plugins": []string{plugin},

@@ -11,15 +11,24 @@ import (
 // phantomFlags choose a phantom study.
 type phantomFlags struct {
 	Seed       int64    `default:"7" help:"Anatomy, lesions and noise follow from it."`
-	Vendor     string   `enum:"Siemens,GE,Philips" default:"Siemens" help:"Whose way of storing phases and b-values: Siemens, GE or Philips."`
+	Vendor     string   `enum:"Siemens,GE,Philips,SiemensXA,Canon,UIH,GESplit" default:"Siemens" help:"Whose way of storing phases and b-values: Siemens, GE, Philips, SiemensXA, Canon, UIH or GESplit."`
 	Resolution string   `enum:"small,standard,full" default:"standard" help:"small (128x128x48), standard (224x224x80) or full (352x352x160)."`
 	Without    []string `enum:"DCE,T2,DWI,ADC" help:"What the study lacks: DCE, T2, DWI, ADC."`
+	Plane      string   `enum:"axial,sagittal,coronal" default:"axial" help:"Of the dynamic series and T2: axial, sagittal or coronal."`
+	FatBright  bool     `help:"Acquire the dynamic series without fat suppression."`
+	Unilateral string   `enum:"L,R," default:"" help:"The only breast in the field of view: L or R."`
+	Split      bool     `help:"Store a sagittal dynamic series of each breast."`
 }
 
 func (f *phantomFlags) config() phantom.Config {
+	plane := phantom.Plane(f.Plane)
+	if f.Plane == "axial" {
+		plane = phantom.Axial
+	}
 	return phantom.Config{
 		Seed: f.Seed, Vendor: phantom.Vendor(f.Vendor), Resolution: phantom.Resolution(f.Resolution),
 		Without: f.Without, Distractors: true,
+		Acquisition: phantom.Acquisition{Plane: plane, FatBright: f.FatBright, Unilateral: phantom.Side(f.Unilateral), Split: f.Split},
 	}
 }
 

@@ -38,9 +38,9 @@ type process struct {
 var announced = regexp.MustCompile(`DICOMweb +(http://\S+)/dicom-web`)
 
 // startProcess starts the command's binary over dir and waits until it says where it listens.
-func startProcess(t *testing.T, binary, dir string, settle time.Duration) *process {
+func startProcess(t *testing.T, binary, dir string, settle time.Duration, more ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--data", dir, "--settle", settle.String())}
+	p := &process{cmd: exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--data", dir, "--settle", settle.String()}, more...)...)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
-	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
@@ -16,6 +16,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/fusion"
 	"mome/server/analysis"
+	"mome/server/delivery"
 	"mome/server/jobs"
 	"mome/server/report"
 )
@@ -24,6 +25,7 @@ import (
 type reader struct {
 	archive  *archive.Archive
 	analyzer *analysis.Analyzer
+	outbox   *delivery.Outbox
 	node     iod.Equipment
 	attempts int // after which an error becomes the answer
 	log      *slog.Logger
@@ -72,13 +74,14 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			return jobs.Result{}, err
 		}
 	}
-	objects, err := report.Build(reading.Assessment, source)
+	objects, err := report.BuildAll(partsOf(reading, source.Headers), source)
 	if err != nil {
 		return jobs.Result{}, err
 	}
 	progress("store", 0.99)
-	result := jobs.Result{Summary: summary(reading.Assessment)}
-	for _, ds := range objects.InOrder() {
+	result := jobs.Result{Summary: summary(reading)}
+	item := delivery.Item{Study: job.Study, Revision: job.Revision, Outcome: string(reading.Assessment.Outcome)}
+	for _, ds := range report.InOrder(objects) {
 		var part10 bytes.Buffer
 		if err := dicom.Write(&part10, ds, uid.ExplicitVRLittleEndian); err != nil {
 			return jobs.Result{}, fmt.Errorf("write %s: %w", ds.String(tag.Modality), err)
@@ -90,13 +93,26 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 		if receipt.Outcome == archive.Kept {
 			r.log.Info("the result of these inputs and this model was stored before and is kept", "study", job.Study)
 		}
+		item.Objects = append(item.Objects, receipt.Ref)
 		if ds.String(tag.Modality) == "SR" {
-			result.SR = []dicomweb.Ref{receipt.Ref}
+			result.SR = append(result.SR, receipt.Ref)
 		} else {
-			result.SEG = []dicomweb.Ref{receipt.Ref}
+			result.SEG = append(result.SEG, receipt.Ref)
 		}
 	}
-	return result, nil
+	return result, r.outbox.Enqueue(ctx, item)
+}
+
+// partsOf lists the assessments of a reading; header is for a reading that has none of its own.
+func partsOf(reading *analysis.Reading, header *dicom.Dataset) (parts []report.Part) {
+	for _, r := range reading.All() {
+		h := r.SourceHeader()
+		if h == nil {
+			h = header
+		}
+		parts = append(parts, report.Part{Assessment: r.Assessment, Headers: h})
+	}
+	return parts
 }
 
 // lastReceived is when the last source came. Results are dated by it and not by the clock, so that the same inputs give
@@ -124,7 +140,15 @@ func (r *reader) anyHeader(ctx context.Context, stored []archive.Instance) (*dic
 }
 
 // summary is the answer in one line, without patient data.
-func summary(a *fusion.Assessment) string {
+func summary(reading *analysis.Reading) string {
+	var parts []string
+	for _, r := range reading.All() {
+		parts = append(parts, outcome(r.Assessment))
+	}
+	return strings.Join(parts, "; other breast: ")
+}
+
+func outcome(a *fusion.Assessment) string {
 	switch a.Outcome {
 	case fusion.NotDone:
 		return "not analysed: " + a.Reason.Text

@@ -129,20 +129,3 @@ func afterEntropy(in []byte) []byte {
 	}
 	return nil
 }
-
-// pack writes samples, [pixel, component], as a native frame in little endian.
-func pack(samples []uint16, l Layout) []byte {
-	out := make([]byte, l.Bytes())
-	size, area := l.BitsAllocated/8, l.Rows*l.Columns
-	for i, s := range samples {
-		at := i
-		if l.Planar {
-			at = i%l.SamplesPerPixel*area + i/l.SamplesPerPixel
-		}
-		out[at*size] = byte(s)
-		if size > 1 {
-			out[at*size+1] = byte(s >> 8)
-		}
-	}
-	return out
-}

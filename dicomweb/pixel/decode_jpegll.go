@@ -4,8 +4,8 @@ import "encoding/binary"
 
 // decodeJPEGLossless undoes the lossless process of ISO/IEC 10918-1 annex H: each sample is predicted from its
 // neighbours, and the difference is Huffman coded.
-func decodeJPEGLossless(l Layout, raw []byte) ([]byte, error) {
-	d := &losslessDecoder{layout: l}
+func (to *Decoder) decodeJPEGLossless(l Layout, raw []byte) ([]byte, error) {
+	d := &losslessDecoder{}
 	marker, _, rest, err := nextMarker(raw)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,8 @@ func decodeJPEGLossless(l Layout, raw []byte) ([]byte, error) {
 			if d.frame, err = frameHeader(segment, l); err != nil {
 				return nil, err
 			}
-			d.samples = make([]uint16, l.Samples())
+			to.samples = blank(to.samples, l.Samples())
+			d.samples = to.samples
 		case marker >= 0xC0 && marker <= 0xCF && marker != markerDHT && marker != 0xC8 && marker != 0xCC:
 			return nil, jpegError("process SOF%d, lossless SOF3 expected", marker-0xC0)
 		case marker == markerDHT:
@@ -48,7 +49,7 @@ func decodeJPEGLossless(l Layout, raw []byte) ([]byte, error) {
 				return nil, err
 			}
 			if done += len(s.components); done >= len(d.frame.components) {
-				return pack(d.samples, l), nil
+				return to.pack(l), nil
 			}
 			rest = afterEntropy(rest)
 		case marker == markerEOI:
@@ -69,7 +70,6 @@ type huffman struct {
 }
 
 type losslessDecoder struct {
-	layout  Layout
 	frame   *jpegFrame
 	tables  [4]*huffman
 	restart int      // in pixels, 0 for none

@@ -9,7 +9,7 @@ import (
 
 // decodeJPEGLS undoes JPEG-LS, ISO/IEC 14495-1: lossless and near-lossless, all three interleave modes. Names of variables
 // are the standard's.
-func decodeJPEGLS(l Layout, raw []byte) ([]byte, error) {
+func (to *Decoder) decodeJPEGLS(l Layout, raw []byte) ([]byte, error) {
 	d := &lsDecoder{}
 	marker, _, rest, err := nextMarker(raw)
 	if err != nil {
@@ -31,7 +31,8 @@ func decodeJPEGLS(l Layout, raw []byte) ([]byte, error) {
 			if d.frame, err = frameHeader(segment, l); err != nil {
 				return nil, err
 			}
-			d.samples = make([]uint16, l.Samples())
+			to.samples = blank(to.samples, l.Samples())
+			d.samples = to.samples
 		case marker >= 0xC0 && marker <= 0xCF:
 			return nil, jpegError("marker %02X in a JPEG-LS stream", marker)
 		case marker == markerLSE:
@@ -56,7 +57,7 @@ func decodeJPEGLS(l Layout, raw []byte) ([]byte, error) {
 				return nil, err
 			}
 			if done += len(s.components); done >= len(d.frame.components) {
-				return pack(d.samples, l), nil
+				return to.pack(l), nil
 			}
 			rest = afterEntropy(rest)
 		case marker == markerEOI:

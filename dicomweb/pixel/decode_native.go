@@ -75,46 +75,6 @@ func (l Layout) Samples() int { return l.Rows * l.Columns * l.SamplesPerPixel }
 // Bytes returns the length of a native frame, without padding.
 func (l Layout) Bytes() int { return l.Samples() * l.BitsAllocated / 8 }
 
-// Decode reads one frame's samples into dst, which has l.Samples() values: [row, column, sample] whatever the Planar
-// Configuration, the stored values with their sign, before any rescaling. raw is the frame as Frames gives it. A
-// transfer syntax without a decoder is an error of kind UnsupportedMedia that names it; nothing is guessed.
-func Decode(l Layout, transferSyntax string, raw []byte, dst []int32) error {
-	if len(dst) != l.Samples() {
-		return dicomweb.Errorf(dicomweb.Internal, "decode frame: buffer of %d samples for %d", len(dst), l.Samples())
-	}
-	native, err := Native(l, transferSyntax, raw)
-	if err != nil {
-		return err
-	}
-	l.unpack(native, dst)
-	return nil
-}
-
-// Native returns one frame uncompressed in little endian, l.Bytes() long, colour planes as l.Planar says. It may
-// share raw's memory and never changes it.
-func Native(l Layout, transferSyntax string, raw []byte) ([]byte, error) {
-	if err := l.validate(); err != nil {
-		return nil, err
-	}
-	switch transferSyntax {
-	case implicitLittle, explicitLittle, deflatedLittle, explicitBig:
-		if len(raw) < l.Bytes() {
-			return nil, dicomweb.Errorf(dicomweb.BadRequest, "the frame has %d bytes, %d are needed", len(raw), l.Bytes())
-		}
-		if raw = raw[:l.Bytes()]; transferSyntax == explicitBig {
-			return swap(raw, l.BitsAllocated/8), nil
-		}
-		return raw, nil
-	case rleLossless:
-		return decodeRLE(l, raw)
-	case jpegLossless, jpegLosslessSV:
-		return decodeJPEGLossless(l, raw)
-	case jpegLS, jpegLSNear:
-		return decodeJPEGLS(l, raw)
-	}
-	return nil, unsupported(transferSyntax)
-}
-
 func unsupported(transferSyntax string) error {
 	name := transferSyntax
 	if e, ok := uid.Lookup(transferSyntax); ok {

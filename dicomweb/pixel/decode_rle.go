@@ -11,7 +11,7 @@ const rleHeaderBytes = 64
 
 // decodeRLE undoes the RLE of PS3.5 annex G: one PackBits segment per byte of a sample, the most significant first,
 // for one colour after the other.
-func decodeRLE(l Layout, raw []byte) ([]byte, error) {
+func (d *Decoder) decodeRLE(l Layout, raw []byte) ([]byte, error) {
 	size := l.BitsAllocated / 8
 	segments := size * l.SamplesPerPixel
 	if len(raw) < rleHeaderBytes {
@@ -21,7 +21,7 @@ func decodeRLE(l Layout, raw []byte) ([]byte, error) {
 		return nil, rleError("%d RLE segments, %d expected", n, segments)
 	}
 	area := l.Rows * l.Columns
-	out := make([]byte, l.Bytes())
+	d.native = blank(d.native, l.Bytes())
 	for s := range segments {
 		from := binary.LittleEndian.Uint32(raw[4+4*s:])
 		to := uint32(len(raw))
@@ -36,11 +36,11 @@ func decodeRLE(l Layout, raw []byte) ([]byte, error) {
 		if l.Planar {
 			start, step = sample*area*size+byteOf, size
 		}
-		if got := unpackBits(raw[from:to], out, start, step, area); got != area {
+		if got := unpackBits(raw[from:to], d.native, start, step, area); got != area {
 			return nil, rleError("RLE segment %d ends after %d of %d pixels", s+1, got, area)
 		}
 	}
-	return out, nil
+	return d.native, nil
 }
 
 func rleError(format string, args ...any) error {

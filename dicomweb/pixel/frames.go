@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -182,7 +183,10 @@ func (s *FrameSet) open(offset, length int64) io.Reader {
 }
 
 // Frame returns what Open reads, in memory: at most 1 GiB.
-func (s *FrameSet) Frame(i int) ([]byte, error) {
+func (s *FrameSet) Frame(i int) ([]byte, error) { return s.read(i, nil) }
+
+// read is Frame into the memory of dst where that suffices.
+func (s *FrameSet) read(i int, dst []byte) ([]byte, error) {
 	n, err := s.Size(i)
 	if err != nil {
 		return nil, err
@@ -194,7 +198,7 @@ func (s *FrameSet) Frame(i int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
+	b := slices.Grow(dst[:0], int(n))[:n]
 	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("pixel: read frame %d: %w", i+1, err)
 	}

@@ -36,7 +36,21 @@ type Config struct {
 	// MinSignal is the least S_pre, as a share of its 95th percentile in the breasts, at which the maps hold a ratio; 0.05
 	// if zero: air and noise below it enhance by any percentage.
 	MinSignal float64
+
+	// Breasts. BPEMinPE is the least early enhancement of fibroglandular tissue that counts as background enhancement, %; 20
+	// if zero: this project's own, in reach of no noise after the mean over 27 voxels; published thresholds vary (Wu et al.,
+	// Breast Cancer Res 2015;17:67 for the share of tissue above one as a quantity).
+	BPEMinPE float64
+	// BPECuts are where mild, moderate and marked begin, % of the fibroglandular tissue; its quarters if zero, as readers'
+	// classes were defined (King et al., Radiology 2011;260:50).
+	BPECuts [3]float64
+	// FGTCuts are where b, c and d begin, % of the breast's volume; its quarters if zero, those of BI-RADS 4th edition
+	// (ACR, 2003). The 5th edition has words only, and a volume's share is less than that which readers see.
+	FGTCuts [3]float64
 }
+
+// quarters are the cuts of a whole in four equal parts, %.
+var quarters = [3]float64{25, 50, 75}
 
 // Expert reads the dynamic series.
 type Expert struct{ cfg Config }
@@ -57,6 +71,7 @@ func New(cfg Config) (*Expert, error) {
 		{"CurveChange", &cfg.CurveChange, 10, 100},
 		{"WorstShare", &cfg.WorstShare, 0.1, 1},
 		{"MinSignal", &cfg.MinSignal, 0.05, 1},
+		{"BPEMinPE", &cfg.BPEMinPE, 20, math.Inf(1)},
 	} {
 		if !(*f.value >= 0 && *f.value <= f.most) {
 			return nil, fmt.Errorf("dce config: %s %g is out of range", f.name, *f.value)
@@ -74,6 +89,14 @@ func New(cfg Config) (*Expert, error) {
 	if cfg.FTVNeighbours == 0 {
 		cfg.FTVNeighbours = 4
 	}
+	for n, cuts := range []*[3]float64{&cfg.BPECuts, &cfg.FGTCuts} {
+		if *cuts == [3]float64{} {
+			*cuts = quarters
+		}
+		if !(0 < cuts[0] && cuts[0] < cuts[1] && cuts[1] < cuts[2] && cuts[2] < 100) {
+			return nil, fmt.Errorf("dce config: %s %g do not ascend between 0 and 100", [2]string{"BPECuts", "FGTCuts"}[n], *cuts)
+		}
+	}
 	return &Expert{cfg: cfg}, nil
 }
 
@@ -88,6 +111,9 @@ type reading struct {
 	cfg         Config
 	s           *experts.Study
 	early, late int // phases; late is -1 where the study has no delayed phase
+	initial     int // phases before it belong to the initial phase
+	durationS   float64
+	kept        []bool // ftv's voxels, empty between its calls
 	notes       []string
 }
 
@@ -95,9 +121,11 @@ func (r *reading) note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// Read sets the kinetic quantities of each lesion and returns the maps "PE_early" and "PE_late" (%), "SER" (ratio) and
-// "curve" (1 persistent, 2 plateau, 3 washout, 0 not typed), all on the part of the DCE grid that holds the breasts, and
-// the six subtractions as channels. PE_late, SER and curve are absent where the study has no delayed phase.
+// Read sets the kinetic quantities of each lesion and the composition and background enhancement of each breast. It
+// returns maps on the part of the DCE grid that holds the breasts: "PE_early" and "PE_late" (%), "wash_in" and "wash_out"
+// (%/min), "TTP" (s), "SER" (ratio) and "curve" (1 persistent, 2 plateau, 3 washout, 0 not typed), defined as
+// experts.Kinetics are, the last four and TTP where the early enhancement reaches CurveMinPE. PE_late, wash_out, SER and
+// curve are absent where the study has no delayed phase. The channels are the six subtractions and two kinetic maps.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	if len(s.DCE) < 2 {
 		return nil, ErrNoContrast
@@ -123,17 +151,25 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 		}
 		r.kinetics(l)
 	}
+	if err := r.breasts(ctx, breasts, lesions); err != nil {
+		return nil, err
+	}
 	channels, err := r.channels(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &experts.Opinion{Modality: experts.DCE, Maps: maps, Notes: r.notes, Channels: append(channels, relative(maps)...)}, nil
+	return &experts.Opinion{
+		Modality: experts.DCE, Maps: maps, Notes: r.notes, Settings: r.settings(), Asymmetry: asymmetry(breasts),
+		Channels: append(channels, relative(maps)...),
+	}, nil
 }
 
 // phases chooses the early and the late phase and says what was chosen on what ground.
 func (r *reading) phases() {
 	s := r.s
 	r.early, r.late = s.EarlyLate(r.cfg.EarlyS, r.cfg.LateS)
+	r.durationS = durationS(s.DCE)
+	r.initial = r.initialPhases()
 	startS := s.DCE[1].TimeS
 	if !s.TimesKnown {
 		r.note("The times of the dynamic phases are not known; early and late phase follow the assumption of %.0f s from the pre-contrast phase to the first post-contrast one and %.0f s to the last.",

@@ -1,150 +1,118 @@
 package dce
 
-import (
-	"mome/experts"
-)
+import "mome/experts"
 
-// kinetics fills in l's kinetic quantities. Mean values are those of the mean curve over the mask, not means of voxels'
-// ratios: a ratio of noisy voxels is biased, most of all where the pre-contrast signal is low.
-func (r *reading) kinetics(l *experts.Lesion) {
-	l.TimesS, l.Signal = make([]float64, len(r.s.DCE)), make([]float64, len(r.s.DCE))
-	l.PEEarly, l.PEPeak, l.SER, l.TimeToPeak, l.FTVCM3 =
-		experts.Quantity{}, experts.Quantity{}, experts.Quantity{}, experts.Quantity{}, experts.Quantity{}
-	l.WorstCurve, l.CurveShare = "", nil
-	var in []int
-	for at, set := range l.Mask.Data {
-		if set {
-			in = append(in, at)
+// initialS is how long BI-RADS' initial phase lasts, s after the contrast agent arrived (ACR BI-RADS MRI, 2013).
+const initialS = 120
+
+// middleS returns the time of phase k's contrast, s after the contrast agent arrived: the middle of its acquisition.
+func (r *reading) middleS(k int) float64 {
+	return r.s.DCE[k].TimeS - r.s.DCE[1].TimeS + r.durationS/2
+}
+
+// durationS returns how long a phase takes, for which the least interval between two phases stands: pauses only lengthen
+// intervals.
+func durationS(phases []experts.Phase) float64 {
+	least := phases[1].TimeS - phases[0].TimeS
+	for k := 2; k < len(phases); k++ {
+		least = min(least, phases[k].TimeS-phases[k-1].TimeS)
+	}
+	return max(least, 0)
+}
+
+// initialPhases returns the index after the last phase whose middle lies in the initial phase; the first post-contrast
+// phase always does.
+func (r *reading) initialPhases() int {
+	end := 2
+	for end < len(r.s.DCE) && r.durationS > 0 && r.middleS(end) <= initialS {
+		end++
+	}
+	return end
+}
+
+// highest returns the first of the phases from 1 to end-1 with the highest signal.
+func highest[T float32 | float64](signal []T, end int) int {
+	peak := 1
+	for k := 2; k < end; k++ {
+		if signal[k] > signal[peak] {
+			peak = k
 		}
 	}
-	if len(in) == 0 {
-		return
+	return peak
+}
+
+// describe reads a time-signal curve; what needs a signal before contrast, times or a delayed phase is unknown without.
+func (r *reading) describe(signal []float64) experts.Kinetics {
+	out := experts.Kinetics{Signal: signal}
+	s0, last := signal[0], len(signal)-1
+	if !(s0 > 0) {
+		return out
 	}
+	pe := func(k int) float64 { return 100 * (signal[k] - s0) / s0 }
+	peak, initial := highest(signal, len(signal)), highest(signal, r.initial)
+	out.PEEarly = experts.Known(pe(r.early))
+	out.PEPeak = experts.Known(pe(peak))
+	out.TimeToPeak = experts.Known(r.s.DCE[peak].TimeS)
+	out.PEInitial = experts.Known(pe(initial))
+	out.Initial = experts.InitialPhaseOf(out.PEInitial)
+	if at := r.middleS(initial); at > 0 {
+		out.WashIn = experts.Known(pe(initial) / (at / 60))
+	}
+	if r.late < 0 || !(signal[r.early] > 0) {
+		return out
+	}
+	if signal[r.late] > s0 {
+		out.SER = experts.Known((signal[r.early] - s0) / (signal[r.late] - s0))
+	}
+	change := func(k int) float64 { return 100 * (signal[k] - signal[r.early]) / signal[r.early] }
+	out.DelayedChange = experts.Known(change(r.late))
+	out.Curve = curveOf[r.curveType(signal[r.early], signal[r.late])]
+	out.WashOut = experts.Known(change(last) / ((r.s.DCE[last].TimeS - r.s.DCE[r.early].TimeS) / 60))
+	return out
+}
+
+// mean returns the mean signal of the voxels in every phase.
+func (r *reading) mean(in []int) []float64 {
+	out := make([]float64, len(r.s.DCE))
 	for n, p := range r.s.DCE {
 		sum := 0.0
 		for _, at := range in {
 			sum += float64(p.Volume.Data[at])
 		}
-		l.TimesS[n], l.Signal[n] = p.TimeS, sum/float64(len(in))
+		out[n] = sum / float64(len(in))
 	}
-	s0 := l.Signal[0]
-	if s0 > 0 {
-		peak := 1
-		for n := range l.Signal[1:] {
-			if l.Signal[n+1] > l.Signal[peak] {
-				peak = n + 1
-			}
-		}
-		l.PEEarly = experts.Known(100 * (l.Signal[r.early] - s0) / s0)
-		l.PEPeak = experts.Known(100 * (l.Signal[peak] - s0) / s0)
-		l.TimeToPeak = experts.Known(l.TimesS[peak]) // on the clock of TimesS
-		if r.late >= 0 && l.Signal[r.late] > s0 {
-			l.SER = experts.Known((l.Signal[r.early] - s0) / (l.Signal[r.late] - s0))
-		}
-	}
-	l.FTVCM3 = experts.Known(r.ftv(l, in))
-	if r.late >= 0 {
-		r.curves(l, in)
-	}
+	return out
 }
 
-// ftv returns the functional tumour volume inside the mask, cm3 (UCSF/I-SPY). The region of the percentile is the mask
-// itself, which a reader's box around the tumour would be in their work: fat of a series without suppression does not
-// reach it. SER >= 0 is asked for only where there is a delayed phase.
-func (r *reading) ftv(l *experts.Lesion, in []int) float64 {
-	pre, early := r.s.DCE[0].Volume, r.s.DCE[r.early].Volume
-	signal := make([]float32, len(in))
-	for n, at := range in {
-		signal[n] = pre.Data[at]
-	}
-	least := float32(r.cfg.FTVBackground) * percentile(signal, 0.95)
-	kept := map[int]bool{}
-	for _, at := range in {
-		s0 := pre.Data[at]
-		rise := early.Data[at] - s0
-		if !(s0 >= least) || s0 <= 0 || float64(100*rise/s0) < r.cfg.FTVMinPE {
-			continue
+// kinetics fills in l's kinetic quantities. Mean values are those of the mean curve over the mask, not means of voxels'
+// ratios: a ratio of noisy voxels is biased, most of all where the pre-contrast signal is low.
+func (r *reading) kinetics(l *experts.Lesion) {
+	l.TimesS = make([]float64, len(r.s.DCE))
+	l.WorstCurve, l.CurveShare, l.HotSpot, l.FTVCM3 = "", nil, experts.HotSpot{}, experts.Quantity{}
+	curve := experts.Kinetics{Signal: make([]float64, len(r.s.DCE))}
+	if in := indices(l.Mask.Data); len(in) > 0 {
+		for n, p := range r.s.DCE {
+			l.TimesS[n] = p.TimeS
 		}
-		if r.late >= 0 && r.s.DCE[r.late].Volume.Data[at] <= s0 { // SER < 0, or none
-			continue
-		}
-		kept[at] = true
-	}
-	count := 0
-	for at := range kept {
-		i, j, k := pre.Voxel(at)
-		neighbours := -1 // the voxel itself
-		for dk := -1; dk <= 1; dk++ {
-			for dj := -1; dj <= 1; dj++ {
-				for di := -1; di <= 1; di++ {
-					if pre.Contains(i+di, j+dj, k+dk) && kept[pre.Index(i+di, j+dj, k+dk)] {
-						neighbours++
-					}
-				}
-			}
-		}
-		if neighbours >= r.cfg.FTVNeighbours {
-			count++
+		curve = r.describe(r.mean(in))
+		l.HotSpot = r.hotSpot(l.Mask, in)
+		l.FTVCM3 = experts.Known(r.ftv(in))
+		if r.late >= 0 {
+			r.curves(l, in)
 		}
 	}
-	return float64(count) * pre.VoxelMM3() / 1000
+	l.Signal, l.PEEarly, l.PEPeak, l.SER, l.TimeToPeak = curve.Signal, curve.PEEarly, curve.PEPeak, curve.SER, curve.TimeToPeak
+	l.PEInitial, l.InitialPhase, l.WashIn, l.WashOut = curve.PEInitial, curve.Initial, curve.WashIn, curve.WashOut
+	l.DelayedChange, l.MeanCurve = curve.DelayedChange, curve.Curve
 }
 
-// curves sets the shares of curve types among the lesion's voxels that enhance by CurveMinPE or, where none does, among
-// all of them, and the worst type that at least WorstShare of them show.
-func (r *reading) curves(l *experts.Lesion, in []int) {
-	pre, early := r.s.DCE[0].Volume, r.s.DCE[r.early].Volume
-	for _, leastPE := range [2]float64{r.cfg.CurveMinPE, -1e9} {
-		var count [4]int
-		all := 0
-		for _, at := range in {
-			s0 := float64(pre.Data[at])
-			if s0 <= 0 || 100*(float64(early.Data[at])-s0)/s0 < leastPE {
-				continue
-			}
-			if c := r.curve(pre.Voxel(at)); c > 0 {
-				count[c]++
-				all++
-			}
-		}
-		if all == 0 {
-			continue
-		}
-		l.CurveShare = map[experts.Curve]float64{}
-		for code := 1; code <= 3; code++ {
-			l.CurveShare[curveOf[code]] = float64(count[code]) / float64(all)
-			if l.CurveShare[curveOf[code]] >= r.cfg.WorstShare {
-				l.WorstCurve = curveOf[code]
-			}
-		}
-		return
-	}
-}
-
-// curve types the curve of a voxel by the change of signal from the early to the late phase, in percent of the early
-// signal: more than CurveChange up is 1 (persistent), down 3 (washout), else 2 (plateau); 0 without signal. Signals are
-// means over the 3x3x3 voxels around it, which divides the noise by up to five: at SNR 20 the change is then known to
-// 2 %, well inside the limit of 10 %.
-func (r *reading) curve(i, j, k int) int {
-	early, late := r.s.DCE[r.early].Volume, r.s.DCE[r.late].Volume
-	var a, b float64
-	for dk := max(k-1, 0); dk <= min(k+1, early.Size[2]-1); dk++ {
-		for dj := max(j-1, 0); dj <= min(j+1, early.Size[1]-1); dj++ {
-			at := early.Index(0, dj, dk)
-			for di := max(i-1, 0); di <= min(i+1, early.Size[0]-1); di++ {
-				a += float64(early.Data[at+di])
-				b += float64(late.Data[at+di])
-			}
+// indices returns the places that are set.
+func indices(set []bool) []int {
+	var in []int
+	for at, is := range set {
+		if is {
+			in = append(in, at)
 		}
 	}
-	if a <= 0 {
-		return 0
-	}
-	switch change := 100 * (b - a) / a; {
-	case change > r.cfg.CurveChange:
-		return 1
-	case change < -r.cfg.CurveChange:
-		return 3
-	}
-	return 2
+	return in
 }

@@ -22,15 +22,22 @@ func (r *reading) maps(ctx context.Context, breasts []experts.Breast, lesions []
 		part.Size[a] = hi[a] - lo[a] + 1
 	}
 	least := r.leastSignal(breasts)
-	peEarly := volume.New(part)
-	out := map[string]*volume.Volume{"PE_early": peEarly}
-	var peLate, ser, curve *volume.Volume
+	peEarly, washIn, ttp := volume.New(part), volume.New(part), volume.New(part)
+	out := map[string]*volume.Volume{"PE_early": peEarly, "wash_in": washIn, "TTP": ttp}
+	var peLate, ser, curve, washOut *volume.Volume
 	if r.late >= 0 {
-		peLate, ser, curve = volume.New(part), volume.New(part), volume.New(part)
-		out["PE_late"], out["SER"], out["curve"] = peLate, ser, curve
+		peLate, ser, curve, washOut = volume.New(part), volume.New(part), volume.New(part), volume.New(part)
+		out["PE_late"], out["SER"], out["curve"], out["wash_out"] = peLate, ser, curve, washOut
 	}
+	minutes := make([]float32, r.initial) // from arrival to the middle of a phase
+	for n := range minutes {
+		minutes[n] = float32(r.middleS(n) / 60)
+	}
+	last := len(r.s.DCE) - 1
+	fallMin := float32(r.s.DCE[last].TimeS-r.s.DCE[r.early].TimeS) / 60
 	pre, early := r.s.DCE[0].Volume, r.s.DCE[r.early].Volume
 	err := experts.EachSlice(ctx, part.Size[2], func(k int) {
+		signal := make([]float32, len(r.s.DCE))
 		for j := range part.Size[1] {
 			for i := range part.Size[0] {
 				to, at := part.Index(i, j, k), grid.Index(i+lo[0], j+lo[1], k+lo[2])
@@ -38,12 +45,21 @@ func (r *reading) maps(ctx context.Context, breasts []experts.Breast, lesions []
 				if !(s0 > least) {
 					continue
 				}
+				for n := range signal {
+					signal[n] = r.s.DCE[n].Volume.Data[at]
+				}
 				rise := early.Data[at] - s0
 				peEarly.Data[to] = 100 * rise / s0
+				if n := highest(signal, r.initial); minutes[n] > 0 {
+					washIn.Data[to] = 100 * (signal[n] - s0) / s0 / minutes[n]
+				}
+				if float64(peEarly.Data[to]) >= r.cfg.CurveMinPE {
+					ttp.Data[to] = float32(r.s.DCE[highest(signal, len(signal))].TimeS)
+				}
 				if r.late < 0 {
 					continue
 				}
-				lateRise := r.s.DCE[r.late].Volume.Data[at] - s0
+				lateRise := signal[r.late] - s0
 				peLate.Data[to] = 100 * lateRise / s0
 				if float64(peEarly.Data[to]) < r.cfg.CurveMinPE {
 					continue
@@ -51,7 +67,8 @@ func (r *reading) maps(ctx context.Context, breasts []experts.Breast, lesions []
 				if lateRise > 0 {
 					ser.Data[to] = min(rise/lateRise, serMax)
 				}
-				curve.Data[to] = float32(r.curve(i+lo[0], j+lo[1], k+lo[2]))
+				curve.Data[to] = float32(r.curve(at))
+				washOut.Data[to] = 100 * (signal[last] - early.Data[at]) / early.Data[at] / fallMin
 			}
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	"mome/experts"
-	"mome/experts/lesion"
 	"mome/experts/volume"
 )
 
@@ -56,21 +55,30 @@ func (*Expert) Modality() experts.Modality { return experts.DWI }
 // ErrNoDiffusion says that the study holds neither two b-values nor an ADC map.
 var ErrNoDiffusion = errors.New("study has neither two b-values nor an ADC map")
 
-// Read sets ADC of each lesion and returns the map "ADC" in 1e-6 mm2/s, 0 where it could not be measured. Its channels are
+// Read sets the ADC quantities of each lesion and returns the map "ADC" in 1e-6 mm2/s, 0 where it could not be measured. Its channels are
 // the volume of the highest b-value, which the published network reads alone, or the vendor's ADC map where no
 // diffusion-weighted images remain, and the ADC relative to the mark of low diffusion.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	op := &experts.Opinion{Modality: experts.DWI, Maps: map[string]*volume.Volume{}}
 	note := func(format string, args ...any) { op.Notes = append(op.Notes, fmt.Sprintf(format, args...)) }
-	adc, err := e.fitted(ctx, s, note)
+	fit, err := e.fitted(ctx, s, note)
 	if err != nil {
 		return nil, err
 	}
+	var adc *volume.Volume
 	switch {
-	case adc != nil:
+	case fit != nil:
+		adc = fit.adc
 		op.Channels = []*volume.Volume{s.DWI[len(s.DWI)-1].Volume, relative(adc)}
-		if s.ADC != nil && s.ADC.Same(&adc.Grid) {
-			compare(adc, s.ADC, note)
+		c, err := e.check(ctx, s, fit)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			op.Checks = append(op.Checks, *c)
+			if !c.Agrees {
+				note("%s The fitted one was used.", c.Text)
+			}
 		}
 	case s.ADC != nil:
 		note("The vendor's ADC map was used: fewer than two b-values of diffusion-weighted images remain.")
@@ -87,6 +95,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 		return nil, ErrNoDiffusion
 	}
 	op.Maps["ADC"] = adc
+	op.Settings = e.settings(fit)
 	if len(s.DCE) > 0 {
 		dce := s.DCE[0].Volume.FrameOfReference
 		if dce != "" && adc.FrameOfReference != "" && dce != adc.FrameOfReference {
@@ -97,46 +106,30 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l.ADC = experts.Quantity{}
-		mean, small, ok := lesionMean(adc, l)
-		if !ok {
+		in, small := samples(adc, l)
+		measure(l, in)
+		switch {
+		case !l.ADC.Known:
 			note("The ADC of %s is unknown: it lies outside the diffusion images or its signal is below the noise.", l.Label)
-			continue
-		}
-		if small {
+		case small:
 			note("%s is smaller than a diffusion voxel; its ADC is a mean over the voxels that it touches.", l.Label)
 		}
-		l.ADC = experts.Known(mean)
 	}
 	return op, nil
 }
 
-// lesionMean returns the mean ADC over the voxels that l mostly covers, each weighted by the part that it covers. A
-// lesion that covers none of them by half is smaller than a voxel: then all that it touches count by their share. Voxels
-// without an ADC are left out.
-func lesionMean(adc *volume.Volume, l *experts.Lesion) (mean float64, small, ok bool) {
-	if l.Mask == nil {
-		return 0, false, false
+// settings states which b-values entered the fit; fit is nil for a vendor's map.
+func (e *Expert) settings(fit *fitting) []experts.Setting {
+	out := []experts.Setting{{Name: "ADC", Text: "the vendor's map"}}
+	if fit != nil {
+		out[0].Text = "log-linear fit of one exponential"
+		for n, b := range fit.used {
+			out = append(out, experts.Setting{Name: fmt.Sprintf("b-value %d of the fit", n+1), Value: b.BSPerMM2, Unit: "s/mm2"})
+		}
+		out = append(out,
+			experts.Setting{Name: "least b-value asked for", Value: e.cfg.MinBSPerMM2, Unit: "s/mm2"},
+			experts.Setting{Name: "least signal over the noise of one channel", Value: e.cfg.NoiseFactor, Unit: "1"},
+			experts.Setting{Name: "noise of one channel", Value: fit.sigma, Unit: "1"})
 	}
-	parts := lesion.Cover(l.Mask, &adc.Grid, 4)
-	for _, least := range [2]float64{0.5, 0} {
-		sum, weight, covered := 0.0, 0.0, false
-		for _, p := range parts {
-			if p.Fraction < least {
-				continue
-			}
-			covered = true
-			if v := float64(adc.Data[p.Index]); v > 0 {
-				sum += p.Fraction * v
-				weight += p.Fraction
-			}
-		}
-		if weight > 0 {
-			return sum / weight, least == 0, true
-		}
-		if covered {
-			return 0, false, false
-		}
-	}
-	return 0, false, false
+	return append(out, experts.Setting{Name: "ADC cut-off", Value: CutoffADC, Unit: "um2/s"})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,18 +227,109 @@ func TestVendorMap(t *testing.T) {
 	}
 }
 
-func TestDisagreement(t *testing.T) {
+// TestCheck: which way of fitting the vendor's map follows is found out; noise-free signals leave no other difference.
+func TestCheck(t *testing.T) {
 	g := grid(30, coarse)
-	s := &experts.Study{DWI: signals(g, []float64{100, 800}, 0, tissue), ADC: volume.New(g)}
-	for at := range s.ADC.Data {
-		s.ADC.Data[at] = 1400
+	bs := []float64{50, 400, 800}
+	varied := func(p volume.Vec) float64 { return 1200 + 20*p[0]*p[1]/30 + 2*p[2] } // over 200 to 2200
+	for _, c := range []struct {
+		name   string
+		vendor func(fit map[string]float64) float64
+		text   string
+		ratio  float64
+		agrees bool
+	}{
+		{"our way", func(fit map[string]float64) float64 { return fit["400, 800"] }, "agrees with a log-linear fit of b 400, 800", 1, true},
+		{"all b-values", func(fit map[string]float64) float64 { return fit["50, 400, 800"] }, "agrees with a log-linear fit of b 50, 400, 800", 1, true},
+		{"lowest and highest", func(fit map[string]float64) float64 { return fit["50, 800"] }, "agrees with a log-linear fit of b 50, 800", 1, true},
+		{"another unit of b", func(fit map[string]float64) float64 { return fit["400, 800"] / 1.1 }, "does not agree", 1.1, false},
+		{"nothing of the kind", func(map[string]float64) float64 { return 1400 }, "does not agree", 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &experts.Study{DWI: signals(g, bs, 0, varied), ADC: volume.New(g), Series: []experts.SeriesUse{
+				{SeriesUID: "1.2.3", Role: experts.RoleADC}, {SeriesUID: "1.2.4", Role: experts.RoleADC, Used: true}}}
+			for at := range s.ADC.Data {
+				ln := func(n int) float64 { return math.Log(float64(s.DWI[n].Volume.Data[at])) }
+				s.ADC.Data[at] = float32(c.vendor(map[string]float64{
+					"400, 800": 1e6 * (ln(1) - ln(2)) / 400,
+					"50, 800":  1e6 * (ln(0) - ln(2)) / 750,
+					// least squares: sum of (b - 1250/3) ln S over sum of (b - 1250/3)^2
+					"50, 400, 800": 1e6 * (1100*ln(0) + 50*ln(1) - 1150*ln(2)) / 3 / 281666.67,
+				}))
+			}
+			op, err := expert(t, dwi.Config{}).Read(t.Context(), s, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(op.Checks) != 1 {
+				t.Fatalf("%d checks, want 1", len(op.Checks))
+			}
+			got := op.Checks[0]
+			if got.Agrees != c.agrees || !strings.Contains(got.Text, c.text) || got.Voxels != g.Len() || got.SeriesUID != "1.2.4" {
+				t.Errorf("check %+v, want %q", got, c.text)
+			}
+			if c.agrees && (!(got.R.Value > 0.999999) || !(got.MaxDifference.Value < 0.1)) {
+				t.Errorf("r %v and largest difference %v of the same fit", got.R, got.MaxDifference)
+			}
+			if c.ratio > 0 && math.Abs(got.MedianRatio.Value-c.ratio) > 1e-4 {
+				t.Errorf("median ratio %v, want %g", got.MedianRatio, c.ratio)
+			}
+			if said := strings.Contains(strings.Join(op.Notes, " "), "does not agree"); said == c.agrees {
+				t.Errorf("notes %q, want the disagreement in them: %v", op.Notes, !c.agrees)
+			}
+		})
 	}
-	op, err := expert(t, dwi.Config{}).Read(t.Context(), s, nil, nil)
+}
+
+// TestLesionADC: of 200 voxels 10 have 500, 15 have 700 and 175 have 1600e-6 mm2/s; a tenth of them is 20.
+func TestLesionADC(t *testing.T) {
+	g := grid(10, coarse)
+	at := func(p volume.Vec) float64 {
+		i, j, k := g.At(p)
+		switch n := g.Index(int(i+0.5), int(j+0.5), int(k+0.5)); {
+		case n < 10:
+			return 500
+		case n < 25:
+			return 700
+		}
+		return 1600
+	}
+	l := &experts.Lesion{Label: "Lesion 1", Mask: volume.NewMask(g)}
+	for n := range 200 {
+		l.Mask.Data[n] = true
+	}
+	op, err := expert(t, dwi.Config{}).Read(t.Context(), &experts.Study{DWI: signals(g, []float64{50, 400, 800}, 0, at)}, nil, []*experts.Lesion{l})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(op.Notes, " "), "times the vendor's map") {
-		t.Errorf("notes %q do not tell that the maps disagree", op.Notes)
+	for name, q := range map[string][2]float64{
+		"mean": {l.ADC.Value, 1477.5}, "least": {l.ADCMin.Value, 500}, "10th percentile": {l.ADCP10.Value, 700},
+	} {
+		if math.Abs(q[0]-q[1]) > 0.01 {
+			t.Errorf("%s ADC %g, want %g", name, q[0], q[1])
+		}
+	}
+	if l.ADCVoxels != 200 || l.Diffusion != experts.LowDiffusion {
+		t.Errorf("%d voxels, diffusion %q, want 200 and below the cut-off", l.ADCVoxels, l.Diffusion)
+	}
+	var used []float64
+	for _, s := range op.Settings {
+		if strings.HasPrefix(s.Name, "b-value") && s.Unit == "s/mm2" {
+			used = append(used, s.Value)
+		}
+	}
+	if !slices.Equal(used, []float64{400, 800}) {
+		t.Errorf("b-values %g stated, want 400 and 800: %+v", used, op.Settings)
+	}
+
+	for n := range 25 { // without the low ones
+		l.Mask.Data[n] = false
+	}
+	if _, err := expert(t, dwi.Config{}).Read(t.Context(), &experts.Study{DWI: signals(g, []float64{50, 400, 800}, 0, at)}, nil, []*experts.Lesion{l}); err != nil {
+		t.Fatal(err)
+	}
+	if l.Diffusion != experts.NotLowDiffusion || math.Abs(l.ADCP10.Value-1600) > 0.01 {
+		t.Errorf("diffusion %q of ADC %v", l.Diffusion, l.ADC)
 	}
 }
 

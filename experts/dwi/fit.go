@@ -10,12 +10,19 @@ import (
 	"mome/experts/volume"
 )
 
+// fitting is a map and what it was made from.
+type fitting struct {
+	adc   *volume.Volume // 1e-6 mm2/s
+	used  []experts.BVolume
+	sigma float64 // of one channel's noise, 0 if it could not be measured
+}
+
 // fitted returns the ADC map of the diffusion-weighted images, or nil where fewer than two b-values remain. The fit is
 // S = S0 exp(-b ADC), linear in ln S, over b >= MinBSPerMM2 where at least two such b-values exist, and over the signals
 // above the noise floor. Magnitudes are taken as they are: the mean logarithm of a Rician magnitude exceeds that of its
 // amplitude by E1(SNR^2/2)/2 (Lapidoth and Moser, IEEE Trans Inf Theory 2003;49:2426), which is 0.024 at SNR 2 and
 // nothing from 3 on, while subtracting the noise's power before the logarithm would bias it by 1/SNR^2 the other way.
-func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string, ...any)) (*volume.Volume, error) {
+func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string, ...any)) (*fitting, error) {
 	used, all := e.choose(s.DWI)
 	if len(used) < 2 {
 		return nil, nil
@@ -55,27 +62,29 @@ func (e *Expert) fitted(ctx context.Context, s *experts.Study, note func(string,
 	if err != nil {
 		return nil, err
 	}
-	return adc, nil
+	return &fitting{adc, used, sigma}, nil
 }
 
 // choose returns the b-values that enter the fit and whether low ones had to be among them.
 func (e *Expert) choose(dwi []experts.BVolume) (used []experts.BVolume, all bool) {
-	distinct := func(from float64) []experts.BVolume {
-		out := slices.DeleteFunc(slices.Clone(dwi), func(b experts.BVolume) bool {
-			return b.Volume == nil || len(b.Volume.Data) == 0 || b.BSPerMM2 < from
-		})
-		slices.SortStableFunc(out, func(a, b experts.BVolume) int {
-			return cmp.Compare(a.BSPerMM2, b.BSPerMM2)
-		})
-		if len(out) > 0 && out[len(out)-1].BSPerMM2 == out[0].BSPerMM2 {
-			return nil // repeats of one b-value hold no decay
-		}
-		return out
-	}
-	if used = distinct(e.cfg.MinBSPerMM2); len(used) >= 2 {
+	if used = ascending(dwi, e.cfg.MinBSPerMM2); len(used) >= 2 {
 		return used, false
 	}
-	return distinct(math.Inf(-1)), true
+	return ascending(dwi, math.Inf(-1)), true
+}
+
+// ascending returns the b-values from a least one on in order, none where they are all the same.
+func ascending(dwi []experts.BVolume, from float64) []experts.BVolume {
+	out := slices.DeleteFunc(slices.Clone(dwi), func(b experts.BVolume) bool {
+		return b.Volume == nil || len(b.Volume.Data) == 0 || b.BSPerMM2 < from
+	})
+	slices.SortStableFunc(out, func(a, b experts.BVolume) int {
+		return cmp.Compare(a.BSPerMM2, b.BSPerMM2)
+	})
+	if len(out) > 0 && out[len(out)-1].BSPerMM2 == out[0].BSPerMM2 {
+		return nil // repeats of one b-value hold no decay
+	}
+	return out
 }
 
 // slope returns the least-squares slope of y over x, 0 where x holds fewer than two different values.

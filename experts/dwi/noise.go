@@ -46,26 +46,3 @@ func darkLevel(chosen, v *volume.Volume) float64 {
 	slices.Sort(air)
 	return float64(air[len(air)/2]) / math.Sqrt(2*math.Ln2)
 }
-
-// agreement is the ratio of two ADC maps from which the difference is worth telling: 10 %, three times the 3 % that a
-// fit with other b-values than the vendor's explains.
-const agreement = 1.1
-
-// compare tells where the fitted map and the vendor's disagree, by the median of their ratio over tissue.
-func compare(adc, vendorMap *volume.Volume, note func(string, ...any)) {
-	step := max(len(adc.Data)/noiseSamples, 1)
-	var ratio []float64
-	for at := 0; at < len(adc.Data); at += step {
-		a, b := float64(adc.Data[at]), float64(vendorMap.Data[at])
-		if a > tissueLow && a < tissueHigh && b > 0 {
-			ratio = append(ratio, a/b)
-		}
-	}
-	if len(ratio) == 0 {
-		return
-	}
-	slices.Sort(ratio)
-	if m := ratio[len(ratio)/2]; m > agreement || m < 1/agreement {
-		note("The ADC fitted here is %.2f times the vendor's map (median); the fitted one was used.", m)
-	}
-}

@@ -43,8 +43,8 @@ type Options struct {
 	// Along, if not zero, is the only direction in which Deform moves anything, patient space: the phase-encoding direction
 	// of EPI images, which field inhomogeneity distorts along it alone (Jezzard and Balaban, MRM 1995;34:65).
 	Along volume.Vec
-	// Margin is the share by which the measure has to improve for a transform to be kept; 0.005 if zero:
-	// following noise gained deformations 0.002 at most on phantoms that had moved rigidly.
+	// Margin is the share by which the measure has to improve for a deformation to be kept, 0.4 of it for a rigid motion;
+	// 0.005 if zero: following noise gained deformations 0.002 at most on phantoms that had moved rigidly.
 	Margin float64
 	// MinMM is the mean displacement within the mask below which a transform is not kept, mm; 0.1 if zero: interpolation
 	// costs more sharpness than so little motion.

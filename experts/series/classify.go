@@ -207,6 +207,7 @@ func (p *part) judgeContrast(w []string) verdict {
 		switch {
 		case saysT2 && !saysT1:
 			return verdict{contrastT2, "", "Series Description says T2; Repetition Time or Echo Time is absent.", 0.4}
+		case im.types0() != "ORIGINAL": // what was computed from T1-weighted images has their name, and rarely TR and TE
 		case saysT1 && !saysT2 || has(w, "dyn*", "vibrant*", "thrive*", "ethrive", "vibe", "fl3d", "lava*", "views", "bliss"):
 			return verdict{contrastT1, "", "Series Description says T1; Repetition Time or Echo Time is absent.", 0.4}
 		}

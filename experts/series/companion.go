@@ -1,231 +1,221 @@
 package series
 
 import (
-	"fmt"
+	"cmp"
+	"context"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mome/dicomweb/dicom/tag"
 	"mome/experts"
+	"mome/experts/volume"
 )
 
-// doubt is why a part of a dynamic candidate is not counted among its time points.
-type doubt struct {
-	part    *part
-	verdict verdict
+// CompanionKind is what the vendor computed.
+type CompanionKind string
+
+// Kinds of companions.
+const (
+	Subtraction CompanionKind = "subtraction" // a phase less the one before contrast
+	Projection  CompanionKind = "projection"  // maximum intensity along Direction, of a subtraction
+)
+
+// Companion is what the scanner or workstation computed from the dynamic series and stored beside it. It is not read
+// for the analysis; what is computed from the phases can be held against it.
+type Companion struct {
+	Kind CompanionKind
+	// Stack has the slices of the dynamic series where Kind is Subtraction, and one frame where it is Projection.
+	Stack
+	SeriesNumber int
+	Phase        int        // index into Result.DCE of the phase that the one before contrast was taken from; -1 if not told
+	Direction    volume.Vec // of a projection: unit normal of its plane, the sign without meaning; zero for a subtraction
 }
 
-// doubtful takes out of d the parts that have its planes and its sequence but are not shown to be further time points.
-// Subtractions, maps and corrected copies are made of the phases, carry their geometry, and often nothing but a
-// description or the end of Image Type tells of it. What remains after those are gone: a computed series repeats the
-// acquisition of a phase, or comes after a series that already holds several phases without a time that is later.
-func (d *dynamic) doubtful() (out []doubt) {
-	if len(d.parts) < 2 {
+// ReadStack reads one volume, its values as rescaled, such as that of a companion: a subtraction's has the grid of the
+// dynamic series, a projection's one slice, the image in its plane. instances are those that Sort was given.
+func ReadStack(ctx context.Context, instances []Instance, s Stack, open Opener) (*volume.Volume, error) {
+	b := &builder{instances: instances, open: open}
+	b.plan("stack", &s)
+	if err := b.run(ctx); err != nil {
+		return nil, err
+	}
+	return b.jobs[0].volume, b.jobs[0].err
+}
+
+// product is a companion with what tells of which phase it was made.
+type product struct {
+	Companion
+	image *image // its first
+	claim int    // the phase that its own attributes tell, -1 if none
+}
+
+// findCompanions looks through what was excluded for what was computed from the dynamic series d.
+func (s *sorter) findCompanions(parts []*part, d *dynamic) {
+	var all []*product
+	for _, p := range parts {
+		if p.role == experts.RoleExcluded && p.detail == kindSubtraction {
+			all = append(all, d.subtractions(p)...)
+		}
+	}
+	for _, p := range parts {
+		if p.role == experts.RoleExcluded && p.detail == kindProjection && p.ofSubtraction(all) {
+			all = append(all, d.projections(p, s.other)...)
+		}
+	}
+	d.tellPhases(all)
+	slices.SortStableFunc(all, func(a, b *product) int { return cmp.Compare(a.SeriesNumber, b.SeriesNumber) })
+	for _, c := range all {
+		s.Companions = append(s.Companions, c.Companion)
+	}
+}
+
+// subtractions returns those in a part that covers the slices of the dynamic series, and no others. A difference that
+// names another phase than the first as the one that was taken off is none.
+func (d *dynamic) subtractions(p *part) (out []*product) {
+	first := d.moments[0].images
+	moments, _, err := split(p)
+	if err != nil {
 		return nil
 	}
-	out = append(out, d.repeated()...)
-	out = append(out, d.afterwards()...)
+	for _, m := range moments {
+		of, less := d.ofDifference(p.description())
+		x, y := m.images[0], first[0]
+		x.kind, x.sequence = y.kind, y.sequence // these may differ in what was computed
+		if less > 0 || len(m.images) != len(first) || !x.alike(&y) || !samePlanes(m.images, first) {
+			continue
+		}
+		c := &product{Companion: Companion{Kind: Subtraction, Stack: stackOf(m.images), SeriesNumber: p.series.number}, image: &m.images[0], claim: of}
+		out = append(out, c)
+	}
 	return out
 }
 
-// beside reports whether d has the planes of a series that holds several time points which could not be told apart, and
-// calls d uncertain then: it may be computed from that series.
-func (d *dynamic) beside(unclear []*part) bool {
-	for _, u := range unclear {
-		a, b := &u.images[0], &d.parts[0].images[0]
-		if a.alike(b) && closeTo(a.sequence.trMS, b.sequence.trMS, 0.05) && samePlanes(u.images, d.parts[0].images) {
-			for _, p := range d.parts {
-				p.verdict = verdict{experts.RoleUncertain, "T1, time unclear",
-					fmt.Sprintf("%s It has the planes of series %d, whose time points could not be told apart: it may be computed from them.", p.reason, u.series.number), 0.2}
-			}
-			return true
-		}
-	}
-	return false
-}
-
-// leastSlices of a dynamic series: fewer are projections or single cuts, even where they repeat.
-const leastSlices = 4
-
-// thin reports several moments of too few slices, and calls them uncertain. A single one is judged as a time point.
-func (d *dynamic) thin() bool {
-	if len(d.moments) < 2 || slices.ContainsFunc(d.moments, func(m moment) bool { return len(m.images) >= leastSlices }) {
+// ofSubtraction reports whether a maximum intensity projection says of itself that it shows a subtraction, or carries
+// the description of one.
+func (p *part) ofSubtraction(subtractions []*product) bool {
+	im := &p.images[0]
+	w := words(p.description())
+	if hasPrefix(im.types, "MIN") || has(w, "min*") || has(w, "vrt") || slices.Contains(im.types, "VRT") {
 		return false
 	}
-	for _, p := range d.parts {
-		p.verdict = verdict{experts.RoleUncertain, "too few slices", fmt.Sprintf("%s But there are fewer than %d slices: projections or single cuts.", p.reason, leastSlices), 0.3}
-	}
-	return true
+	return len(im.types) > 2 && hasPrefix(im.types[2:], "SUB") || has(w, "subtr*", "minus") || slices.ContainsFunc(w, numberedSub.MatchString) ||
+		slices.ContainsFunc(subtractions, func(c *product) bool {
+			name := c.image.header.String(tag.SeriesDescription)
+			return name != "" && strings.Contains(p.description(), name)
+		})
 }
 
-// drop takes p out of the candidate.
-func (d *dynamic) drop(p *part) {
-	var parts []*part
-	for _, q := range d.parts {
-		if q != p {
-			parts = append(parts, q)
-		}
-	}
-	var moments []moment
-	for _, m := range d.moments {
-		if m.part != p {
-			moments = append(moments, m)
-		}
-	}
-	d.parts, d.moments = parts, moments
-}
-
-func (d *dynamic) momentsOf(p *part) (out []moment) {
-	for _, m := range d.moments {
-		if m.part == p {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// namedAfter excludes Philips' subtractions among the T1-weighted parts: they have the description of another series with
-// an s before it.
-func namedAfter(parts []*part) {
-	for _, p := range parts {
-		rest, ok := strings.CutPrefix(p.description(), "s")
-		if !ok || rest == "" || !p.candidate(contrastT1) || !strings.HasPrefix(p.images[0].manufacturer, "PHILIPS") {
+// projections returns one companion for each image of p that lies in the patient space of the dynamic series, and not
+// nearer to the other breast's where each has its own.
+func (d *dynamic) projections(p *part, other *dynamic) (out []*product) {
+	mine := boxOf(d.moments[0].images)
+	for i := range p.images {
+		im := &p.images[i]
+		if im.planeErr != nil || im.plane.FrameOfReference != d.moments[0].images[0].plane.FrameOfReference {
 			continue
 		}
-		if i := slices.IndexFunc(parts, func(q *part) bool { return q.description() == rest }); i >= 0 {
-			p.verdict = verdict{experts.RoleExcluded, kindSubtraction,
-				fmt.Sprintf("Its Series Description is that of series %d with an s before it: a subtraction in Philips' naming.", parts[i].series.number), 0.85}
-		}
-	}
-}
-
-// lacks names what a part does not tell and the dynamic series does, where its planes are the same: it may be a phase. ""
-// if it tells all, or lies elsewhere.
-func (p *part) lacks(best *part) string {
-	a, b := p.images[0], best.images[0]
-	absent := func(x, y float64) bool { return math.IsNaN(x) != math.IsNaN(y) }
-	what := ""
-	switch {
-	case (a.plane.FrameOfReference == "") != (b.plane.FrameOfReference == ""):
-		what = "Frame of Reference UID"
-	case absent(a.sequence.trMS, b.sequence.trMS):
-		what = "Repetition Time"
-	case absent(a.sequence.teMS, b.sequence.teMS):
-		what = "Echo Time"
-	case absent(a.sequence.flipDeg, b.sequence.flipDeg):
-		what = "Flip Angle"
-	case a.sequence.fatSuppressed != b.sequence.fatSuppressed && (a.header.String(tag.ScanOptions) == "") != (b.header.String(tag.ScanOptions) == ""):
-		what = "Scan Options"
-	default:
-		return ""
-	}
-	a.plane.FrameOfReference, a.sequence.teMS = b.plane.FrameOfReference, b.sequence.teMS
-	if !a.alike(&b) || !samePlanes(p.images, best.images) {
-		return ""
-	}
-	return what
-}
-
-// acquisition is what tells one acquisition from another: its number and when it began, NaN if absent.
-type acquisition struct {
-	number int
-	timeS  float64
-}
-
-func (m *moment) acquisition() acquisition {
-	first, _ := m.span(acquisitionClock)
-	return acquisition{m.images[0].acquisition, first}
-}
-
-// repeated finds series that repeat the acquisition of another: the same Acquisition Number and, where there is one, the
-// same Acquisition Time, while other series have other numbers. The source is made first: it has the lower Series
-// Number.
-func (d *dynamic) repeated() (out []doubt) {
-	numbers := map[int]bool{}
-	for _, m := range d.moments {
-		numbers[m.images[0].acquisition] = true
-	}
-	if len(numbers) < 2 || len(numbers) == len(d.moments) {
-		return nil
-	}
-	for _, p := range d.parts {
-		mine := d.momentsOf(p)
-		if len(mine) != 1 || mine[0].images[0].acquisition == 0 {
-			continue
-		}
-		a := mine[0].acquisition()
-		for _, m := range d.moments {
-			b := m.acquisition()
-			sameTime := math.Abs(a.timeS-b.timeS) < sameTimeS || math.IsNaN(a.timeS) && math.IsNaN(b.timeS)
-			if m.part == p || a.number != b.number || !sameTime || m.part.series.number >= p.series.number || mine[0].copyOf(m) ||
-				numberedPhases(p.description(), m.part.description()) {
+		if other != nil {
+			at, theirs := boxOf(p.images[i:i+1]), boxOf(other.moments[0].images)
+			if at.middle().Sub(theirs.middle()).Norm() < at.middle().Sub(mine.middle()).Norm() {
 				continue
 			}
-			out = append(out, doubt{p, verdict{experts.RoleUncertain, "another image of an acquisition",
-				fmt.Sprintf("%s It has the Acquisition Number and time of series %d, which came first: it may be computed from it.", p.reason, m.part.series.number), 0.3}})
-			break
 		}
-	}
-	for _, o := range out {
-		d.drop(o.part)
+		out = append(out, &product{
+			Companion: Companion{Kind: Projection, Stack: stackOf(p.images[i : i+1]), SeriesNumber: p.series.number, Direction: im.plane.Normal()},
+			image:     im, claim: -1,
+		})
 	}
 	return out
 }
 
-// numberedPhases reports two descriptions that GE made by splitting a series: Ph1/... and Ph2/...
-func numberedPhases(a, b string) bool {
-	x, _, xOK := strings.Cut(strings.ToLower(a), "/")
-	y, _, yOK := strings.Cut(strings.ToLower(b), "/")
-	return xOK && yOK && x != y && strings.HasPrefix(x, "ph") && strings.HasPrefix(y, "ph")
+// geDifference takes GE's name of a subtraction apart: (series/phase/echo)-(series/phase/echo).
+var geDifference = regexp.MustCompile(`\(\s*\d+/(\d+)(?:/\d+)?\s*\)\s*-\s*\(\s*\d+/(\d+)(?:/\d+)?\s*\)`)
+
+// ofDifference returns the phases that GE's name of a subtraction tells, from 0: the one that was kept and the one that
+// was taken off; -1 where it tells none.
+func (d *dynamic) ofDifference(description string) (of, less int) {
+	m := geDifference.FindStringSubmatch(description)
+	if m == nil {
+		return -1, -1
+	}
+	of, _ = strconv.Atoi(m[1])
+	less, _ = strconv.Atoi(m[2])
+	if len(d.parts) > 1 || of > len(d.moments) || of < 2 || less < 1 {
+		return -1, -1 // numbers of images or of series
+	}
+	return of - 1, less - 1
 }
 
-// afterwards finds what stands beside a series of several phases and is not shown to be acquired before or after it.
-func (d *dynamic) afterwards() (out []doubt) {
-	var main *part
-	most := 1
-	for _, p := range d.parts {
-		if n := len(d.momentsOf(p)); n > most {
-			main, most = p, n
+// tellPhases finds the phase of each companion: by its name, by the Temporal Position or the Acquisition Number that it
+// shares with one phase alone, else, where there are as many of a kind as phases after contrast, by their order. Two
+// companions of one kind that claim one phase tell nothing: a workstation may give all the number of the last phase.
+func (d *dynamic) tellPhases(all []*product) {
+	numbers := []func(im *image) int{
+		func(im *image) int { return im.temporal },
+		func(im *image) int { return im.acquisition },
+	}
+	for len(all) > 0 {
+		first := all[0]
+		same, others := []*product{}, []*product{}
+		for _, c := range all {
+			if c.Kind == first.Kind && math.Abs(c.Direction.Dot(first.Direction)) >= 0.99*first.Direction.Dot(first.Direction) {
+				same = append(same, c)
+			} else {
+				others = append(others, c)
+			}
 		}
-	}
-	if main == nil {
-		return nil
-	}
-	firstS, lastS, timed := extent(d.momentsOf(main))
-	for _, p := range d.parts {
-		if p == main {
-			continue
+		for _, number := range numbers {
+			for _, c := range same {
+				if c.claim < 0 {
+					c.claim = d.phaseOf(number(c.image), number)
+				}
+			}
 		}
-		beganS, endedS, told := extent(d.momentsOf(p))
-		switch {
-		case timed && told && (endedS < firstS || beganS > lastS+sameTimeS): // a time of its own
-		case p.series.number < main.series.number && !(timed && told): // as a series for the phase before contrast is
-		default:
-			out = append(out, doubt{p, verdict{experts.RoleUncertain, "T1, time unclear",
-				fmt.Sprintf("%s It has the planes of series %d, which holds %d phases, but no time that shows it to be one more: it may be computed from them.",
-					p.reason, main.series.number, most), 0.3}})
-		}
+		d.settle(same)
+		all = others
 	}
-	for _, o := range out {
-		d.drop(o.part)
-	}
-	return out
 }
 
-// extent returns when the first and the last of a series' moments began, s of the day; told only if a clock tells the
-// moments apart, or there is but one.
-func extent(moments []moment) (firstS, lastS float64, told bool) {
-	for _, c := range clockOrder(moments[0].images) {
-		times, ok := read(moments, c, true)
-		if !ok || c == contentClock { // Content Time may be when an image was computed
-			continue
-		}
-		firstS, lastS = times[0], times[0]
-		for _, t := range times {
-			firstS, lastS = min(firstS, t), max(lastS, t)
-		}
-		return firstS, lastS, true
+// settle believes the claims of companions of one kind and direction where no two are the same, and else their order.
+func (d *dynamic) settle(same []*product) {
+	count := map[int]int{}
+	for _, c := range same {
+		count[c.claim]++
 	}
-	return 0, 0, false
+	told := 0
+	for _, c := range same {
+		c.Phase = -1
+		if c.claim > 0 && count[c.claim] == 1 {
+			c.Phase = c.claim
+			told++
+		}
+	}
+	if told > 0 || len(same) != len(d.moments)-1 {
+		return
+	}
+	slices.SortStableFunc(same, func(a, b *product) int {
+		return cmp.Or(cmp.Compare(a.SeriesNumber, b.SeriesNumber), cmp.Compare(a.image.instanceNumber, b.image.instanceNumber))
+	})
+	for i, c := range same {
+		c.Phase = i + 1
+	}
+}
+
+// phaseOf returns the phase after contrast of which every image has the number n, where each phase has its own; -1 if
+// there is none.
+func (d *dynamic) phaseOf(n int, number func(im *image) int) int {
+	found, seen := -1, map[int]bool{}
+	for i, m := range d.moments {
+		own := number(&m.images[0])
+		if own == 0 || seen[own] || slices.ContainsFunc(m.images, func(im image) bool { return number(&im) != own }) {
+			return -1
+		}
+		if seen[own] = true; own == n && i > 0 {
+			found = i
+		}
+	}
+	return found
 }

@@ -49,7 +49,7 @@ func (s *sorter) chooseDynamic(parts []*part) {
 			d.how = how
 		}
 	}
-	candidates = slices.DeleteFunc(candidates, func(d *dynamic) bool { return d.beside(unclear) || d.thin() })
+	candidates = slices.DeleteFunc(candidates, func(d *dynamic) bool { return d.beside(unclear) || d.thin() || d.partlyTimed() })
 	for _, d := range slices.Clone(candidates) {
 		candidates = append(candidates, d.sessions()[1:]...)
 	}
@@ -85,6 +85,7 @@ func (s *sorter) chooseDynamic(parts []*part) {
 	}
 	s.take(best, second)
 	s.sides(best, candidates)
+	s.findCompanions(parts, best)
 	for _, d := range candidates {
 		if d != best {
 			s.Notes = append(s.Notes, d.warning(best)...)
@@ -213,7 +214,7 @@ func (d *dynamic) complete() {
 // copyOf reports whether both moments are one that was stored in two series: the same description, Acquisition Number
 // and times in every slice. Times alone do not tell, since some scanners give all phases the same.
 func (m moment) copyOf(o moment) bool {
-	if m.part.series == o.part.series || m.part.description() != o.part.description() || len(m.images) != len(o.images) {
+	if m.part.series == o.part.series || m.part.description() == "" || m.part.description() != o.part.description() || len(m.images) != len(o.images) {
 		return false
 	}
 	for i := range m.images {

@@ -29,13 +29,13 @@ const (
 )
 
 // typeKinds maps values of Image Type from the third on (PS3.3 C.7.6.1.1.2, C.8.3.1.1.1 and vendors' habits) to kinds.
-// An entry that ends in * is a prefix. The first that matches wins: a subtraction of water images is a subtraction.
+// An entry that ends in * is a prefix. The first that matches wins: a projection of a subtraction is a projection, a subtraction of water images a subtraction.
 var typeKinds = [...]struct{ value, kind string }{
 	{"LOCALIZER", kindLocalizer},
 	{"MOSAIC", kindMosaic}, {"VFRAME", kindMosaic},
 	{"SCREEN SAVE", kindCapture}, {"SCREEN*", kindCapture},
-	{"SUB*", kindSubtraction},
 	{"MIP*", kindProjection}, {"MAX_IP", kindProjection}, {"MIN_IP", kindProjection}, {"MINIP", kindProjection}, {"PROJECTION*", kindProjection}, {"VRT", kindProjection},
+	{"SUB*", kindSubtraction},
 	{"MPR*", kindReformat}, {"REFORMAT*", kindReformat}, {"CURVED*", kindReformat}, {"CSAREFORMAT*", kindReformat},
 	{"CALC_B*", kindComputedB}, {"SYNTHETIC*", kindComputedB},
 	{"ADC*", kindADC}, {"APPARENT DIFF*", kindADC},
@@ -117,10 +117,10 @@ func kindOfDescription(description string) string {
 	switch {
 	case has(w, "loc", "locali*", "scout", "survey", "3plane", "3pl", "planning", "calibration", "prescan", "shim"):
 		return kindLocalizer
-	case difference.MatchString(description), has(w, "subtr*", "minus"), slices.ContainsFunc(w, numberedSub.MatchString):
-		return kindSubtraction
 	case has(w, "mip", "mips", "mip1*", "mip2*", "mip3*", "minip", "projection", "vrt"):
 		return kindProjection
+	case difference.MatchString(description), has(w, "subtr*", "minus"), slices.ContainsFunc(w, numberedSub.MatchString):
+		return kindSubtraction
 	case has(w, "mpr*", "reformat*", "rfmt", "refmt", "curved"):
 		return kindReformat
 	case has(w, "calc*", "synthetic", "computed", "cdwi", "sdwi"):

@@ -19,6 +19,7 @@ type reader struct {
 	frames   *pixel.FrameSet
 	layout   pixel.Layout
 	syntax   string
+	decoder  pixel.Decoder
 	samples  []int32 // of the frame or the tile that was read last
 	whole    []int32 // of the mosaic that was read last
 	mosaic   Frame   // which that is
@@ -125,10 +126,6 @@ func (r *reader) decode(ctx context.Context, f Frame, n int, dst []int32) ([]int
 	if r.layout.Samples() != n {
 		return dst, fmt.Errorf("the image has %d samples, its header told %d", r.layout.Samples(), n)
 	}
-	raw, err := r.frames.Frame(max(f.Number-1, 0))
-	if err != nil {
-		return dst, err
-	}
 	dst = slices.Grow(dst[:0], n)[:n]
-	return dst, pixel.Decode(r.layout, r.syntax, raw, dst)
+	return dst, r.decoder.Frame(r.frames, r.layout, r.syntax, max(f.Number-1, 0), dst)
 }

@@ -59,7 +59,8 @@ type Result struct {
 	T2         *Stack
 	DWI        []BStack // ascending b
 	ADC        *Stack
-	Notes      []string // assumptions and defects, for the report's reader
+	Companions []Companion // computed from DCE by the study's vendor, in order of Series Number; not read for the analysis
+	Notes      []string    // assumptions and defects, for the report's reader
 	// Side is the breast that DCE shows where each breast has a dynamic series of its own and it is known which is which;
 	// "" otherwise.
 	Side experts.Side

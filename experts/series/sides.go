@@ -7,6 +7,7 @@ import (
 
 	"mome/dicomweb/dicom/tag"
 	"mome/experts"
+	"mome/experts/volume"
 )
 
 // otherSide reports whether both candidates are dynamic series of one breast each: side by side from left to right, with
@@ -36,6 +37,8 @@ func boxOf(images []image) (b box) {
 	}
 	return b
 }
+
+func (b *box) middle() volume.Vec { return volume.Vec(b.least).Add(b.most).Scale(0.5) }
 
 // overlap returns the share of the shorter of two intervals along an axis that lies in the other.
 func (b *box) overlap(o *box, axis int) float64 {

@@ -168,21 +168,18 @@ func assume(moments []moment) timing {
 	return t
 }
 
-// byNumber sorts moments by what tells their order without a clock: the Acquisition Number where each series has its
-// own, else Series Number; within a series by rank.
+// byNumber sorts moments by what tells their order without a clock: the Acquisition Number, or the phase that GE names in
+// the description, where each series has its own, else Series Number; within a series by rank.
 func byNumber(moments []moment) {
-	number := map[*part]int{}
-	taken := map[int]bool{}
-	distinct := true
-	for _, m := range moments {
-		if _, ok := number[m.part]; ok {
-			continue
+	number, distinct := numberEach(moments, func(p *part) int {
+		n := p.images[0].acquisition
+		if n == 0 || slices.ContainsFunc(p.images, func(im image) bool { return im.acquisition != n }) {
+			return -1
 		}
-		n := m.part.images[0].acquisition
-		if n == 0 || taken[n] || slices.ContainsFunc(m.part.images, func(im image) bool { return im.acquisition != n }) {
-			distinct = false
-		}
-		number[m.part], taken[n] = n, true
+		return n
+	})
+	if !distinct {
+		number, distinct = numberEach(moments, func(p *part) int { return phaseNumber(p.description()) })
 	}
 	slices.SortStableFunc(moments, func(a, b moment) int {
 		if a.part != b.part && distinct {
@@ -190,4 +187,19 @@ func byNumber(moments []moment) {
 		}
 		return cmp.Or(cmp.Compare(a.part.series.number, b.part.series.number), cmp.Compare(a.part.series.uid, b.part.series.uid), cmp.Compare(a.rank, b.rank))
 	})
+}
+
+// numberEach collects a number of each series; distinct unless one is -1 or two are the same.
+func numberEach(moments []moment, of func(p *part) int) (number map[*part]int, distinct bool) {
+	number, distinct = map[*part]int{}, true
+	taken := map[int]bool{-1: true}
+	for _, m := range moments {
+		if _, ok := number[m.part]; ok {
+			continue
+		}
+		n := of(m.part)
+		distinct = distinct && !taken[n]
+		number[m.part], taken[n] = n, true
+	}
+	return number, distinct
 }

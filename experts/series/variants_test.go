@@ -19,7 +19,7 @@ func (k *known) again(of func(h *dicom.Dataset) bool, edit func(h *dicom.Dataset
 		if !of(h) {
 			continue
 		}
-		c := h.Clone()
+		c := deepClone(h)
 		c.Set(tag.SOPInstanceUID, c.String(tag.SOPInstanceUID)+".1")
 		c.Set(tag.SeriesInstanceUID, c.String(tag.SeriesInstanceUID)+".1")
 		c.Set(tag.SeriesNumber, c.IntOr(tag.SeriesNumber, 0)+1000)
@@ -31,11 +31,19 @@ func (k *known) again(of func(h *dicom.Dataset) bool, edit func(h *dicom.Dataset
 
 // later moves a header's times on by two hours.
 func later(h *dicom.Dataset) {
-	for _, t := range []tag.Tag{tag.AcquisitionTime, tag.ContentTime, tag.SeriesTime} {
-		if s := h.String(t); s != "" {
-			h.Set(t, clockTM(7200+float64(10*int(s[0]-'0')+int(s[1]-'0'))*3600+float64(10*int(s[2]-'0')+int(s[3]-'0'))*60+float64(10*int(s[4]-'0')+int(s[5]-'0'))))
+	hours := func(s string) string { return fmt.Sprintf("%02d%s", 2+10*int(s[0]-'0')+int(s[1]-'0'), s[2:]) }
+	visit(h, func(d *dicom.Dataset) {
+		for _, t := range []tag.Tag{tag.AcquisitionTime, tag.ContentTime, tag.SeriesTime} {
+			if s := d.String(t); s != "" {
+				d.Set(t, hours(s))
+			}
 		}
-	}
+		for _, t := range []tag.Tag{tag.AcquisitionDateTime, tag.FrameAcquisitionDateTime, tag.FrameReferenceDateTime} {
+			if s := d.String(t); s != "" {
+				d.Set(t, s[:8]+hours(s[8:]))
+			}
+		}
+	})
 }
 
 func (k *known) dynamic(h *dicom.Dataset) bool {
@@ -44,7 +52,7 @@ func (k *known) dynamic(h *dicom.Dataset) bool {
 
 // TestTwoExams: a study that holds two exams, two hours apart, gives the phases, T2 and diffusion of one of them.
 func TestTwoExams(t *testing.T) {
-	for _, vendor := range phantom.Vendors() {
+	for _, vendor := range phantom.AllVendors() {
 		for _, tc := range []struct {
 			name string
 			edit func(h *dicom.Dataset)
@@ -73,15 +81,26 @@ func TestTwoExams(t *testing.T) {
 	}
 }
 
+// setTypes sets Image Type and, where there are frames, Frame Type.
+func setTypes(h *dicom.Dataset, values ...any) {
+	visit(h, func(d *dicom.Dataset) {
+		for _, t := range []tag.Tag{tag.ImageType, tag.FrameType} {
+			if d.Has(t) {
+				d.Set(t, values...)
+			}
+		}
+	})
+}
+
 // TestCorrectedCopies: motion-corrected copies stand beside the phases, and something or nothing tells them apart.
 func TestCorrectedCopies(t *testing.T) {
-	for _, vendor := range phantom.Vendors() {
+	for _, vendor := range phantom.AllVendors() {
 		for _, tc := range []struct {
 			name string
 			edit func(h *dicom.Dataset)
 			want string // of the copies
 		}{
-			{"by Image Type", func(h *dicom.Dataset) { h.Set(tag.ImageType, "DERIVED", "PRIMARY", "M", "MOCO") }, "DCE: motion-corrected copy, not used"},
+			{"by Image Type", func(h *dicom.Dataset) { setTypes(h, "DERIVED", "PRIMARY", "M", "MOCO") }, "DCE: motion-corrected copy, not used"},
 			{"by description", func(h *dicom.Dataset) { h.Set(tag.SeriesDescription, h.String(tag.SeriesDescription)+"_MoCo") }, "DCE: motion-corrected copy, not used"},
 			{"by nothing", func(h *dicom.Dataset) { h.Delete(tag.SeriesDescription) }, "uncertain: "},
 		} {
@@ -109,7 +128,7 @@ func TestCorrectedCopies(t *testing.T) {
 
 // TestGivenTwice: every instance of a study is there twice under one UID, as folders with copies have them.
 func TestGivenTwice(t *testing.T) {
-	for _, vendor := range phantom.Vendors() {
+	for _, vendor := range phantom.AllVendors() {
 		k := knownPhantom(t, vendor)
 		r := series.Sort(append(k.instances(nil), k.instances(nil)...))
 		if wrong := k.wrong(r); len(wrong) > 0 || len(r.DCE) != 4 || !strings.Contains(strings.Join(r.Notes, "\n"), "given more than once") {

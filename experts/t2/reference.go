@@ -11,12 +11,13 @@ import (
 
 // references are the mean T2 signals of what a lesion can be compared with; 0 where there is too little of it.
 type references struct {
-	gland, whole map[experts.Side]float64
+	gland, whole, muscle map[experts.Side]float64
 }
 
-// references measures each breast's fibroglandular tissue and whole region on v, lesions left out.
-func (e *Expert) references(ctx context.Context, v *volume.Volume, breasts []experts.Breast, lesions []*experts.Lesion) (references, error) {
-	r := references{gland: map[experts.Side]float64{}, whole: map[experts.Side]float64{}}
+// references measures each breast's fibroglandular tissue, its whole region and the muscle behind it, lesions left out.
+func (e *Expert) references(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (references, error) {
+	v := s.T2
+	r := references{gland: map[experts.Side]float64{}, whole: map[experts.Side]float64{}, muscle: map[experts.Side]float64{}}
 	lesional := map[int]bool{}
 	for _, l := range lesions {
 		if l.Mask == nil {
@@ -41,6 +42,9 @@ func (e *Expert) references(ctx context.Context, v *volume.Volume, breasts []exp
 				r.gland[b.Side] = mean
 			}
 		}
+		if b.Mask != nil {
+			r.muscle[b.Side] = e.muscle(s, b, r.gland[b.Side], lesional)
+		}
 	}
 	return r, nil
 }
@@ -60,22 +64,46 @@ func (e *Expert) mean(v *volume.Volume, parts []lesion.Part, lesional map[int]bo
 	return sum / float64(n)
 }
 
-// of returns the reference for a lesion on this side and, unless it is the regular one, a sentence that names it.
-func (r references) of(side experts.Side) (float64, string) {
-	other := experts.Left
-	if side == experts.Left {
-		other = experts.Right
-	}
+// of returns the reference for a lesion on this side, its name, and, unless it is the regular one, a sentence about it.
+func (r references) of(side experts.Side) (signal float64, reference, note string) {
 	if v := r.gland[side]; v > 0 {
-		return v, ""
+		return v, "fibroglandular tissue of the same breast", ""
 	}
-	if v := r.gland[other]; v > 0 {
-		return v, fmt.Sprintf("T2 ratios of the %s breast refer to the other breast's fibroglandular tissue.", name(side))
+	if v := r.gland[opposite(side)]; v > 0 {
+		return v, "fibroglandular tissue of the other breast",
+			fmt.Sprintf("T2 ratios of the %s breast refer to the other breast's fibroglandular tissue.", name(side))
 	}
 	if v := r.whole[side]; v > 0 {
-		return v, fmt.Sprintf("T2 ratios of the %s breast refer to the mean of the whole breast: no fibroglandular tissue was told from fat.", name(side))
+		return v, "the whole breast",
+			fmt.Sprintf("T2 ratios of the %s breast refer to the mean of the whole breast: no fibroglandular tissue was told from fat.", name(side))
 	}
-	return 0, ""
+	return 0, "", ""
+}
+
+// settings states the references.
+func (r references) settings() []experts.Setting {
+	var out []experts.Setting
+	for _, side := range [2]experts.Side{experts.Left, experts.Right} {
+		for _, ref := range []struct {
+			name   string
+			signal float64
+		}{
+			{"fibroglandular tissue, mean T2 signal", r.gland[side]},
+			{"muscle, median T2 signal", r.muscle[side]},
+		} {
+			if ref.signal > 0 {
+				out = append(out, experts.Setting{Name: name(side) + " " + ref.name, Value: ref.signal, Unit: "1"})
+			}
+		}
+	}
+	return out
+}
+
+func opposite(side experts.Side) experts.Side {
+	if side == experts.Left {
+		return experts.Right
+	}
+	return experts.Left
 }
 
 func name(s experts.Side) string {

@@ -1,8 +1,9 @@
 // Package t2 is the expert of T2-weighted images: a lesion's T2 signal relative to the fibroglandular tissue of the same
-// breast. It measures signal ratios, not T2 times.
+// breast and to the pectoral muscle. It measures signal ratios, not T2 times.
 package t2
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ func (*Expert) Modality() experts.Modality { return experts.T2 }
 var ErrNoT2 = errors.New("study has no T2-weighted volume")
 
 // Read sets T2Ratio of each lesion: its mean T2 signal over the mean of the fibroglandular tissue of its own breast
-// (a normalised T2 signal, free of the scanner's arbitrary unit), other lesions left out. Where that breast has no such tissue on the T2 images the other breast's is used, then the whole breast, and a note says so.
+// (a normalised T2 signal, free of the scanner's arbitrary unit), other lesions left out. Where that breast has no such
+// tissue on the T2 images the other breast's is used, then the whole breast; T2Reference and a note say so.
+// T2MuscleRatio is the same over the pectoral muscle behind the breast, then behind the other one, and unknown without.
 // The opinion's map "T2" and its only channel are the T2 volume itself, shared, not copied.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	if s.T2 == nil {
@@ -55,22 +58,26 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 	if note := frameNote(s, v); note != "" {
 		op.Notes = append(op.Notes, note)
 	}
-	refs, err := e.references(ctx, v, breasts, lesions)
+	refs, err := e.references(ctx, s, breasts, lesions)
 	if err != nil {
 		return nil, err
 	}
+	op.Settings = refs.settings()
 	said := map[string]bool{}
 	for _, l := range lesions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l.T2Ratio = experts.Quantity{}
+		l.T2Ratio, l.T2MuscleRatio, l.T2Reference = experts.Quantity{}, experts.Quantity{}, ""
 		mean, ok := lesionMean(v, l)
 		if !ok {
 			op.Notes = append(op.Notes, l.Label+" lies outside the T2-weighted images; its T2 ratio is unknown.")
 			continue
 		}
-		ref, note := refs.of(l.Side)
+		if muscle := cmp.Or(refs.muscle[l.Side], refs.muscle[opposite(l.Side)]); muscle > 0 {
+			l.T2MuscleRatio = experts.Known(mean / muscle)
+		}
+		ref, reference, note := refs.of(l.Side)
 		if ref <= 0 {
 			op.Notes = append(op.Notes, "No reference tissue on the T2-weighted images: the T2 ratio of "+l.Label+" is unknown.")
 			continue
@@ -79,7 +86,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 			said[note] = true
 			op.Notes = append(op.Notes, note)
 		}
-		l.T2Ratio = experts.Known(mean / ref)
+		l.T2Ratio, l.T2Reference = experts.Known(mean/ref), reference
 	}
 	return op, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +131,82 @@ func TestRatio(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMuscle: a slab of muscle 12 mm thick behind the left breast, 60 on T2, with a lesion of 300 in the breast.
+func TestMuscle(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		pre, post, signal float32 // of the slab, where the gland has 100 before contrast and 200 on T2
+		forward           bool    // rows run from back to front
+		want              float64 // ratio; 0: unknown
+	}{
+		{"muscle", 90, 110, 60, false, 5},
+		{"rows run forward", 90, 110, 60, true, 5},
+		{"lung or bone", 10, 12, 60, false, 0},
+		{"fat that is not suppressed", 250, 252, 60, false, 0},
+		{"heart", 90, 190, 60, false, 0},
+		{"brighter than gland", 90, 110, 220, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, b, l := study(), breasts(), lesions()
+			for _, m := range []*volume.Mask{b[0].Mask, b[0].Fibroglandular, l[0].Mask} {
+				for at := range m.Data { // flat at the back, where the wall is
+					_, j, _ := m.Voxel(at)
+					m.Data[at] = m.Data[at] && m.Point(0, float64(j), 0)[1] < 10
+				}
+			}
+			pre, post := volume.New(dceGrid), volume.New(dceGrid)
+			for at := range pre.Data {
+				_, j, _ := dceGrid.Voxel(at)
+				switch y := dceGrid.Point(0, float64(j), 0)[1]; {
+				case y < 10:
+					pre.Data[at], post.Data[at] = 100, 130
+				case y < 22:
+					pre.Data[at], post.Data[at] = c.pre, c.post
+				}
+			}
+			for at := range s.T2.Data {
+				if _, j, _ := t2Grid.Voxel(at); t2Grid.Point(0, float64(j), 0)[1] > 10 {
+					s.T2.Data[at] = c.signal
+				}
+			}
+			s.DCE = []experts.Phase{{Volume: pre}, {Volume: post}}
+			if c.forward {
+				for _, v := range []*volume.Volume{pre, post} {
+					flip(&v.Grid, v.Data)
+				}
+				for _, m := range []*volume.Mask{b[0].Mask, b[0].Fibroglandular, l[0].Mask} {
+					flip(&m.Grid, m.Data)
+				}
+			}
+			e, err := t2.New(t2.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := e.Read(t.Context(), s, b[:1], l[:1]); err != nil {
+				t.Fatal(err)
+			}
+			// The lesion's outer voxels hold a few per cent of gland.
+			if got := l[0].T2MuscleRatio; got.Known != (c.want > 0) || math.Abs(got.Value-c.want) > 0.05*c.want {
+				t.Errorf("ratio to muscle %+v, want %.2f within 5 %%", got, c.want)
+			}
+			if want := "fibroglandular tissue of the same breast"; l[0].T2Reference != want {
+				t.Errorf("reference %q, want %q", l[0].T2Reference, want)
+			}
+		})
+	}
+}
+
+// flip turns the order of the rows around and leaves every voxel where it is.
+func flip[T any](g *volume.Grid, data []T) {
+	old := slices.Clone(data)
+	for at := range data {
+		i, j, k := g.Voxel(at)
+		data[at] = old[g.Index(i, g.Size[1]-1-j, k)]
+	}
+	g.Origin = g.Point(0, float64(g.Size[1]-1), 0)
+	g.Axis[1] = g.Axis[1].Scale(-1)
 }
 
 func TestRefuses(t *testing.T) {

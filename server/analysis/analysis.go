@@ -13,7 +13,9 @@ import (
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
+	"mome/experts/crosscheck"
 	"mome/experts/lesion"
+	"mome/experts/registration"
 	"mome/experts/series"
 	"mome/experts/volume"
 	"mome/fusion"
@@ -35,6 +37,7 @@ type Config struct {
 	Model   *fusion.Model   // nil: lesions are measured and not judged
 	Further []*fusion.Model // of other tasks, such as subtype
 	Lesions lesion.Config
+	Motion  registration.Settings
 	Version string           // of the software
 	Now     func() time.Time // for stage times; default time.Now
 }
@@ -44,6 +47,7 @@ type Analyzer struct {
 	cfg       Config
 	algorithm fusion.Algorithm
 	explainer *explain.Explainer // nil: findings are not explained
+	keeping   bool               // readings keep the volumes as acquired
 }
 
 // New returns an Analyzer.
@@ -69,6 +73,13 @@ func New(cfg Config) (*Analyzer, error) {
 	return a, nil
 }
 
+// Keeping is an Analyzer whose readings also hold the volumes as acquired, which takes their memory twice.
+func (a *Analyzer) Keeping() *Analyzer {
+	also := *a
+	also.keeping = true
+	return &also
+}
+
 // Algorithm is what results name as their maker.
 func (a *Analyzer) Algorithm() fusion.Algorithm { return a.algorithm }
 
@@ -76,10 +87,14 @@ func (a *Analyzer) Algorithm() fusion.Algorithm { return a.algorithm }
 type Reading struct {
 	Assessment *fusion.Assessment
 	Headers    []*dicom.Dataset // of the instances read, in the order given
-	Study      *experts.Study   // nil where no volumes could be built
+	Study      *experts.Study   // as analysed, motion corrected; nil where no volumes could be built
+	Acquired   *experts.Study   // as acquired, of a Keeping analyzer only
 	Opinions   []*experts.Opinion
 	Lesions    []*experts.Lesion // candidates, as measured
 	Stages     []Stage
+
+	// Other is the reading of the other breast where each has a dynamic series of its own, with its own results; else nil.
+	Other *Reading
 
 	Explanations []*Explanation // of Assessment.Findings, in their order; of an Explaining analyzer only
 	Attribution  *volume.Volume // their heat maps combined on Assessment.Grid, log-odds per voxel; see explain.Combine
@@ -92,6 +107,14 @@ func (r *Reading) Channels() map[experts.Modality][]*volume.Volume {
 		c[o.Modality] = o.Channels
 	}
 	return c
+}
+
+// All returns the reading and, where the other breast has its own, that one.
+func (r *Reading) All() []*Reading {
+	if r.Other == nil {
+		return []*Reading{r}
+	}
+	return []*Reading{r, r.Other}
 }
 
 // Stage is how long a part of the work took.
@@ -148,10 +171,28 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Headers = append(w.reading.Headers, i.Header)
 	}
 
-	w.stage("volumes", 0.15)
 	sorted := series.Sort(instances)
+	if sorted.Other == nil {
+		return w.dynamic(ctx, objects, instances, sorted)
+	}
+	// Each breast has a dynamic series of its own: two readings.
+	whole := w.progress
+	w.progress = func(stage string, fraction float64) { whole(stage, fraction/2) }
+	if _, err := w.dynamic(ctx, objects, instances, sorted); err != nil {
+		return nil, err
+	}
+	other := &work{Analyzer: w.Analyzer, reading: &Reading{Headers: w.reading.Headers}}
+	other.progress = func(stage string, fraction float64) { whole(stage, 0.5+fraction/2) }
+	defer other.stage("", 1)
+	w.reading.Other, err = other.dynamic(ctx, objects, instances, *sorted.Other)
+	return w.reading, err
+}
+
+// dynamic reads the dynamic series that was chosen, and what belongs to it.
+func (w *work) dynamic(ctx context.Context, objects []Object, instances []series.Instance, sorted series.Result) (*Reading, error) {
+	w.stage("volumes", 0.1)
 	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
-		w.progress("volumes", 0.15+0.35*done)
+		w.progress("volumes", 0.1+0.2*done)
 	})
 	var broken *series.Error
 	if err != nil && !errors.As(err, &broken) {
@@ -167,17 +208,25 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Assessment.Present[experts.DWI] = len(sorted.DWI) > 1 || sorted.ADC != nil
 		return w.notDone(broken.Code, broken.Text), nil
 	}
-	w.reading.Study = study
 	for _, m := range experts.Modalities {
 		w.reading.Assessment.Present[m] = study.Has(m)
 	}
-
-	w.stage("breasts", 0.5)
-	breasts, notes, err := lesion.Breasts(ctx, study)
-	if err != nil {
-		return nil, fmt.Errorf("find the breasts: %w", err)
+	if len(sorted.Companions) > 0 {
+		w.stage("checks", 0.28)
+		open := opener(objects)
+		checks, err := crosscheck.Companions(ctx, study, sorted.Companions, func(ctx context.Context, c series.Companion) (*volume.Volume, error) {
+			return series.ReadStack(ctx, instances, c.Stack, open)
+		})
+		if err != nil {
+			return nil, err
+		}
+		w.reading.Assessment.Checks = checks
 	}
-	w.note(notes)
+	study, breasts, err := w.still(ctx, study)
+	if err != nil {
+		return nil, err
+	}
+	w.reading.Study = study
 	if len(breasts) == 0 {
 		return w.notDone("GEOM", "no breast was found in the dynamic series"), nil
 	}
@@ -203,11 +252,70 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 		w.reading.Opinions = append(w.reading.Opinions, opinion)
 	}
 
+	w.note(crosscheck.Notes(w.reading.Assessment.Checks))
+
 	w.stage("fusion", 0.85)
 	if err := w.fuse(ctx, breasts); err != nil {
 		return nil, err
 	}
 	return w.reading, w.explain(ctx)
+}
+
+// still finds the breasts and takes the motion out of the study. Where the phase before contrast was moved, its anatomy
+// is found again.
+func (w *work) still(ctx context.Context, acquired *experts.Study) (*experts.Study, []experts.Breast, error) {
+	if w.keeping {
+		w.reading.Acquired = acquired
+	}
+	w.stage("breasts", 0.3)
+	breasts, notes, err := lesion.Breasts(ctx, acquired)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the breasts: %w", err)
+	}
+	w.stage("registration", 0.35)
+	settings := w.cfg.Motion
+	settings.DiffusionAlong = phaseEncoding(w.reading.Headers, acquired)
+	study, err := registration.Align(ctx, acquired, breasts, settings, func(done float64) {
+		w.progress("registration", 0.35+0.25*done)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("register: %w", err)
+	}
+	if len(breasts) > 0 && study.DCE[0].Volume != acquired.DCE[0].Volume {
+		if breasts, notes, err = lesion.Breasts(ctx, study); err != nil {
+			return nil, nil, fmt.Errorf("find the breasts: %w", err)
+		}
+	}
+	w.note(notes)
+	w.note(experts.MotionNotes(study.Motion))
+	w.reading.Assessment.Motion = study.Motion
+	return study, breasts, nil
+}
+
+// phaseEncoding returns the direction along which the diffusion-weighted images were phase-encoded (PS3.3 C.8.3.1.1.1,
+// C.8.13.5.2), the zero vector if their headers do not tell it.
+func phaseEncoding(headers []*dicom.Dataset, s *experts.Study) volume.Vec {
+	if len(s.DWI) == 0 {
+		return volume.Vec{}
+	}
+	b := s.DWI[0]
+	for _, h := range headers {
+		if h.String(tag.SeriesInstanceUID) != b.SeriesUID {
+			continue
+		}
+		from := volume.FunctionalGroup(h, 1, tag.MRFOVGeometrySequence)
+		if !from.Has(tag.InPlanePhaseEncodingDirection) {
+			from = h
+		}
+		switch from.String(tag.InPlanePhaseEncodingDirection) {
+		case "ROW":
+			return b.Volume.Axis[0]
+		case "COL", "COLUMN":
+			return b.Volume.Axis[1]
+		}
+		return volume.Vec{}
+	}
+	return volume.Vec{}
 }
 
 // note adds sentences for the report's reader.

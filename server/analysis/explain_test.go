@@ -22,8 +22,8 @@ import (
 	"mome/server/analysis"
 )
 
-// analyzer has the whole panel, the built-in model where asked, and further ones.
-func analyzer(t testing.TB, judging bool, further ...*fusion.Model) *analysis.Analyzer {
+// panel is one expert for each modality.
+func panel(t testing.TB) []experts.Expert {
 	t.Helper()
 	d, err := dce.New(dce.Config{})
 	if err != nil {
@@ -37,7 +37,13 @@ func analyzer(t testing.TB, judging bool, further ...*fusion.Model) *analysis.An
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := analysis.Config{Panel: []experts.Expert{d, z, w}, Further: further}
+	return []experts.Expert{d, z, w}
+}
+
+// analyzer has the whole panel, the built-in model where asked, and further ones.
+func analyzer(t testing.TB, judging bool, further ...*fusion.Model) *analysis.Analyzer {
+	t.Helper()
+	c := analysis.Config{Panel: panel(t), Further: further}
 	if judging {
 		set, err := pretrained.Phantom()
 		if err != nil {
@@ -58,13 +64,18 @@ func objectsOf(t testing.TB, study *phantom.Study) []analysis.Object {
 	t.Helper()
 	var objects []analysis.Object
 	for _, ds := range study.Instances() {
-		var b bytes.Buffer
-		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, analysis.FromMemory(b.Bytes()))
+		objects = append(objects, analysis.FromMemory(part10(t, ds)))
 	}
 	return objects
+}
+
+func part10(t testing.TB, ds *dicom.Dataset) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // planted is the distance from a place to the nearest voxel of a planted lesion, mm.

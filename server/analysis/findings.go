@@ -16,6 +16,8 @@ type Findings struct {
 	Breasts   []BreastFinding    `json:"breasts,omitempty"`
 	Present   map[string]bool    `json:"modalities"`
 	Series    []SeriesFinding    `json:"series"`
+	Motion    []MotionFinding    `json:"motion,omitempty"`
+	Checks    []CheckFinding     `json:"checks,omitempty"`
 	Notes     []string           `json:"notes,omitempty"`
 	Algorithm AlgorithmFinding   `json:"algorithm"`
 	StagesS   map[string]float64 `json:"stages_s,omitempty"`
@@ -67,6 +69,33 @@ type BreastFinding struct {
 	Fibroglandular *float64     `json:"fibroglandular_cm3,omitempty"`
 }
 
+// MotionFinding is how far an acquisition lay from the phase that results refer to, mm within the breasts.
+type MotionFinding struct {
+	Of        string  `json:"of"` // "phase 3", "T2", "DWI"
+	Series    string  `json:"series"`
+	MeanMM    float64 `json:"mean_mm"`
+	P95MM     float64 `json:"p95_mm"`
+	MaxMM     float64 `json:"max_mm"`
+	Corrected bool    `json:"corrected"`
+	Deformed  bool    `json:"deformed"`
+	Before    float64 `json:"measure_before"`
+	After     float64 `json:"measure_after"`
+	Method    string  `json:"method"`
+	Reason    string  `json:"reason"`
+}
+
+// CheckFinding is a comparison with what the scanner's own software computed.
+type CheckFinding struct {
+	Name          string   `json:"name"`
+	Series        string   `json:"series,omitempty"`
+	R             *float64 `json:"r,omitempty"`            // Pearson's
+	MedianRatio   *float64 `json:"median_ratio,omitempty"` // ours over theirs
+	MaxDifference *float64 `json:"max_difference,omitempty"`
+	Voxels        int      `json:"voxels"`
+	Agrees        bool     `json:"agrees"`
+	Text          string   `json:"text"`
+}
+
 // SeriesFinding says what was made of a series. Descriptions are left out: they are the sender's free text.
 type SeriesFinding struct {
 	Series     string       `json:"series"`
@@ -100,6 +129,13 @@ func FindingsOf(r *Reading, notice string) Findings {
 	}
 	for _, s := range a.Series {
 		f.Series = append(f.Series, SeriesFinding{s.SeriesUID, s.Number, s.Role, s.Used, s.Detail, s.Reason, s.Confidence})
+	}
+	for _, m := range a.Motion {
+		f.Motion = append(f.Motion, MotionFinding{m.Name, m.SeriesUID, m.MeanMM, m.P95MM, m.MaxMM, m.Corrected, m.Deformed,
+			m.Before, m.After, m.Method, m.Reason})
+	}
+	for _, c := range a.Checks {
+		f.Checks = append(f.Checks, CheckFinding{c.Name, c.SeriesUID, number(c.R), number(c.MedianRatio), number(c.MaxDifference), c.Voxels, c.Agrees, c.Text})
 	}
 	for _, b := range a.Breasts {
 		v := BreastFinding{Side: b.Side, VolumeCM3: b.Mask.VolumeCM3()}

@@ -11,7 +11,8 @@ import (
 	"mome/experts/volume"
 )
 
-// Keep hands everything voxel-like of the reading to write, each under a name: volumes as acquired, the experts' maps,
+// Keep hands everything voxel-like of the reading to write, each under a name: volumes as acquired and, under
+// "registered_", those that were moved, the experts' maps,
 // breast and lesion masks, and, where findings were explained, the heat map and each modality's attribution around each
 // lesion. encode and encodeMask choose the file format.
 func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, encode func(io.Writer, *volume.Volume) error, encodeMask func(io.Writer, *volume.Mask) error) error {
@@ -26,15 +27,12 @@ func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, 
 			failed = write(name, func(w io.Writer) error { return encodeMask(w, m) })
 		}
 	}
-	if s := r.Study; s != nil {
-		for n, p := range s.DCE {
-			vol(fmt.Sprintf("dce_%d", n), p.Volume)
+	acquired, still := namedVolumes(r.Acquired), namedVolumes(r.Study)
+	for n, v := range acquired {
+		vol(v.name, v.volume)
+		if still != nil && still[n].volume != v.volume {
+			vol("registered_"+v.name, still[n].volume)
 		}
-		vol("t2", s.T2)
-		for _, b := range s.DWI {
-			vol(fmt.Sprintf("dwi_b%.0f", b.BSPerMM2), b.Volume)
-		}
-		vol("adc_vendor", s.ADC)
 	}
 	for _, o := range r.Opinions {
 		for _, name := range slices.Sorted(maps.Keys(o.Maps)) {
@@ -56,4 +54,24 @@ func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, 
 		mask(fmt.Sprintf("mask_lesion_%d", n+1), f.Mask)
 	}
 	return failed
+}
+
+type namedVolume struct {
+	name   string
+	volume *volume.Volume
+}
+
+// namedVolumes lists the volumes of a study, in the same order for any two of the same instances.
+func namedVolumes(s *experts.Study) (out []namedVolume) {
+	if s == nil {
+		return nil
+	}
+	for n, p := range s.DCE {
+		out = append(out, namedVolume{fmt.Sprintf("dce_%d", n), p.Volume})
+	}
+	out = append(out, namedVolume{"t2", s.T2}, namedVolume{"adc_vendor", s.ADC})
+	for _, b := range s.DWI {
+		out = append(out, namedVolume{fmt.Sprintf("dwi_b%.0f", b.BSPerMM2), b.Volume})
+	}
+	return out
 }

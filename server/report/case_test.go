@@ -238,3 +238,6 @@ func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 	}
 	return f.Dataset, pixels
 }
+
+// inOrder lists the objects of one result.
+func inOrder(o report.Objects) []*dicom.Dataset { return report.InOrder([]report.Objects{o}) }

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // TestGolden compares the tree of each SR and the headers of each object with what was reviewed.
 func TestGolden(t *testing.T) {
 	for _, c := range outcomes {
-		for _, d := range mustBuild(t, c.make(), source()).InOrder() {
+		for _, d := range inOrder(mustBuild(t, c.make(), source())) {
 			kind := strings.ToLower(d.String(tag.Modality))
 			stored, pixels := scanned(t, written(t, d))
 			var text bytes.Buffer

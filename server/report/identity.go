@@ -96,9 +96,7 @@ func (b *build) tracking(given, label string) string {
 
 // predecessors returns the older documents in a stable order.
 func (b *build) predecessors() []iod.Instance {
-	older := slices.DeleteFunc(slices.Clone(b.src.Predecessors), func(i iod.Instance) bool {
-		return i.SOPInstanceUID == b.sr.SOPInstanceUID
-	})
+	older := slices.Clone(b.src.Predecessors)
 	slices.SortFunc(older, func(x, y iod.Instance) int {
 		return cmp.Or(cmp.Compare(x.StudyUID, y.StudyUID), cmp.Compare(x.SeriesUID, y.SeriesUID),
 			cmp.Compare(x.SOPInstanceUID, y.SOPInstanceUID))

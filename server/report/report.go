@@ -7,6 +7,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mome/dicomweb/dicom"
@@ -52,13 +53,18 @@ type Source struct {
 // Objects are the data sets of a result. SEG is nil if there is nothing to outline.
 type Objects struct{ SR, SEG *dicom.Dataset }
 
-// InOrder returns the objects in the order in which they must be stored: the SR, which refers to the SEG, comes last,
-// so that a result whose SR is there is complete.
-func (o Objects) InOrder() []*dicom.Dataset {
-	if o.SEG == nil {
-		return []*dicom.Dataset{o.SR}
+// InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the SEGs, come last, so
+// that a result whose SRs are there is complete.
+func InOrder(all []Objects) (out []*dicom.Dataset) {
+	for _, o := range all {
+		if o.SEG != nil {
+			out = append(out, o.SEG)
+		}
 	}
-	return []*dicom.Dataset{o.SEG, o.SR}
+	for _, o := range all {
+		out = append(out, o.SR)
+	}
+	return out
 }
 
 // build is one call of Build.
@@ -75,18 +81,50 @@ type build struct {
 // Build makes the objects of an assessment. It fails when the assessment contradicts itself or when something that
 // DICOM demands is missing; the error names it. a is not changed and not kept; the SEG's frames are packed copies.
 func Build(a *fusion.Assessment, src Source) (Objects, error) {
-	b, err := newBuild(a, src)
+	all, err := BuildAll([]Part{{a, src.Headers}}, src)
 	if err != nil {
-		return Objects{}, fmt.Errorf("report on study %s: %w", a.StudyUID, err)
+		return Objects{}, err
 	}
-	var o Objects
+	return all[0], nil
+}
+
+// Part is one assessment of a study that has several, such as one for each breast, and the headers that its objects take
+// theirs from.
+type Part struct {
+	Assessment *fusion.Assessment
+	Headers    *dicom.Dataset
+}
+
+// BuildAll makes the objects of every part, as Build does. None of their SRs replaces another.
+func BuildAll(parts []Part, src Source) ([]Objects, error) {
+	builds, own := make([]*build, len(parts)), map[string]bool{}
+	for n, p := range parts {
+		src.Headers = p.Headers
+		b, err := newBuild(p.Assessment, src)
+		if err != nil {
+			return nil, fmt.Errorf("report on study %s: %w", p.Assessment.StudyUID, err)
+		}
+		builds[n], own[b.sr.SOPInstanceUID] = b, true
+	}
+	out := make([]Objects, len(parts))
+	for n, b := range builds {
+		b.src.Predecessors = slices.DeleteFunc(slices.Clone(src.Predecessors), func(i iod.Instance) bool { return own[i.SOPInstanceUID] })
+		var err error
+		if out[n], err = b.objects(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (b *build) objects() (o Objects, err error) {
 	if len(b.segments.list) > 0 {
 		if o.SEG, err = b.segmentation(); err != nil {
-			return Objects{}, fmt.Errorf("segmentation of study %s: %w", a.StudyUID, err)
+			return o, fmt.Errorf("segmentation of study %s: %w", b.a.StudyUID, err)
 		}
 	}
 	if o.SR, err = b.report(); err != nil {
-		return Objects{}, fmt.Errorf("report on study %s: %w", a.StudyUID, err)
+		return o, fmt.Errorf("report on study %s: %w", b.a.StudyUID, err)
 	}
 	return o, nil
 }

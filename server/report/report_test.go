@@ -126,7 +126,7 @@ func TestOutcomes(t *testing.T) {
 					t.Errorf("the comments do not say %q:\n%s", want, comments(m))
 				}
 			}
-			for _, d := range o.InOrder() {
+			for _, d := range inOrder(o) {
 				if s := d.String(tag.SeriesDescription); !strings.Contains(s, "[INVESTIGATIONAL]") {
 					t.Errorf("series description %q", s)
 				}
@@ -146,7 +146,7 @@ func TestOutcomes(t *testing.T) {
 
 // TestSRComesLast: an SR that is there means a complete result.
 func TestSRComesLast(t *testing.T) {
-	order := mustBuild(t, withFindings(), source()).InOrder()
+	order := inOrder(mustBuild(t, withFindings(), source()))
 	if len(order) != 2 || order[0].String(tag.Modality) != "SEG" || order[1].String(tag.Modality) != "SR" {
 		t.Errorf("%d objects, want SEG, SR", len(order))
 	}
@@ -156,8 +156,8 @@ func TestSameAnalysisSameBytes(t *testing.T) {
 	first := mustBuild(t, withFindings(), source())
 	for n := range 5 { // maps are walked in another order each time
 		again := mustBuild(t, withFindings(), source())
-		for i, d := range again.InOrder() {
-			if !bytes.Equal(written(t, d), written(t, first.InOrder()[i])) {
+		for i, d := range inOrder(again) {
+			if !bytes.Equal(written(t, d), written(t, inOrder(first)[i])) {
 				t.Fatalf("run %d: object %d differs", n, i)
 			}
 		}
@@ -225,7 +225,7 @@ func TestAlgorithmIdentity(t *testing.T) {
 	o := mustBuild(t, withFindings(), source())
 	m := content(t, o.SR)
 	want := [3]string{"MOME", "0.1.0", "MOME project"}
-	for _, d := range o.InOrder() {
+	for _, d := range inOrder(o) {
 		c := d.Item(tag.ContributingEquipmentSequence)
 		if got := [3]string{c.String(tag.ManufacturerModelName), c.String(tag.SoftwareVersions), c.String(tag.Manufacturer)}; got != want {
 			t.Errorf("contributing equipment of the %s %v, want %v", d.String(tag.Modality), got, want)
@@ -252,7 +252,7 @@ func TestAlgorithmIdentity(t *testing.T) {
 	if p := "weights-sha256=" + strings.Repeat("9a", 32); !slices.Contains(m.Algorithm.Parameters, p) {
 		t.Errorf("parameters %q lack %s", m.Algorithm.Parameters, p)
 	}
-	for _, d := range o.InOrder() {
+	for _, d := range inOrder(o) {
 		if got := d.String(tag.ManufacturerModelName); got != "MOME node" {
 			t.Errorf("equipment of the %s is %q, want the node", d.String(tag.Modality), got)
 		}
@@ -357,7 +357,7 @@ func TestHeaders(t *testing.T) {
 	itself := mustBuild(t, withFindings(), src).SR.String(tag.SOPInstanceUID)
 	src.Predecessors = []iod.Instance{older, {StudyUID: studyUID, SeriesUID: "1.2", SOPClassUID: older.SOPClassUID, SOPInstanceUID: itself}}
 	o := mustBuild(t, withFindings(), src)
-	for _, d := range o.InOrder() {
+	for _, d := range inOrder(o) {
 		stored, _ := scanned(t, written(t, d))
 		for a, want := range map[tag.Tag]string{
 			tag.PatientName: "Hong^Gildong=洪^吉洞=홍^길동", tag.PatientID: "P-001", tag.StudyInstanceUID: studyUID,
@@ -399,7 +399,7 @@ func TestCharacterSets(t *testing.T) {
 		src.Headers.Put(&dicom.Element{Tag: tag.SpecificCharacterSet, VR: dicom.CS, Value: []byte(c.charset)})
 		src.Headers.Put(&dicom.Element{Tag: tag.PatientName, VR: dicom.PN, Value: []byte(c.value)})
 		src.Headers, _ = scanned(t, written(t, src.Headers))
-		for _, d := range mustBuild(t, withFindings(), src).InOrder() {
+		for _, d := range inOrder(mustBuild(t, withFindings(), src)) {
 			stored, _ := scanned(t, written(t, d))
 			if got := stored.String(tag.PatientName); got != c.want {
 				t.Errorf("%s: the %s names %q, want %q", c.name, d.String(tag.Modality), got, c.want)

@@ -76,7 +76,7 @@ func files(t *testing.T) map[string][]string {
 			t.Fatal(err)
 		}
 		o := mustBuild(t, c.make(), source())
-		for _, d := range append(o.InOrder(), headers()) {
+		for _, d := range append(inOrder(o), headers()) {
 			path := filepath.Join(dir, d.String(tag.Modality)+".dcm")
 			if err := os.WriteFile(path, written(t, d), 0o600); err != nil {
 				t.Fatal(err)
