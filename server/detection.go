@@ -21,6 +21,7 @@ type benchDetectionCommand struct {
 	Studies    int    `default:"200" help:"Phantoms to measure on."`
 	First      int64  `default:"1500000" help:"Seed of the first one, the others follow; by default those that evaluate holds out, which training never sees."`
 	Resolution string `enum:"small,standard" default:"standard" help:"Of the phantoms: small or standard."`
+	Images     string `enum:"usual,varied" default:"usual" help:"usual: both breasts, axial, fat-suppressed; varied: fat bright, sagittal, one breast and all of these in turn."`
 	Cache      string `type:"path" placeholder:"DIR" help:"Keep prepared phantoms here, registered, so that a repeated run reads them only; 50 MB each."`
 	Parallel   int    `help:"Phantoms read at the same time; default one for each core."`
 	CSV        string `name:"csv" type:"path" placeholder:"FILE" help:"Write every planted lesion and every false positive."`
@@ -45,12 +46,19 @@ Examples:
 }
 
 // detectionPhantoms are n phantoms from a seed on: vendors in turn, four amounts of motion, every pair of both in twelve.
-func detectionPhantoms(first int64, n int, resolution string) []phantom.Config {
+func detectionPhantoms(first int64, n int, resolution, images string) []phantom.Config {
 	vendors := phantom.Vendors()
+	acquisitions := []phantom.Acquisition{{}}
+	if images == "varied" {
+		acquisitions = []phantom.Acquisition{
+			{FatBright: true}, {Plane: phantom.Sagittal}, {Unilateral: phantom.Left}, {Plane: phantom.Sagittal, Unilateral: phantom.Right, FatBright: true},
+		}
+	}
 	configs := make([]phantom.Config, n)
 	for i := range configs {
 		configs[i] = phantom.Config{
 			Seed: first + int64(i), Vendor: vendors[i%len(vendors)], MotionMM: float64(i%4) * 2, Resolution: phantom.Resolution(resolution),
+			Acquisition: acquisitions[i/len(vendors)%len(acquisitions)],
 		}
 	}
 	return configs
@@ -62,7 +70,7 @@ func (c *benchDetectionCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("--studies %d: at least one is needed", c.Studies)
 	}
 	line := newProgressLine(os.Stderr)
-	readings, err := detection.Read(ctx, detectionPhantoms(c.First, c.Studies, c.Resolution), detection.Config{
+	readings, err := detection.Read(ctx, detectionPhantoms(c.First, c.Studies, c.Resolution, c.Images), detection.Config{
 		Cache: c.Cache, Parallel: c.Parallel, Progress: func(done, total, fromCache int) {
 			line.show("phantoms", float64(done)/float64(total), fmt.Sprintf("%d of %d, %d from the cache", done, total, fromCache))
 		},
@@ -72,7 +80,7 @@ func (c *benchDetectionCommand) Run(ctx context.Context) error {
 		return err
 	}
 	r := detection.Measure(readings, c.Seed)
-	measuredOn := fmt.Sprintf("%d digital phantoms, seeds %d to %d, %s resolution", c.Studies, c.First, c.First+int64(c.Studies)-1, c.Resolution)
+	measuredOn := fmt.Sprintf("%d digital phantoms, seeds %d to %d, %s resolution, %s images", c.Studies, c.First, c.First+int64(c.Studies)-1, c.Resolution, c.Images)
 	if c.CSV != "" {
 		if err := writeFile(c.CSV, func(w io.Writer) error { return writeDetections(w, readings) }); err != nil {
 			return err

@@ -21,19 +21,19 @@ import (
 )
 
 // preparation is the version of prepared examinations. It counts up when what makeExam does changes.
-const preparation = 1
+const preparation = 2
 
 // header begins a file of the cache. Volumes follow as 16-bit steps between their least and their largest value, then
 // labels and tissue, deflated.
 type header struct {
-	Truth      phantom.Truth
-	Motion     float64
-	Breasts    int
-	Moved      []string
-	Grid       volume.Grid
-	TimesS     []float64
-	Low, High  []float32 // of each phase
-	TimesKnown bool
+	Truth       phantom.Truth
+	Motion      float64
+	Acquisition phantom.Acquisition
+	Grid        volume.Grid
+	TimesS      []float64
+	Low, High   []float32 // of each phase
+	TimesKnown  bool
+	Reference   int
 }
 
 // open returns a prepared examination, from the cache where it is there. The values are rounded to what the cache holds
@@ -141,7 +141,8 @@ func (e *exam) store(dir, path string) (err error) {
 }
 
 func (e *exam) write(w io.Writer) error {
-	h := header{Truth: e.truth, Motion: e.motion, Breasts: e.breasts, Moved: e.moved, Grid: e.study.DCE[0].Volume.Grid, TimesKnown: e.study.TimesKnown}
+	h := header{Truth: e.truth, Motion: e.motion, Acquisition: e.acquisition, Grid: e.study.DCE[0].Volume.Grid,
+		TimesKnown: e.study.TimesKnown, Reference: e.study.Reference}
 	for _, p := range e.study.DCE {
 		low, high := extremes(p.Volume.Data)
 		h.TimesS, h.Low, h.High = append(h.TimesS, p.TimeS), append(h.Low, low), append(h.High, high)
@@ -210,7 +211,7 @@ func load(path string) (*exam, error) {
 	if n := h.Grid.Len(); n < 1 || n > maxVoxels || len(h.Low) != len(h.TimesS) || len(h.High) != len(h.TimesS) {
 		return nil, fmt.Errorf("a grid of %v voxels with %d phases", h.Grid.Size, len(h.TimesS))
 	}
-	e := &exam{study: &experts.Study{TimesKnown: h.TimesKnown}, truth: h.Truth, motion: h.Motion, breasts: h.Breasts, moved: h.Moved,
+	e := &exam{study: &experts.Study{TimesKnown: h.TimesKnown, Reference: h.Reference}, truth: h.Truth, motion: h.Motion, acquisition: h.Acquisition,
 		labels: make([]uint8, h.Grid.Len()), tissue: make([]uint8, h.Grid.Len())}
 	raw := make([]byte, 2*h.Grid.Len())
 	for n, timeS := range h.TimesS {

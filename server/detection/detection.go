@@ -40,6 +40,7 @@ type Reading struct {
 type Facts struct {
 	Seed       int64
 	Vendor     string
+	Images     string  // what was acquired: "bilateral, axial, fat-suppressed" and the like
 	MotionMM   float64 // the largest that phases may have moved by
 	Density    string
 	Background float64 // %, median early enhancement of the fibroglandular tissue
@@ -103,6 +104,6 @@ func read(ctx context.Context, e *exam, cfg Config) (Reading, error) {
 	r.Facts = t.facts()
 	r.Planted, r.Candidates = t.match(found)
 	r.Regions = t.regions(breasts)
-	r.Missing = e.breasts - len(breasts)
+	r.Missing = e.shown() - len(breasts)
 	return r, ctx.Err()
 }

@@ -3,7 +3,6 @@ package detection
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math"
 
@@ -18,15 +17,15 @@ import (
 	"mome/fixtures/phantom/anatomy"
 )
 
-// exam is a phantom as detection sees it: the dynamic series alone, its phases registered, with the truth on its grid.
+// exam is a phantom as detection sees it: the dynamic series alone, its phases registered as analysis registers them, with
+// the truth where motion had brought it by the phase that results refer to.
 type exam struct {
-	study   *experts.Study
-	truth   phantom.Truth
-	motion  float64  // mm, of the configuration
-	labels  []uint8  // n+1 in lesion n of the truth
-	tissue  []uint8  // anatomy.Tissue that fills the larger part of the voxel
-	breasts int      // that the images show
-	moved   []string // what became of the registration of each phase after the first
+	study       *experts.Study
+	truth       phantom.Truth
+	motion      float64             // mm, of the configuration
+	acquisition phantom.Acquisition // likewise
+	labels      []uint8             // n+1 in lesion n of the truth
+	tissue      []uint8             // anatomy.Tissue that fills the larger part of the voxel
 }
 
 // makeExam makes a phantom, reads it through DICOM's bytes as a received study is read, and registers its phases.
@@ -40,9 +39,16 @@ func makeExam(ctx context.Context, c phantom.Config) (*exam, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &exam{study: study, truth: p.Truth, motion: c.MotionMM, breasts: 2}
+	breasts, _, err := lesion.Breasts(ctx, study)
+	if err != nil {
+		return nil, err
+	}
+	if study, err = registration.Align(ctx, study, breasts, registration.Settings{}, nil); err != nil {
+		return nil, err
+	}
+	e := &exam{study: study, truth: p.Truth, motion: c.MotionMM, acquisition: c.Acquisition}
 	e.place(p)
-	return e, e.register(ctx)
+	return e, nil
 }
 
 func assemble(ctx context.Context, p *phantom.Study) (*experts.Study, error) {
@@ -73,51 +79,35 @@ func assemble(ctx context.Context, p *phantom.Study) (*experts.Study, error) {
 	}, nil)
 }
 
-// place lays the truth on the study's grid, whose slices the analysis has sorted by their place.
+// place lays the truth on the study's grid, whose slices the analysis has sorted by their place. The tissue is known before
+// contrast alone: it is taken from where it lay then, to the nearest voxel.
 func (e *exam) place(p *phantom.Study) {
 	grid, from := &e.study.DCE[0].Volume.Grid, &p.Truth.Grid
 	e.labels, e.tissue = make([]uint8, grid.Len()), make([]uint8, grid.Len())
-	labels, tissue := p.Labels(), p.Tissue()
-	for at, t := range tissue {
-		row := at / from.Size[0]
-		x, y, z := grid.At(volume.Vec(from.Point(float64(at%from.Size[0]), float64(row%from.Size[1]), float64(row/from.Size[1]))))
-		i, j, k := int(math.Round(x)), int(math.Round(y)), int(math.Round(z))
-		if grid.Contains(i, j, k) {
-			to := grid.Index(i, j, k)
-			e.labels[to], e.tissue[to] = labels[at], uint8(t)
+	at := func(place volume.Vec) (index int, ok bool) {
+		d := place.Sub(volume.Vec(from.Origin))
+		stride := 1
+		for a := range 3 {
+			n := int(math.Round(d.Dot(volume.Vec(from.Axis[a])) / from.SpacingMM[a]))
+			if n < 0 || n >= from.Size[a] {
+				return 0, false
+			}
+			index, stride = index+n*stride, stride*from.Size[a]
+		}
+		return index, true
+	}
+	labels, tissue := p.LabelsOf(e.study.Reference), p.Tissue()
+	moved := volume.Vec(p.MotionMM(e.study.Reference))
+	for to := range e.labels {
+		i, j, k := grid.Voxel(to)
+		place := grid.Point(float64(i), float64(j), float64(k))
+		if n, ok := at(place); ok {
+			e.labels[to] = labels[n]
+		}
+		if n, ok := at(place.Sub(moved)); ok {
+			e.tissue[to] = uint8(tissue[n])
 		}
 	}
-}
-
-// register lays the phases on the first one.
-func (e *exam) register(ctx context.Context) error {
-	breasts, _, err := lesion.Breasts(ctx, e.study)
-	if err != nil {
-		return err
-	}
-	pre := e.study.DCE[0].Volume
-	mask := volume.NewMask(pre.Grid)
-	for _, b := range breasts {
-		for at, in := range b.Mask.Data {
-			mask.Data[at] = mask.Data[at] || in
-		}
-	}
-	for n := 1; n < len(e.study.DCE); n++ {
-		phase := &e.study.DCE[n]
-		r, err := registration.Register(ctx, pre, phase.Volume, registration.Options{Mask: mask})
-		if err != nil {
-			return fmt.Errorf("register phase %d: %w", n+1, err)
-		}
-		e.moved = append(e.moved, fmt.Sprintf("%.1f mm; rigid %s; deformation %s", r.Deform.MeanMM, r.Rigid.Reason, r.Deform.Reason))
-		if !r.Rigid.Kept && !r.Deform.Kept {
-			continue
-		}
-		phase.Volume, err = registration.Apply(ctx, phase.Volume, r.Transform, &pre.Grid, registration.Resampling{Kernel: registration.Cubic})
-		if err != nil {
-			return fmt.Errorf("register phase %d: %w", n+1, err)
-		}
-	}
-	return nil
 }
 
 // is reports whether a voxel's tissue is one of these.
@@ -128,4 +118,27 @@ func (e *exam) is(at int, any ...anatomy.Tissue) bool {
 		}
 	}
 	return false
+}
+
+// shown is the number of breasts in the images.
+func (e *exam) shown() int {
+	if e.acquisition.Unilateral != "" {
+		return 1
+	}
+	return 2
+}
+
+// images says what an acquisition shows.
+func images(a phantom.Acquisition) string {
+	side, plane, fat := "bilateral", string(a.Plane), "fat-suppressed"
+	if a.Unilateral != "" {
+		side = "unilateral"
+	}
+	if plane == "" {
+		plane = "axial"
+	}
+	if a.FatBright {
+		fat = "fat bright"
+	}
+	return side + ", " + plane + ", " + fat
 }

@@ -115,7 +115,7 @@ func newTruth(e *exam) *truth {
 }
 
 func (t *truth) facts() Facts {
-	return Facts{Seed: t.truth.Seed, Vendor: string(t.truth.Vendor), MotionMM: t.motion, Density: t.truth.Density, Background: t.background}
+	return Facts{Seed: t.truth.Seed, Vendor: string(t.truth.Vendor), Images: images(t.acquisition), MotionMM: t.motion, Density: t.truth.Density, Background: t.background}
 }
 
 // match pairs candidates with lesions.

@@ -95,7 +95,7 @@ func choosers(readings []Reading) []chooser {
 	band("background PE", "20 to 40 %", 20, 40, background)
 	band("background PE", "> 40 %", 40, inf, background)
 	return append(all, named(readings, func(r *Reading) [][2]string {
-		return [][2]string{{"motion", fmt.Sprintf("up to %g mm", r.MotionMM)}, {"vendor", r.Vendor}, {"density", r.Density}}
+		return [][2]string{{"motion", fmt.Sprintf("up to %g mm", r.MotionMM)}, {"vendor", r.Vendor}, {"density", r.Density}, {"images", r.Images}}
 	})...)
 }
 
@@ -147,31 +147,36 @@ func Measure(readings []Reading, seed uint64) Result {
 	for _, s := range sets {
 		out.Lines = append(out.Lines, lineOf(readings, s, out.Threshold))
 	}
-	counts := map[Kind]*FalseCount{}
-	for _, k := range Kinds() {
-		counts[k] = &FalseCount{What: k}
-	}
-	share := 1 / float64(len(readings))
 	var took []float64
 	for n := range readings {
 		out.Missing += readings[n].Missing
 		took = append(took, readings[n].Took.Seconds())
-		for _, c := range readings[n].Candidates {
-			if c.Found >= 0 {
-				continue
-			}
-			out.FalsePer += share
-			counts[c.What].All += share
-			if c.Score >= out.Threshold {
-				counts[c.What].AtOne += share
-			}
-		}
 	}
 	for _, k := range Kinds() {
-		out.False = append(out.False, *counts[k])
+		f := falseOf(readings, k, out.Threshold)
+		out.False = append(out.False, f)
+		out.FalsePer += f.All
 	}
 	out.Took = time.Duration(quantile(took, 0.5) * float64(time.Second))
 	out.Regions = regionLines(readings)
+	return out
+}
+
+// falseOf counts the false positives of a kind.
+func falseOf(readings []Reading, k Kind, threshold float64) FalseCount {
+	out := FalseCount{What: k}
+	share := 1 / float64(len(readings))
+	for n := range readings {
+		for _, c := range readings[n].Candidates {
+			if c.Found >= 0 || c.What != k {
+				continue
+			}
+			out.All += share
+			if c.Score >= threshold {
+				out.AtOne += share
+			}
+		}
+	}
 	return out
 }
 
@@ -197,7 +202,9 @@ func lineOf(readings []Reading, s chooser, threshold float64) Line {
 // regionLines are the medians of regions, over all and by vendor and density.
 func regionLines(readings []Reading) []RegionLine {
 	sets := append([]chooser{{"regions", "all breasts", func(*Reading, *Planted) bool { return true }}},
-		named(readings, func(r *Reading) [][2]string { return [][2]string{{"vendor", r.Vendor}, {"density", r.Density}} })...)
+		named(readings, func(r *Reading) [][2]string {
+			return [][2]string{{"vendor", r.Vendor}, {"density", r.Density}, {"images", r.Images}}
+		})...)
 	var out []RegionLine
 	for _, s := range sets {
 		var of []Region
