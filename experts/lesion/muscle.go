@@ -1,9 +1,6 @@
 package lesion
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Where the drawn wall is moved to the muscle that the images show.
 const (
@@ -21,79 +18,93 @@ const (
 // there. What lies before the step has to be more like the fat under the skin than what lies behind it, so that the step
 // from muscle or rib to lung is none. Where none stands out the ellipse stays, moved by what the whole chest has in common.
 func (ch *chest) findMuscle() {
-	nx, nz := ch.size[0], ch.size[2]
-	offset := make([]float64, nx*nz)
-	n := int((nearerMM+fartherMM)/ch.cellMM[1]) + 1
-	at := func(o int) float64 { return float64(o)*ch.cellMM[1] - nearerMM }
-	steps, weight := make([][]float64, n), make([]float64, nx*nz)
-	mean := make([]float64, n)
-	columns, fat := 0.0, ch.fatSignal()
-	for o := range steps {
-		steps[o] = make([]float64, nx*nz)
+	e := ch.edges()
+	if common, sign, ok := e.common(); ok {
+		ch.offset = e.follow(common, sign)
 	}
+}
+
+// edges are the steps of the signal at every column and offset from the ellipse, aggregated over the neighbourhood.
+type edges struct {
+	ch      *chest
+	steps   [][]float32 // [offset][z][x]
+	weight  []float32   // [z][x]: the part of the neighbourhood that has steps
+	columns float64     // that have steps
+	sum     []float64   // [offset] of the steps
+	least   float64     // step that is believed
+}
+
+// offsetMM is how far behind the ellipse an offset lies.
+func (e *edges) offsetMM(offset int) float64 { return float64(offset)*e.ch.cellMM[1] - nearerMM }
+
+func (ch *chest) edges() *edges {
+	nx, nz := ch.size[0], ch.size[2]
+	n := int((nearerMM+fartherMM)/ch.cellMM[1]) + 1
+	e := &edges{ch: ch, steps: make([][]float32, n), weight: make([]float32, nx*nz), sum: make([]float64, n), least: leastEdge * ch.bodySignal()}
+	for o := range e.steps {
+		e.steps[o] = make([]float32, nx*nz)
+	}
+	fat := ch.fatSignal()
 	for z := range nz {
 		for x := range nx {
 			wall := ch.wallMM(float64(x), z)
 			if !(wall-ch.sternum[z] < lateralMM) || math.IsInf(ch.skin[z*nx+x], 1) { // NaN where there is no chest
 				continue
 			}
-			weight[z*nx+x] = 1
-			columns++
-			for o := range steps {
-				s := ch.step(x, z, wall+at(o), fat)
-				steps[o][z*nx+x] = s
-				mean[o] += s
+			e.weight[z*nx+x] = 1
+			e.columns++
+			for o := range e.steps {
+				s := ch.step(x, z, wall+e.offsetMM(o), fat)
+				e.steps[o][z*nx+x] = float32(s)
+				e.sum[o] += s
 			}
 		}
 	}
-	if columns == 0 {
-		return
+	ch.aggregate(e.weight)
+	for _, s := range e.steps {
+		ch.aggregate(s)
 	}
-	common := 0
-	for o := range mean {
-		if math.Abs(mean[o]) > math.Abs(mean[common]) {
-			common = o
+	return e
+}
+
+// common returns the offset at which the chest as a whole has its strongest step, and the step's sign.
+func (e *edges) common() (offset int, sign float64, ok bool) {
+	for o, s := range e.sum {
+		if math.Abs(s) > math.Abs(e.sum[offset]) {
+			offset = o
 		}
 	}
-	sign := math.Copysign(1, mean[common])
-	least := leastEdge * ch.bodySignal()
-	if sign*mean[common]/columns < least {
-		return
-	}
-	ch.aggregate(weight)
-	for o := range steps {
-		ch.aggregate(steps[o])
-	}
-	for c, w := range weight {
-		offset[c] = at(common)
-		if !(w > 1e-3) {
-			continue
-		}
-		edge := func(o int) float64 {
-			d := (at(o) - at(common)) / strayMM
-			return sign * steps[o][c] / w / (1 + d*d)
-		}
-		best, most := common, least
-		for o := range steps {
-			if s := edge(o); s > most {
-				best, most = o, s
+	s := e.sum[offset]
+	return offset, math.Copysign(1, s), math.Abs(s) >= e.least*e.columns && e.columns > 0
+}
+
+// follow returns the offset of the strongest step at every column, mm, between offsets by the top of a parabola, smoothed.
+func (e *edges) follow(common int, sign float64) []float32 {
+	out := make([]float32, len(e.weight))
+	for c, w := range e.weight {
+		best := common
+		if w > 1e-3 {
+			edge := func(o int) float64 {
+				d := (e.offsetMM(o) - e.offsetMM(common)) / strayMM
+				return sign * float64(e.steps[o][c]/w) / (1 + d*d)
+			}
+			most := e.least
+			for o := range e.steps {
+				if s := edge(o); s > most {
+					best, most = o, s
+				}
+			}
+			if most > e.least && best > 0 && best < len(e.steps)-1 {
+				before, behind := edge(best-1), edge(best+1)
+				if bend := 2*most - before - behind; bend > 0 {
+					out[c] = float32((behind - before) / (2 * bend) * e.ch.cellMM[1])
+				}
 			}
 		}
-		offset[c] = at(best)
-		if best > 0 && best < n-1 && most > least { // the top of the parabola through it and its neighbours
-			before, behind := edge(best-1), edge(best+1)
-			if bend := 2*most - before - behind; bend > 0 {
-				offset[c] += (behind - before) / (2 * bend) * ch.cellMM[1]
-			}
-		}
+		out[c] += float32(e.offsetMM(best))
 	}
-	ch.aggregate(offset)
-	ones := slices.Repeat([]float64{1}, len(offset))
-	ch.aggregate(ones)
-	for c := range offset {
-		offset[c] /= ones[c]
-	}
-	ch.offset = offset
+	e.ch.aggregate(out)
+	return out
 }
 
 // step returns the signal of the layer behind a depth less that of the layer before it, if that is more like fat, else 0.
@@ -143,26 +154,10 @@ func (ch *chest) bodySignal() float64 {
 	return float64(percentile(v, 0.5))
 }
 
-// aggregate smooths a map of columns by a Gaussian of alikeMM; beyond it lies nothing.
-func (ch *chest) aggregate(v []float64) {
+// aggregate smooths a map of columns by a Gaussian of alikeMM.
+func (ch *chest) aggregate(v []float32) {
 	nx, nz := ch.size[0], ch.size[2]
-	for _, a := range [2]struct {
-		n, step, lines, lineStep int
-		mm                       float64
-	}{{nx, 1, nz, nx, ch.cellMM[0]}, {nz, nx, nx, 1, ch.cellMM[2]}} {
-		w := kernel(alikeMM, a.mm)
-		line := make([]float64, a.n)
-		for l := range a.lines {
-			for p := range line {
-				line[p] = v[l*a.lineStep+p*a.step]
-			}
-			for p := range line {
-				sum := 0.0
-				for q := max(p-len(w)+1, 0); q < min(p+len(w), a.n); q++ {
-					sum += line[q] * float64(w[max(p-q, q-p)])
-				}
-				v[l*a.lineStep+p*a.step] = sum
-			}
-		}
-	}
+	buffer := make([]float32, max(nx, nz))
+	convolve(v, buffer, nx, 1, nz, nx, kernel(alikeMM, ch.cellMM[0]))
+	convolve(v, buffer, nz, nx, nx, 1, kernel(alikeMM, ch.cellMM[2]))
 }
