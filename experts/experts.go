@@ -167,6 +167,9 @@ type Lesion struct {
 	Mask     *volume.Mask // on the DCE grid
 	CentreMM volume.Vec   // centroid, patient space
 	Quadrant string       // "upper outer", ...; "" if not told
+	// Suspicion orders candidates, within a study and between studies: how surely the detection takes it for a lesion, no
+	// probability and no unit.
+	Suspicion float64
 
 	// Shape.
 	VolumeCM3   float64 // voxel summation

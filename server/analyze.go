@@ -27,8 +27,8 @@ type analyzeCommand struct {
 	resultFlags
 	studyFlags
 
-	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
-	Keep   bool   `help:"Also write every volume, map and mask as NIfTI, and explain each finding: attribution.nii, and numbers in findings.json."`
+	Output string `short:"o" default:"out" type:"path" help:"Folder for the DICOM objects and findings.json."`
+	Keep   bool   `help:"Also write every volume, as acquired and registered, every map and mask and each finding's heat map as NIfTI."`
 }
 
 // Help is the longer text of "server analyze --help".
@@ -50,9 +50,10 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 		return err
 	}
 	if c.Keep {
-		if analyzer, err = explaining(analyzer.Keeping()); err != nil {
-			return err
-		}
+		analyzer = analyzer.Keeping()
+	}
+	if analyzer, err = explaining(analyzer); err != nil {
+		return err
 	}
 	line := newProgressLine(os.Stderr)
 	reading, err := analyzer.Read(ctx, objects, func(stage string, fraction float64) { line.show(stage, fraction, "") })

@@ -20,8 +20,9 @@ import (
 )
 
 type benchCommand struct {
-	Model    benchModelCommand    `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
-	Analysis benchAnalysisCommand `cmd:"" help:"Time and memory of each stage of reading a study."`
+	Model     benchModelCommand     `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
+	Analysis  benchAnalysisCommand  `cmd:"" help:"Time and memory of each stage of reading a study."`
+	Detection benchDetectionCommand `cmd:"" help:"How lesions are found and outlined, on digital phantoms."`
 }
 
 type benchModelCommand struct {

@@ -40,7 +40,7 @@ type commands struct {
 	Reindex  reindexCommand  `cmd:"" help:"Rebuild the index of an archive from its files alone."`
 	Weights  weightsCommand  `cmd:"" help:"Import, show, verify and export weights."`
 	Model    modelCommand    `cmd:"" help:"Run the network on volumes from files."`
-	Bench    benchCommand    `cmd:"" help:"Measure time and memory of the network and of reading a study."`
+	Bench    benchCommand    `cmd:"" help:"Measure time and memory of the network and of reading a study, and detection on phantoms."`
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`

@@ -13,16 +13,17 @@ import (
 
 // resultFlags choose what is written of a reading, and how.
 type resultFlags struct {
-	Language string   `enum:"en,ko,zh" default:"en" help:"Language of reports and pages: en, ko (Korean) or zh (Chinese)."`
-	ViewerSR bool     `name:"viewer-sr" default:"true" negatable:"" help:"Also write the SR with drawings that OHIF lists: diameters and outline of each lesion."`
-	Maps     []string `enum:"explanation,PE,SER,ADC" default:"explanation" help:"Parametric Maps to write: explanation, PE, SER, ADC."`
-	MapsAsMR bool     `name:"maps-as-mr" help:"Write each map as a series of MR images too, for viewers without Parametric Maps."`
-	LabelMap bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
+	Language  string   `enum:"en,ko,zh" default:"en" help:"Language of reports and pages: en, ko (Korean) or zh (Chinese)."`
+	ViewerSR  bool     `name:"viewer-sr" default:"true" negatable:"" help:"Also write the SR with drawings that OHIF lists: diameters and outline of each lesion."`
+	Maps      []string `enum:"explanation,PE,SER,ADC" default:"explanation" help:"Parametric Maps to write: explanation, PE, SER, ADC."`
+	MapsAsMR  bool     `name:"maps-as-mr" default:"true" negatable:"" help:"Write each map as a series of MR images too, for viewers without Parametric Maps, such as OHIF, which reads whole ones only."`
+	WholeMaps bool     `name:"whole-maps" help:"Write every slice of a Parametric Map in full, as OHIF's loader needs it; it then takes the space of its whole volume."`
+	LabelMap  bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
 }
 
 // source is what a report takes from the settings.
 func (f *resultFlags) source() report.Source {
-	return report.Source{Language: words.Language(f.Language), ViewerSR: f.ViewerSR, LabelMap: f.LabelMap, MapsAsMR: f.MapsAsMR}
+	return report.Source{Language: words.Language(f.Language), ViewerSR: f.ViewerSR, LabelMap: f.LabelMap, MapsAsMR: f.MapsAsMR, WholeMaps: f.WholeMaps}
 }
 
 // partsOf lists the assessments of a reading with the maps that are asked for; header is for a reading that has none of its

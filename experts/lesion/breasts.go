@@ -25,8 +25,9 @@ const minBreastCM3 = 30.0
 //     connected part, holes filled.
 //  2. The skin is the first body surface from the front; the midline its deepest part between two bumps (the cleavage);
 //     the sternum's skin the deepest near the midline, as a running median over slices.
-//  3. The chest wall is an ellipse through a point behind the sternum's skin (see wall.go), the breast what lies between
-//     skin and wall where that is deeper than 12 mm, the largest connected area on each side of the midline.
+//  3. The chest wall is an ellipse through a point behind the sternum's skin (see wall.go), moved to where the images show
+//     that fat ends and muscle begins (see muscle.go), the breast what lies between skin and wall where that is deeper
+//     than 12 mm, the largest connected area on each side of the midline.
 //
 // The side is told by patient coordinates (+x is left). The region holds the breast's skin and may hold a part of the
 // pectoral muscle; it does not hold ribs, lung and heart. A side without a region of 30 cm3 is left out with a note.

@@ -2,6 +2,7 @@ package lesion_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,48 @@ func TestBreasts(t *testing.T) {
 				s.check(t, b, c.dice)
 			}
 		})
+	}
+}
+
+// TestWall: the region ends where the images show the muscle, also where the chest is not built as most are.
+func TestWall(t *testing.T) {
+	for _, suppressed := range [2]bool{true, false} {
+		for _, deeperMM := range [3]float64{-3, 0, 9} {
+			s := bilateral()
+			s.grid, s.lesions, s.suppressed, s.deeperMM = axial(130, 66, 62, [3]float64{2.5, 2.5, 2.5}), nil, suppressed, deeperMM
+			breasts, _, err := lesion.Breasts(t.Context(), s.study(t, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(breasts) != 2 {
+				t.Fatalf("%d breasts, want 2", len(breasts))
+			}
+			for _, b := range breasts {
+				g := &b.Mask.Grid
+				var off []float64
+				for k := range g.Size[2] {
+					for i := range g.Size[0] {
+						p := g.Point(float64(i), 0, float64(k))
+						if math.Hypot(math.Abs(p[0])-breastX, p[2]) > 40 || (p[0] > 0) != (b.Side == experts.Left) {
+							continue
+						}
+						half, deep := thoraxA-wallDepth-deeperMM, thoraxB-wallDepth-deeperMM
+						muscle := sternumY + thoraxB - deep*math.Sqrt(1-p[0]*p[0]/(half*half))
+						back := math.Inf(-1)
+						for j := range g.Size[1] {
+							if b.Mask.Data[g.Index(i, j, k)] {
+								back = g.Point(0, float64(j)+0.5, 0)[1]
+							}
+						}
+						off = append(off, math.Abs(back-muscle))
+					}
+				}
+				slices.Sort(off)
+				if middle := off[len(off)/2]; middle > 1.5 { // a little more than half a voxel
+					t.Errorf("%s breast, fat suppressed %t, muscle %+.0f mm: the wall is off by %.1f mm, want 1.5", b.Side, suppressed, deeperMM, middle)
+				}
+			}
+		}
 	}
 }
 

@@ -20,13 +20,16 @@ import (
 //  2. Cores grow over 26-connected voxels down to half way to the background (hysteresis). A long set is opened, which
 //     parts lesions from the vessels that lead to them and from one another; what is no candidate as a whole is searched
 //     for brighter parts that are.
-//  3. A lesion's surface is where the subtraction falls to half of its height; holes are filled.
+//  3. A lesion's first outline is where the subtraction falls to half of its height; holes are filled.
 //  4. Dropped is what is smaller than a ball of MinDiameterMM, lies in the skin, is long and thin (a vessel), does not
 //     stand out from its surroundings (background), is the nipple, or hugs the chest wall (muscle).
-//  5. A second pass with a third of the Deviations adds what the first was too strict for.
+//  5. The surface is found anew on unsmoothed voxels of all phases, at half of its local height, see refined; what is long and
+//     thin then is dropped as well, and so is what has too little suspicion.
+//  6. A second pass with a third of the Deviations adds what the first was too strict for.
 //
-// Suspicion is size x enhancement x wash-out, see suspicion. Enhancement says nothing about malignancy by itself: most
-// candidates of most women are benign. What enhances no more than the tissue around it is not found.
+// Suspicion adds up how far a candidate stands out from its surroundings, its compactness, enhancement, wash-out and size,
+// see suspicion: it tells lesions from vessels and gland, not cancers from benign lesions; most candidates of most women
+// are benign. What enhances no more than the tissue around it is not found.
 func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg Config) ([]*experts.Lesion, []string, error) {
 	cfg, err := cfg.checked()
 	if err != nil {
@@ -78,7 +81,7 @@ func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg
 		for _, index := range a.voxels {
 			m.Data[index] = true
 		}
-		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m}
+		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m, Suspicion: a.suspicion}
 	}
 	return lesions, notes, measure(ctx, lesions, s, early, breasts, ch)
 }
@@ -126,8 +129,11 @@ type finder struct {
 	note       string
 }
 
-// background is the enhancement of the breast's own tissue, %.
-type background struct{ median, deviation float64 }
+// background is the enhancement of the breast's own tissue.
+type background struct {
+	median, deviation float64 // %, early
+	lateRise          float64 // see finder.lateRise
+}
 
 // find returns the breast's candidates in the order in which they were found.
 func (f *finder) find(ctx context.Context) ([]*candidate, error) {
@@ -195,11 +201,13 @@ func (f *finder) enhancement(ctx context.Context) error {
 		return err
 	}
 	var pe []float64
+	var tissue []int
 	for at, v := range f.pe {
 		if f.valid[at] && reference.Data[f.index(at)] {
-			pe = append(pe, float64(v))
+			pe, tissue = append(pe, float64(v)), append(tissue, at)
 		}
 	}
+	f.back.lateRise = f.lateRise(tissue)
 	f.back.median = median(pe)
 	for n, v := range pe {
 		pe[n] = math.Abs(v - f.back.median)

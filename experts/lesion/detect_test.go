@@ -88,6 +88,11 @@ func TestDetect(t *testing.T) {
 					t.Errorf("%s at %v: side %q, want %q", nearest.Label, want.centre, nearest.Side, side)
 				}
 			}
+			for n := range found {
+				if n > 0 && !(found[n].Suspicion <= found[n-1].Suspicion) {
+					t.Errorf("%s has a suspicion of %g, the one before it of %g", found[n].Label, found[n].Suspicion, found[n-1].Suspicion)
+				}
+			}
 			if len(found) > 0 && (found[0].Label != "Lesion 1" || found[0].CentreMM.Sub(s.lesions[0].centre).Norm() > 2) {
 				t.Errorf("first is %q at %.0f, want Lesion 1, the large one with washout", found[0].Label, found[0].CentreMM)
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	skinMM       = 3.0  // skin, left out of the tissue that is clustered: 0.5 to 3 mm thick, more at the areola
+	skinMM       = 3.0  // skin, left out, and a cell more, of the tissue that is clustered: 0.5 to 3 mm thick, more at the areola
 	fromShellMM  = 5.0  // the layer under the skin from here, where no cell holds a part of the skin,
 	shellMM      = 10.0 // to here is mostly fat,
 	offWallMM    = 15.0 // unless the chest's muscles follow within this distance
@@ -59,6 +59,7 @@ func (ch *chest) gland(ctx context.Context, pre *volume.Volume, area columns, br
 		fat := func(n int) bool { return (value[n] > threshold) != bright }
 		ch.sensitivity(cells, bias, fat)
 	}
+	threshold = middle(value, threshold)
 	at := make(map[int]float64, len(cells))
 	for n, cell := range cells {
 		at[cell] = math.Exp(threshold + bias[n])
@@ -89,8 +90,28 @@ func (ch *chest) gland(ctx context.Context, pre *volume.Volume, area columns, br
 	return m, "", nil
 }
 
+// middle returns ln of the signal half way between the medians of two classes of ln signal: that of a voxel that is half gland
+// and half fat. Otsu's threshold on logarithms lies lower, in suppressed fat by a third of the way.
+func middle(values []float64, threshold float64) float64 {
+	var low, high []float64
+	for _, v := range values {
+		if v > threshold {
+			high = append(high, v)
+		} else {
+			low = append(low, v)
+		}
+	}
+	if len(low) == 0 || len(high) == 0 {
+		return threshold
+	}
+	return math.Log((math.Exp(median(low)) + math.Exp(median(high))) / 2)
+}
+
 // deepCells returns the cells of the area's breast below the skin, and which of them belong to the layer of fat.
 func (ch *chest) deepCells(area columns) (cells []int, shell []bool) {
+	// Depth runs from the middle of a cell to that of the first one outside: half of each is not the body's own tissue below
+	// the skin, though half of a cell in skin is enough to be as bright as gland.
+	half := (ch.cellMM[0] + ch.cellMM[1] + ch.cellMM[2]) / 3
 	for z := range ch.size[2] {
 		for x := range ch.size[0] {
 			if !area.set[z*ch.size[0]+x] {
@@ -103,7 +124,7 @@ func (ch *chest) deepCells(area columns) (cells []int, shell []bool) {
 				if toWall <= 0 {
 					break
 				}
-				if d := float64(ch.depth[at]); d > skinMM {
+				if d := float64(ch.depth[at]); d > skinMM+half {
 					cells = append(cells, at)
 					shell = append(shell, d > fromShellMM && d <= shellMM && toWall > offWallMM)
 				}

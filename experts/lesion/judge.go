@@ -7,15 +7,15 @@ import (
 	"mome/experts/volume"
 )
 
-// What a candidate must be, beside large enough. Tuned on phantoms of 120 seeds.
+// What a candidate must be, beside large enough. Tuned on phantoms of 48 seeds.
 const (
 	// minProminence is the least part of a candidate's enhancement that it does not share with what lies 2 to 5 mm around
 	// it (the upper quartile there): patches of background enhancement fade into one another, most below 0.3.
-	minProminence = 0.25
-	// minDistinction is the least sum of prominence, compactness (core over length: a ball 1, a sheet or a string 0),
-	// ln(enhancement / 100 %) and half of ln(contrast): what is weak in one must make up for it in the others. BI-RADS
-	// calls 100 % fast.
-	minDistinction = 1.15
+	minProminence = 0.2
+	// minDistinction is the least distinction of a set that is worth an outline.
+	minDistinction = 0.7
+	// minSuspicion is the least suspicion of a candidate.
+	minSuspicion = 1.6
 	// leastDeviation is the least deviation of the background, %, that contrast is told against: noise alone makes as much.
 	leastDeviation = 5.0
 	// Within nippleMM of the nipple's place enhancement whose mean depth below the surface is up to nippleDepthMM is the
@@ -25,12 +25,12 @@ const (
 	maxWallShare, wallMM = 0.8, 3.0
 )
 
-// judge turns a set into a candidate, or nil where it is too small, background, the nipple or a part of the chest wall.
+// judge turns a set into a candidate with its final outline, or nil where it is too small, background, the nipple or a part
+// of the chest wall, or where the outline is a vessel's.
 func (f *finder) judge(set []int) *candidate {
-	volumeMM3 := float64(len(set)) * f.voxelMM3()
 	prominence := f.prominence(set)
 	switch {
-	case volumeMM3 < f.leastMM3(),
+	case float64(len(set))*f.voxelMM3() < f.leastMM3(),
 		slices.ContainsFunc(set, func(at int) bool { return f.taken[at] }),
 		prominence < minProminence,
 		f.distinction(set, prominence) < minDistinction,
@@ -38,10 +38,18 @@ func (f *finder) judge(set []int) *candidate {
 		f.hasNipple && f.centre(set).Sub(f.nipple).Norm() <= nippleMM && f.depthMM(set) <= nippleDepthMM:
 		return nil
 	}
+	set = f.refined(set)
+	if !f.compact(set) {
+		return nil
+	}
+	suspicion := f.suspicion(set, prominence)
+	if suspicion < minSuspicion {
+		return nil
+	}
 	for _, at := range set {
 		f.taken[at] = true
 	}
-	return &candidate{voxels: f.onGrid(set), suspicion: f.suspicion(set, volumeMM3)}
+	return &candidate{voxels: f.onGrid(set), suspicion: suspicion}
 }
 
 // minVoxels is the least number of a candidate's voxels: two each way, fewer have no shape to judge.
@@ -93,10 +101,24 @@ func (f *finder) prominence(set []int) float64 {
 }
 
 // distinction weighs how far the set stands out from its surroundings, from a string's shape, from tissue that hardly
-// enhances and from the breast's own background.
+// enhances and from the breast's own background: prominence + compactness (core over length: a ball 1, a sheet or a string
+// 0) + ln(enhancement / 100 %) + ln(contrast) / 2. What is weak in one must make up for it in the others. BI-RADS calls
+// 100 % fast.
 func (f *finder) distinction(set []int, prominence float64) float64 {
-	return prominence + f.core(set)/f.lengthMM(set) + math.Log(max(f.height(f.pe, set), 1)/100) + math.Log(f.contrast(set))/2
+	return prominence + f.compactness(set) + math.Log(max(f.height(f.pe, set), 1)/100) + math.Log(f.contrast(set))/2
 }
+
+// suspicion orders candidates: distinction, the compactness of the final outline counting twice, since vessels and patches
+// of gland are ragged; less the excess over the background of the late rise in units of the early one, since background
+// goes on rising where cancers wash out (Kuhl et al., Radiology 1999;211:101); and a quarter of ln(diameter / 10 mm), that
+// of the ball of equal volume. Planted lesions have 1.9 and more for the most part, false candidates less.
+func (f *finder) suspicion(set []int, prominence float64) float64 {
+	diameterMM := math.Cbrt(6 / math.Pi * float64(len(set)) * f.voxelMM3())
+	return f.distinction(set, prominence) + f.compactness(set) - min(max(f.lateRise(set)-f.back.lateRise, -1), 1) + math.Log(diameterMM/10)/4
+}
+
+// compactness returns the diameter of the largest ball in the set over the set's length.
+func (f *finder) compactness(set []int) float64 { return min(f.core(set)/f.lengthMM(set), 1) }
 
 // contrast returns by how many of the background's deviations the set's enhancement (its upper decile) exceeds the median
 // of the breast's own fibroglandular tissue, at least 0.1. Where the background enhances unevenly its patches reach any
@@ -186,24 +208,21 @@ func largestEigenvalue(m [3][3]float64) float64 {
 	return value
 }
 
-// suspicion orders candidates: diameter of the ball of equal volume (at most 30 mm: beyond, size tells nothing more) x
-// mean enhancement (at most 300 %) x a factor from 1/2 (signal still rises by a third) over 1 (plateau) to 3/2 (falls by a third).
-func (f *finder) suspicion(set []int, volumeMM3 float64) float64 {
-	var pre, early, late float64
+// lateRise returns the set's rise from the pre-contrast to the late phase over that to the early one: less than 1 where it
+// washes out; 1 where there is no late phase or no early rise.
+func (f *finder) lateRise(set []int) float64 {
+	if f.late < 0 {
+		return 1
+	}
+	var early, late float64
 	for _, at := range set {
 		n := f.index(at)
-		pre += float64(f.s.DCE[0].Volume.Data[n])
-		early += float64(f.s.DCE[f.early].Volume.Data[n])
-		if f.late >= 0 {
-			late += float64(f.s.DCE[f.late].Volume.Data[n])
-		}
+		pre := float64(f.s.DCE[0].Volume.Data[n])
+		early += float64(f.s.DCE[f.early].Volume.Data[n]) - pre
+		late += float64(f.s.DCE[f.late].Volume.Data[n]) - pre
 	}
-	if pre <= 0 || early <= 0 {
-		return 0
+	if !(early > 0) {
+		return 1
 	}
-	washout := 1.0
-	if f.late >= 0 {
-		washout = 1 - 1.5*min(max((late-early)/early, -1.0/3), 1.0/3)
-	}
-	return min(math.Cbrt(6*volumeMM3/math.Pi), 30) * min(max((early-pre)/pre, 0), 3) * washout
+	return late / early
 }

@@ -164,25 +164,29 @@ func Nipple(br experts.Breast) (volume.Vec, bool) {
 	if m == nil {
 		return volume.Vec{}, false
 	}
+	b := bounds(m)
+	step := [3]float64{m.Axis[0][1] * m.SpacingMM[0], m.Axis[1][1] * m.SpacingMM[1], m.Axis[2][1] * m.SpacingMM[2]}
 	tip := math.Inf(1)
-	y := func(at int) float64 {
-		i, j, k := m.Voxel(at)
-		return m.Point(float64(i), float64(j), float64(k))[1]
-	}
-	for at, in := range m.Data {
-		if in {
-			tip = min(tip, y(at))
+	each := func(do func(i, j, k int, y float64)) {
+		for k := b.lo[2]; k <= b.hi[2]; k++ {
+			for j := b.lo[1]; j <= b.hi[1]; j++ {
+				for i := b.lo[0]; i <= b.hi[0]; i++ {
+					if m.Data[m.Index(i, j, k)] {
+						do(i, j, k, m.Origin[1]+float64(i)*step[0]+float64(j)*step[1]+float64(k)*step[2])
+					}
+				}
+			}
 		}
 	}
+	each(func(_, _, _ int, y float64) { tip = min(tip, y) })
 	var sum volume.Vec
 	n := 0.0
-	for at, in := range m.Data {
-		if in && y(at) <= tip+tipMM {
-			i, j, k := m.Voxel(at)
+	each(func(i, j, k int, y float64) {
+		if y <= tip+tipMM {
 			sum = sum.Add(m.Point(float64(i), float64(j), float64(k)))
 			n++
 		}
-	}
+	})
 	if n == 0 {
 		return volume.Vec{}, false
 	}

@@ -83,7 +83,7 @@ func (f *finder) parts(set []int, left map[int]bool) [][]int {
 
 // compact reports whether a set is less than MaxElongation times as long as the largest ball in it.
 func (f *finder) compact(set []int) bool {
-	return f.lengthMM(set) <= f.cfg.MaxElongation*f.core(set)
+	return len(set) > 0 && f.lengthMM(set) <= f.cfg.MaxElongation*f.core(set)
 }
 
 // opened returns the connected parts of the set that lie farther than radiusMM from its outside, each grown back by that

@@ -26,9 +26,10 @@ func clock(p, nipple volume.Vec) int {
 func nearestMM(points []volume.Vec, p volume.Vec) float64 {
 	best := math.Inf(1)
 	for _, q := range points {
-		best = min(best, q.Sub(p).Norm())
+		d := q.Sub(p)
+		best = min(best, d.Dot(d))
 	}
-	return best
+	return math.Sqrt(best)
 }
 
 // landmarks are the surfaces that distances are told from, mm in the chest's frame.
@@ -104,9 +105,9 @@ func (m *landmarks) wallAt(p volume.Vec) float64 {
 }
 
 // locate fills in SkinMM and WallMM, from the lesion's nearest surface in space, and Depth. The skin is known to about
-// half a cell of 2.2 mm; the wall is the drawn ellipse (see wall.go), not a segmented muscle: 5 to 10 mm are in doubt. A
-// lesion that reaches the wall has 0. Depth parts the way along y from the nipple to the wall behind the lesion's centre
-// in thirds.
+// half a cell of 2.2 mm; the wall is a smooth surface (see wall.go, muscle.go), not a segmented muscle: it lies within 1
+// to 2 mm of the muscle of phantoms, and 5 to 10 mm are in doubt where images do not show the muscle. A lesion that reaches
+// the wall has 0. Depth parts the way along y from the nipple to the wall behind the lesion's centre in thirds.
 func (m *landmarks) locate(l *experts.Lesion) {
 	surface := borders(l.Mask)
 	if len(surface) == 0 {
@@ -147,12 +148,12 @@ func third(y, nipple, wall float64) experts.Depth {
 }
 
 // between returns the least distance between points of a surface, which lie within radius of centre, and those of
-// another, +Inf for none. Those too far from the centre to be nearest are left out first; the answer stays exact.
+// another, +Inf for none. Those too far from the centre to be nearest are left out; the answer stays exact.
 func between(surface, other []volume.Vec, centre volume.Vec, radius float64) float64 {
 	least := nearestMM(other, centre)
 	best := math.Inf(1)
 	for _, q := range other {
-		if q.Sub(centre).Norm() <= least+2*radius {
+		if far := q.Sub(centre).Norm(); far <= least+2*radius && far-radius < best {
 			best = min(best, nearestMM(surface, q))
 		}
 	}

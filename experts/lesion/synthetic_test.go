@@ -23,6 +23,7 @@ type ball struct {
 type synthetic struct {
 	grid        volume.Grid
 	breastMM    float64 // how far the breasts hang
+	deeperMM    float64 // how much farther behind the skin than wallDepth the muscle begins
 	suppressed  bool    // fat suppression
 	noise       float64 // standard deviation of both channels; gland has 100
 	background  []float64
@@ -77,9 +78,9 @@ func (s *synthetic) tissue(p volume.Vec) (float64, []float64) {
 	switch {
 	case squares((p[0]-30)/45, (p[1]-60)/30, p[2]/50) <= 1:
 		return 80, []float64{2, 2, 1.8, 1.7, 1.6, 1.5} // heart
-	case thorax(wallDepth + 15):
+	case thorax(wallDepth + s.deeperMM + 15):
 		return 15, nil // lung
-	case thorax(wallDepth):
+	case thorax(wallDepth + s.deeperMM):
 		return muscle, []float64{.1, .15, .2, .2, .25, .25}
 	}
 	skin := []float64{.3, .4, .4, .4, .4, .4}

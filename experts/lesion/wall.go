@@ -36,6 +36,7 @@ type chest struct {
 	closed  bool      // both sides lie in the images, but no cleavage was found
 	sternum []float64 // [z]: the deepest skin near the midline, NaN where there is none
 	halfMM  float64   // half width of the thorax
+	offset  []float32 // [z][x]: mm by which the wall lies behind the ellipse; nil while it is not known
 }
 
 // newChest finds the skin, the midline and the sternum.
@@ -47,6 +48,7 @@ func newChest(c *coarse) *chest {
 	ch.findMidline()
 	ch.findSternum()
 	ch.findWidth()
+	ch.findMuscle()
 	return ch
 }
 
@@ -213,6 +215,12 @@ func (ch *chest) wallMM(x float64, z int) float64 {
 	if u >= 1 {
 		return math.NaN()
 	}
-	curve := chestDepth * ch.halfMM * (1 - math.Sqrt(1-u*u))
-	return ch.sternum[z] + min(sternumMM+curve, lateralMM)
+	depth := sternumMM + chestDepth*ch.halfMM*(1-math.Sqrt(1-u*u))
+	if ch.offset != nil {
+		x0 := min(max(int(math.Floor(x)), 0), ch.size[0]-1)
+		x1 := min(x0+1, ch.size[0]-1)
+		part := min(max(x-float64(x0), 0), 1)
+		depth += (1-part)*float64(ch.offset[z*ch.size[0]+x0]) + part*float64(ch.offset[z*ch.size[0]+x1])
+	}
+	return ch.sternum[z] + min(depth, lateralMM)
 }

@@ -92,6 +92,9 @@ func TestImages(t *testing.T) {
 		{"evaluation", 3, func(w io.Writer) error {
 			return plot.Evaluation(w, plot.Curves(train.Malignancy(), two, 0.3), table(two), phantoms)
 		}},
+		{"froc", 1, func(w io.Writer) error {
+			return plot.FROC(w, []float64{0, 0.1, 0.4, 1.2, 9}, []float64{0.3, 0.6, 0.8, 0.95, 1}, phantoms)
+		}},
 		{"evaluation-subtype", 3, func(w io.Writer) error {
 			return plot.Evaluation(w, plot.Curves(train.Subtype(), four, 0), table(four), phantoms)
 		}},
@@ -136,6 +139,8 @@ func TestImagesRefuse(t *testing.T) {
 		{"no epochs", plot.Training(io.Discard, train.History{}, fine)},
 		{"no curves", plot.ROC(io.Discard, nil, fine)},
 		{"one class", plot.ROC(io.Discard, one, fine)},
+		{"no candidates", plot.FROC(io.Discard, nil, nil, fine)},
+		{"no lesions", plot.FROC(io.Discard, []float64{1}, []float64{math.NaN()}, fine)},
 		{"no cases", plot.Reliability(io.Discard, measure.Reliability(nil, nil, 10), fine)},
 	} {
 		if !errors.Is(c.err, plot.ErrNothing) {
