@@ -13,7 +13,8 @@ type serveCommand struct{ nodeFlags }
 
 // Help is the longer text of "server serve --help".
 func (serveCommand) Help() string {
-	return `Serves DICOMweb under /dicom-web, the state of every analysis as JSON under /jobs and as a page under /. Nothing else needs to
+	return `Serves DICOMweb under /dicom-web, a list of studies under /, a page with the findings and pictures of each under /study/UID, and
+the state of every analysis as JSON under /jobs. Nothing else needs to
 run: the archive is a folder of DICOM files with an index beside it, which "server reindex" can rebuild from the files.
 Ctrl-C ends it; what was acknowledged is kept, and an analysis that was cut off starts again with the next start.`
 }

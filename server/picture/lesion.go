@@ -129,11 +129,7 @@ func (d *drawing) anatomy(s section) []uint8 {
 // sectionOf lays a square over the section in which the lesion is largest: that of its axial diameters or, where they
 // were not measured, the one with most voxels.
 func (d *drawing) sectionOf(n int) (section, bool) {
-	m := d.mask(n)
-	if m == nil {
-		return section{}, false
-	}
-	within := emptyBox().with(m)
+	m, within := d.mask(n), d.extents[n]
 	if within.empty() {
 		return section{}, false
 	}

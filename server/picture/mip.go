@@ -56,12 +56,6 @@ func (d *drawing) projection(ctx context.Context, v view, b box, early int) (Pic
 	l := v.lattice(d.grid, b)
 	pre, post := d.Study.DCE[0].Volume, d.Study.DCE[early].Volume
 	values := make([]float32, l.Size[0]*l.Size[1])
-	lesions := make([][]bool, len(d.Assessment.Findings))
-	for n := range lesions {
-		if d.mask(n) != nil {
-			lesions[n] = make([]bool, len(values))
-		}
-	}
 	for y := range l.Size[1] {
 		if err := ctx.Err(); err != nil {
 			return Picture{}, err
@@ -71,11 +65,6 @@ func (d *drawing) projection(ctx context.Context, v view, b box, early int) (Pic
 			to := y*l.Size[0] + x
 			for range l.Size[2] {
 				values[to] = max(values[to], post.Data[at]-pre.Data[at])
-				for n := range lesions {
-					if lesions[n] != nil && d.Assessment.Findings[n].Mask.Data[at] {
-						lesions[n][to] = true
-					}
-				}
 				at += step
 			}
 		}
@@ -83,6 +72,10 @@ func (d *drawing) projection(ctx context.Context, v view, b box, early int) (Pic
 	_, high := levels(values, 0, 0.998)
 	title := fmt.Sprintf("MIP, phase %d - phase 1, %s", early+1, v.name)
 	f := d.newFrame(l, window(values, 0, high), mipPixelsPerMM, title, false)
+	lesions := make([][]bool, len(d.extents))
+	for n := range lesions {
+		lesions[n] = d.shadow(n, v, b)
+	}
 	d.markLesions(f, lesions)
 	f.letters(v)
 	f.scaleBar(50)
@@ -106,6 +99,39 @@ func (v view) ray(g *volume.Grid, b box, x, y int) (at, step int) {
 		step = -step
 	}
 	return at, step
+}
+
+// shadow projects a finding's mask within a box: one bool per pixel of its lattice, nil where the finding has no mask.
+func (d *drawing) shadow(n int, v view, b box) []bool {
+	m, e := d.mask(n), d.extents[n]
+	if m == nil {
+		return nil
+	}
+	l := v.lattice(d.grid, b)
+	out := make([]bool, l.Size[0]*l.Size[1])
+	for k := max(e.lo[2], b.lo[2]); k <= min(e.hi[2], b.hi[2]); k++ {
+		for j := max(e.lo[1], b.lo[1]); j <= min(e.hi[1], b.hi[1]); j++ {
+			for i := max(e.lo[0], b.lo[0]); i <= min(e.hi[0], b.hi[0]); i++ {
+				if m.Data[m.Index(i, j, k)] {
+					x, y := v.pixel(b, [3]int{i, j, k})
+					out[y*l.Size[0]+x] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// pixel returns the pixel of a box's lattice before which a voxel of the box lies.
+func (v view) pixel(b box, voxel [3]int) (x, y int) {
+	var at [2]int
+	for n := range at {
+		a := v.axis[n]
+		if at[n] = voxel[a] - b.lo[a]; v.flip[n] {
+			at[n] = b.hi[a] - voxel[a]
+		}
+	}
+	return at[0], at[1]
 }
 
 // markLesions outlines the lesions and puts the number of each beside it, where it covers neither a lesion nor another

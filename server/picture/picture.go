@@ -104,6 +104,8 @@ type drawing struct {
 	face *typeface
 	grid *volume.Grid // of the dynamic series
 	maps map[string]*volume.Volume
+
+	extents []box // of the findings' masks, empty without one
 }
 
 func newDrawing(r *analysis.Reading, cfg Config) (*drawing, error) {
@@ -119,6 +121,9 @@ func newDrawing(r *analysis.Reading, cfg Config) (*drawing, error) {
 		for name, m := range o.Maps {
 			d.maps[name] = m
 		}
+	}
+	for n := range r.Assessment.Findings {
+		d.extents = append(d.extents, emptyBox().with(d.mask(n)))
 	}
 	return d, nil
 }
