@@ -208,8 +208,9 @@ func TestStudy(t *testing.T) {
 			r := undone(study)
 			r.Code, r.Reason = "ERROR", "the analysis failed"
 			return r
-		}, &jobs.Status{State: jobs.Failed, Reason: "no memory <b>"}, "", []string{"The analysis failed", "not a negative result", "no memory &lt;b&gt;"}, []string{"lesion found"}},
+		}, &jobs.Status{State: jobs.Failed, Reason: "no memory <b>"}, "", []string{"The analysis failed", "not a negative result", "no memory &lt;b&gt;"}, []string{"lesion found", "read back from", "earlier result"}},
 		{"failed-without-record", nil, &jobs.Status{State: jobs.Failed, Reason: "disk full"}, "", []string{"The analysis failed", "disk full", "not a negative result"}, nil},
+		{"failed-again", found, &jobs.Status{State: jobs.Failed, Reason: "disk full"}, "", []string{"The analysis failed", "earlier result"}, []string{"read back from"}},
 		{"running", nil, &jobs.Status{State: jobs.Running, Stage: "registration", Progress: 0.42}, "", []string{`http-equiv="refresh"`, `value="42"`, "registration"}, []string{"findings.json"}},
 		{"retrying", nil, &jobs.Status{State: jobs.Retrying, Reason: "busy"}, "", []string{`http-equiv="refresh"`, "busy"}, nil},
 		{"running-again", found, &jobs.Status{State: jobs.Running}, "", []string{"earlier result", `http-equiv="refresh"`, "Lesions found: 2"}, nil},

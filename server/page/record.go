@@ -23,6 +23,8 @@ import (
 type Record struct {
 	analysis.Findings
 	Pictures []PictureRef `json:"pictures,omitempty"`
+
+	old bool // read back from a report: most is missing
 }
 
 // PictureRef names a picture that is attached to the study.
@@ -158,7 +160,7 @@ func (s *Service) fromReport(ctx context.Context, stored []archive.Instance) (*R
 			}
 		}
 		if a, err := report.Read(text, outline, pixels); err == nil {
-			return &Record{Findings: analysis.FindingsOf(&analysis.Reading{Assessment: a}, report.Disclaimer)}, nil
+			return &Record{Findings: analysis.FindingsOf(&analysis.Reading{Assessment: a}, report.Disclaimer), old: true}, nil
 		}
 	}
 	return nil, nil

@@ -92,7 +92,7 @@ func (s *Service) Study(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref
 	}
 	if record != nil {
 		d.Readings = readings(p, record, descriptions)
-		d.Old = len(record.Pictures) == 0 && len(record.StagesS) == 0
+		d.Old = record.old
 	}
 	d.head(p, record, jobErr == nil)
 	d.objects(p, stored, descriptions)
@@ -140,9 +140,10 @@ func (d *studyPage) head(p reader, record *Record, known bool) {
 		d.headOf(p, all(record))
 		if state == jobs.Failed {
 			d.Tone, d.Headline = "bad", p.Text("The analysis failed")
-			d.Sub = append(d.Sub, d.Job.Reason)
+			d.Sub = []string{p.Text("This is not a negative result."), d.Job.Reason}
+			d.Advice = p.advice("ERROR")
 		}
-		if busy {
+		if busy || state == jobs.Failed && record.Outcome != fusion.NotDone {
 			d.Banner = p.Text("The study has changed, or is being analysed again: what follows is the earlier result.")
 		}
 	}
