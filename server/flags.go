@@ -16,5 +16,7 @@ type nodeFlags struct {
 	MaxInstance int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
 	Replace     bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
 	PublicURL   string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
+	Viewer      bool          `negatable:"" default:"true" help:"Serve the viewer that server viewer install put in place."`
+	ViewerURL   string        `placeholder:"URL" help:"Link to this viewer instead, with {study} and {series} for their UIDs: https://host/viewer?StudyInstanceUIDs={study}."`
 	Serial      string        `default:"1" help:"Device Serial Number of this node, as results name it."`
 }

@@ -21,6 +21,7 @@ import (
 	"mome/dicomweb/qido"
 	"mome/dicomweb/stow"
 	"mome/dicomweb/wado"
+	"mome/server/viewer"
 )
 
 // Archive is what the services need of the store; *archive.Archive has it.
@@ -39,6 +40,9 @@ type Config struct {
 	Node    string // what the status page calls the node; default "MOME"
 	Model   string // the model in one line, for the status page
 	Version string // of the software
+
+	// Viewer is served under viewer.Path; default: none.
+	Viewer *viewer.Viewer
 
 	// PublicURL is the URL at which clients reach the node, where that is not what they send as Host: behind a proxy
 	// that changes it. "/dicom-web" is added unless it ends so.
