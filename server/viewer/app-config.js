@@ -6,12 +6,15 @@ window.config = {
   routerBasename: `${nodePath}/viewer`,
   extensions: [],
   modes: [],
+  customizationService: [{ 'ohif.tours': { $set: [] } }], // the tour dims the images that somebody wants to see
   showStudyList: true,
+  disableConfirmationPrompts: true, // a link to a segmentation opens it
   maxNumberOfWebWorkers: 3,
   showWarningMessageForCrossOrigin: false,
   showCPUFallbackMessage: true,
   strictZSpacingForVolumeViewport: true,
   maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 },
+  httpErrorHandler: error => console.warn(error),
   defaultDataSourceName: 'node',
   dataSources: [
     {

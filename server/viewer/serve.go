@@ -104,9 +104,10 @@ func (s *site) index(w http.ResponseWriter, r *http.Request, base string) error 
 		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	h := w.Header()
-	// What the page holds is a patient's: it talks to this node alone. Decoders are WebAssembly in workers made of blobs;
-	// the style sheets that React writes have no nonce.
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' blob:"+scripts+
+	// What the page holds is a patient's: it talks to this node alone. Decoders are WebAssembly in workers made of blobs,
+	// OHIF's reader of segmentations compiles functions (unsafe-eval),
+	// and the style sheets that React writes have no nonce.
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self' 'unsafe-eval' blob:"+scripts+
 		"; worker-src 'self' blob:; connect-src 'self' blob: data:; img-src 'self' blob: data:; media-src 'self' blob:"+
 		"; style-src 'self' 'unsafe-inline'; font-src 'self' data:; frame-src 'self' blob:; object-src 'self' blob:"+
 		"; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
@@ -128,7 +129,7 @@ func answer(w http.ResponseWriter, r *http.Request, contentType string, body []b
 }
 
 // hashed matches names that change with their content, as the bundler writes them.
-var hashed = regexp.MustCompile(`(^|[./])[0-9a-f]{16}\.`)
+var hashed = regexp.MustCompile(`(^|[./])[0-9a-f]{16,}\.`)
 
 // file answers with a file of the package, compressed as it is stored if the client takes that.
 func (s *site) file(w http.ResponseWriter, r *http.Request, name string) error {

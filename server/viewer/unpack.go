@@ -128,7 +128,9 @@ func store(folder *os.Root, name string, r io.Reader) (int64, error) {
 	switch path.Ext(name) {
 	case ".css":
 		b = relativeURLs(b, name)
-	case ".html", ".js", ".json", ".jsonc", ".svg", ".wasm", ".xml":
+	case ".js":
+		b = bytes.ReplaceAll(b, []byte(publicPath), []byte(ownPath))
+	case ".html", ".json", ".jsonc", ".svg", ".wasm", ".xml":
 	default:
 		return write(folder, name, b)
 	}
@@ -138,6 +140,13 @@ func store(folder *os.Root, name string, r io.Reader) (int64, error) {
 	w.Close()
 	return write(folder, name+".gz", z.Bytes())
 }
+
+// The bundles load each other from publicPath, the root of the server, which webpack writes into each bundle that can
+// begin. ownPath is where they really lie: the page says it (index.html sets PUBLIC_URL), and a worker lies beside them.
+const (
+	publicPath = `__webpack_require__.p = "/";`
+	ownPath    = `__webpack_require__.p = self.PUBLIC_URL || self.location.pathname.replace(/[^/]*$/, "");`
+)
 
 var rootURL = regexp.MustCompile(`url\((['"]?)/([^/])`)
 
