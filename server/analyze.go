@@ -63,7 +63,11 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 	}
 	source := c.source()
 	source.Node, source.Now = nodeEquipment("1"), time.Now()
-	built, err := report.BuildAll(c.partsOf(reading, nil), source)
+	parts, err := c.partsOf(ctx, reading, nil)
+	if err != nil {
+		return err
+	}
+	built, err := report.BuildAll(parts, source)
 	if err != nil {
 		return err
 	}
@@ -87,6 +91,9 @@ func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built repo
 	files := map[string]*dicom.Dataset{"sr.dcm": built.SR, "seg.dcm": built.SEG, "viewer_sr.dcm": built.ViewerSR}
 	for n, ds := range built.Maps {
 		files[fmt.Sprintf("map_%03d.dcm", n+1)] = ds
+	}
+	for n, ds := range built.Pictures {
+		files[fmt.Sprintf("picture_%03d.dcm", n+1)] = ds
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if files[name] == nil {

@@ -88,7 +88,10 @@ func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
 		meter.enter("report")
 		source := c.source()
 		source.Node, source.Now = nodeEquipment("1"), time.Now()
-		_, err = report.BuildAll(c.partsOf(reading, nil), source)
+		var parts []report.Part
+		if parts, err = c.partsOf(ctx, reading, nil); err == nil {
+			_, err = report.BuildAll(parts, source)
+		}
 	}
 	stages := meter.end()
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"mome/server/viewer"
 )
 
 // version is the software version that results name.
@@ -38,6 +40,7 @@ type commands struct {
 	Train    trainCommand    `cmd:"" help:"Fit a model on labelled studies, or on digital phantoms, and write its weights."`
 	Evaluate evaluateCommand `cmd:"" help:"Measure weights on labelled studies, or on digital phantoms: tables with intervals, by modality, vendor, site, age."`
 	Reindex  reindexCommand  `cmd:"" help:"Rebuild the index of an archive from its files alone."`
+	Viewer   viewerCommand   `cmd:"" help:"Install the OHIF viewer for the node to serve, or remove it."`
 	Weights  weightsCommand  `cmd:"" help:"Import, show, verify and export weights."`
 	Model    modelCommand    `cmd:"" help:"Run the network on volumes from files."`
 	Bench    benchCommand    `cmd:"" help:"Measure time and memory of the network and of reading a study, and detection on phantoms."`
@@ -60,7 +63,7 @@ func run(ctx context.Context, args []string) int {
 		kong.Name("server"),
 		kong.Description(description),
 		kong.DefaultEnvars("MOME"),
-		kong.Vars{"version": version},
+		kong.Vars{"version": version, "ohif": viewer.Version},
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -14,6 +14,7 @@ import (
 	"mome/server/analysis"
 	"mome/server/delivery"
 	"mome/server/jobs"
+	"mome/server/viewer"
 	"mome/server/web"
 	"mome/server/words"
 )
@@ -61,9 +62,17 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}); err != nil {
 		return n, err
 	}
+	shown := viewer.Config{Dir: viewerDir(f.Data), URL: f.ViewerURL}
+	if !f.Viewer {
+		shown.Dir = ""
+	}
+	pages, err := viewer.New(shown)
+	if err != nil {
+		return n, err
+	}
 	if n.web, err = web.New(web.Config{
 		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer), Language: words.Language(f.Language),
+		Model: modelLine(n.analyzer), Viewer: pages, Language: words.Language(f.Language),
 	}); err != nil {
 		return n, err
 	}

@@ -77,7 +77,11 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			return jobs.Result{}, err
 		}
 	}
-	objects, err := report.BuildAll(r.results.partsOf(reading, source.Headers), source)
+	parts, err := r.results.partsOf(ctx, reading, source.Headers)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	objects, err := report.BuildAll(parts, source)
 	if err != nil {
 		return jobs.Result{}, err
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"image"
 	"slices"
 
 	"mome/dicomweb/dicom"
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/server/analysis"
+	"mome/server/picture"
 	"mome/server/report"
 	"mome/server/words"
 )
@@ -18,6 +22,7 @@ type resultFlags struct {
 	Maps      []string `enum:"explanation,PE,SER,ADC" default:"explanation" help:"Parametric Maps to write: explanation, PE, SER, ADC."`
 	MapsAsMR  bool     `name:"maps-as-mr" default:"true" negatable:"" help:"Write each map as a series of MR images too, for viewers without Parametric Maps, such as OHIF, which reads whole ones only."`
 	WholeMaps bool     `name:"whole-maps" help:"Write every slice of a Parametric Map in full, as OHIF's loader needs it; it then takes the space of its whole volume."`
+	Pictures  bool     `default:"true" negatable:"" help:"Write Secondary Captures: projections with marked lesions and each lesion's kinetics in colours."`
 	LabelMap  bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
 }
 
@@ -26,17 +31,54 @@ func (f *resultFlags) source() report.Source {
 	return report.Source{Language: words.Language(f.Language), ViewerSR: f.ViewerSR, LabelMap: f.LabelMap, MapsAsMR: f.MapsAsMR, WholeMaps: f.WholeMaps}
 }
 
-// partsOf lists the assessments of a reading with the maps that are asked for; header is for a reading that has none of its
-// own.
-func (f *resultFlags) partsOf(reading *analysis.Reading, header *dicom.Dataset) (parts []report.Part) {
+// partsOf lists the assessments of a reading with the maps and pictures that are asked for; header is for a reading that
+// has none of its own.
+func (f *resultFlags) partsOf(ctx context.Context, reading *analysis.Reading, header *dicom.Dataset) (parts []report.Part, err error) {
 	for _, r := range reading.All() {
-		h := r.SourceHeader()
-		if h == nil {
-			h = header
+		p := report.Part{Assessment: r.Assessment, Headers: r.SourceHeader(), Maps: f.mapsOf(r)}
+		if p.Headers == nil {
+			p.Headers = header
 		}
-		parts = append(parts, report.Part{Assessment: r.Assessment, Headers: h, Maps: f.mapsOf(r)})
+		if f.Pictures {
+			if p.Pictures, err = picturesOf(ctx, r); err != nil {
+				return nil, fmt.Errorf("draw the pictures: %w", err)
+			}
+		}
+		parts = append(parts, p)
 	}
-	return parts
+	return parts, nil
+}
+
+// The pictures in DICOM are uncompressed colour, half a megabyte a section: so many findings, the most suspicious, and so
+// many sections of each, evenly spread.
+const maxKinetics, maxSections = 3, 9
+
+// picturesOf draws the projections and the findings' kinetics, section by section.
+func picturesOf(ctx context.Context, r *analysis.Reading) (out []report.Picture, err error) {
+	cfg := picture.Config{Notice: report.Disclaimer, TrainedOn: r.Assessment.Algorithm.TrainedOn}
+	projections, err := picture.Projections(ctx, r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range projections {
+		out = append(out, report.Picture{Description: "AI MIP " + p.View, Frames: []image.Image{p.Image}, Drawn: true})
+	}
+	for n, l := range r.Assessment.Findings[:min(len(r.Assessment.Findings), maxKinetics)] {
+		sections, err := picture.KineticSections(ctx, r, n, cfg)
+		if err != nil {
+			return nil, err
+		}
+		if len(sections) == 0 {
+			continue
+		}
+		p := report.Picture{Description: "AI kinetics of " + l.Label, Drawn: true}
+		shown := min(len(sections), maxSections)
+		for i := range shown {
+			p.Frames = append(p.Frames, sections[i*(len(sections)-1)/max(shown-1, 1)].Image)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // mapsOf returns the maps that are asked for and there.

@@ -97,6 +97,18 @@ func Draw(ctx context.Context, r *analysis.Reading, cfg Config) ([]Picture, erro
 	return out, nil
 }
 
+// Projections draws the projections alone.
+func Projections(ctx context.Context, r *analysis.Reading, cfg Config) ([]Picture, error) {
+	if r.Study == nil || len(r.Study.DCE) < 2 {
+		return nil, nil
+	}
+	d, err := newDrawing(r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return d.projections(ctx)
+}
+
 // drawing is the work on one reading.
 type drawing struct {
 	*analysis.Reading

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/labstack/echo/v4"
+
+	"mome/dicomweb/mediatype"
 )
 
 // smallest is the length in bytes from which an answer is compressed.
@@ -23,7 +25,7 @@ func compress() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, w := c.Request(), c.Response()
-			if r.Method == http.MethodHead || !takesGzip(r.Header.Get("Accept-Encoding")) {
+			if r.Method == http.MethodHead || !mediatype.TakesGzip(r) {
 				return next(c)
 			}
 			g := &gzipWriter{ResponseWriter: w.Writer, pool: pool}
@@ -36,22 +38,6 @@ func compress() echo.MiddlewareFunc {
 			return err
 		}
 	}
-}
-
-// takesGzip reads Accept-Encoding, RFC 9110 section 12.5.3.
-func takesGzip(header string) bool {
-	for field := range strings.SplitSeq(header, ",") {
-		name, params, _ := strings.Cut(field, ";")
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "gzip" && name != "*" {
-			continue
-		}
-		q, found := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
-		if weight, err := strconv.ParseFloat(q, 64); found && err == nil && weight == 0 {
-			continue
-		}
-		return true
-	}
-	return false
 }
 
 // gzipWriter decides on compression when the header is written.

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"mome/dicomweb"
+	"mome/server/viewer"
 )
 
 // prefix is where the DICOMweb services are mounted.
@@ -64,6 +65,8 @@ func Routes() []Route {
 		{"GET", "/study/{study}/pictures/{picture}", "", "A picture of the page", func(s *services) handler { return s.page.Picture }},
 		{"GET", "/jobs", "", "Analyses, newest first", func(s *services) handler { return s.listJobs }},
 		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
+		{"GET", viewer.Path, "", "OHIF viewer, where it is installed", func(s *services) handler { return s.viewer }},
+		{"GET", viewer.Path + "/{path...}", "", "Pages and files of the viewer", func(s *services) handler { return s.viewer }},
 		{"GET", "/healthz", "", "200 while the node can answer searches", func(s *services) handler { return s.health }},
 	}
 }

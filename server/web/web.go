@@ -22,6 +22,7 @@ import (
 	"mome/dicomweb/stow"
 	"mome/dicomweb/wado"
 	"mome/server/page"
+	"mome/server/viewer"
 	"mome/server/words"
 )
 
@@ -44,8 +45,8 @@ type Config struct {
 	Version string // of the software
 	// Language is that of pages for who asks for none; default English.
 	Language words.Language
-	// ViewerLink returns where a viewer shows a study, "" for nowhere; see page.Config. Default: there is none.
-	ViewerLink func(root, study, series string) string
+	// Viewer is served under viewer.Path; default: none.
+	Viewer *viewer.Viewer
 
 	// PublicURL is the URL at which clients reach the node, where that is not what they send as Host: behind a proxy
 	// that changes it. "/dicom-web" is added unless it ends so.
@@ -98,7 +99,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.page, err = page.New(page.Config{
 		Archive: cfg.Archive, Jobs: cfg.Jobs, BaseURL: s.base, Node: cfg.Node, Model: cfg.Model, Version: cfg.Version,
-		Language: cfg.Language, Viewer: cfg.ViewerLink, Now: cfg.Now,
+		Language: cfg.Language, Viewer: cfg.Viewer.Link, Now: cfg.Now,
 	}); err != nil {
 		return nil, err
 	}
