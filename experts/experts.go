@@ -90,6 +90,9 @@ type Study struct {
 	Motion     []Motion       // of the other acquisitions against the reference phase; nil where none was looked for
 	Series     []SeriesUse
 	Notes      []string // assumptions made and defects found, for the report's reader
+
+	Echo *SpoiledGradientEcho // of the dynamic series; nil where the images do not state it
+	T1   *volume.Volume       // s, on the DCE grid, measured before contrast; nil where it was not
 }
 
 // Has reports whether the study offers what m's expert reads.
@@ -103,6 +106,16 @@ func (s *Study) Has(m Modality) bool {
 		return len(s.DWI) >= 2 || s.ADC != nil
 	}
 	return false
+}
+
+// UsedSeries returns the first series that was read in this role, "" if none was.
+func (s *Study) UsedSeries(role Role) string {
+	for _, u := range s.Series {
+		if u.Role == role && u.Used {
+			return u.SeriesUID
+		}
+	}
+	return ""
 }
 
 // Side is the breast that something lies in.
@@ -215,6 +228,7 @@ type Lesion struct {
 	DelayedChange Quantity // %
 	MeanCurve     Curve
 	HotSpot       HotSpot
+	Uptake        Uptake // of the mean curve
 
 	// Diffusion and T2.
 	ADC     Quantity // 1e-6 mm2/s (= um2/s), mean

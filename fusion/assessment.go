@@ -28,9 +28,11 @@ type Assessment struct {
 	Grid       volume.Grid // of all masks: the DCE reference phase
 	Reference  Reference   // what the masks were drawn on
 	Present    map[experts.Modality]bool
-	Motion     []experts.Motion // between the acquisitions
-	Checks     []experts.Check  // against what the scanner's own software computed
-	Notes      []string         // sentences for the report's reader: assumptions, defects, what was missing
+	Motion     []experts.Motion                       // between the acquisitions
+	Checks     []experts.Check                        // against what the scanner's own software computed
+	Settings   map[experts.Modality][]experts.Setting // what the experts' numbers rest on
+	Asymmetry  experts.Asymmetry                      // of the breasts
+	Notes      []string                               // sentences for the report's reader: assumptions, defects, what was missing
 	Algorithm  Algorithm
 }
 

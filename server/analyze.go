@@ -24,10 +24,11 @@ import (
 
 type analyzeCommand struct {
 	modelFlags
-
+	resultFlags
 	studyFlags
-	Output string `short:"o" default:"out" type:"path" help:"Folder for sr.dcm, seg.dcm and findings.json."`
-	Keep   bool   `help:"Also write every volume, map and mask as NIfTI, and explain each finding: attribution.nii, and numbers in findings.json."`
+
+	Output string `short:"o" default:"out" type:"path" help:"Folder for the DICOM objects and findings.json."`
+	Keep   bool   `help:"Also write every volume, as acquired and registered, every map and mask and each finding's heat map as NIfTI."`
 }
 
 // Help is the longer text of "server analyze --help".
@@ -50,12 +51,9 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 	}
 	if c.Keep {
 		analyzer = analyzer.Keeping()
-		switch explaining, err := analyzer.Explaining(); {
-		case err == nil:
-			analyzer = explaining
-		case !errors.Is(err, analysis.ErrNothingToExplain):
-			return err
-		}
+	}
+	if analyzer, err = explaining(analyzer); err != nil {
+		return err
 	}
 	line := newProgressLine(os.Stderr)
 	reading, err := analyzer.Read(ctx, objects, func(stage string, fraction float64) { line.show(stage, fraction, "") })
@@ -63,7 +61,9 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
-	built, err := report.BuildAll(partsOf(reading, nil), report.Source{Node: nodeEquipment("1"), Now: time.Now()})
+	source := c.source()
+	source.Node, source.Now = nodeEquipment("1"), time.Now()
+	built, err := report.BuildAll(c.partsOf(reading, nil), source)
 	if err != nil {
 		return err
 	}
@@ -84,12 +84,16 @@ func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built repo
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, ds := range map[string]*dicom.Dataset{"sr.dcm": built.SR, "seg.dcm": built.SEG} {
-		if ds == nil {
+	files := map[string]*dicom.Dataset{"sr.dcm": built.SR, "seg.dcm": built.SEG, "viewer_sr.dcm": built.ViewerSR}
+	for n, ds := range built.Maps {
+		files[fmt.Sprintf("map_%03d.dcm", n+1)] = ds
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if files[name] == nil {
 			continue
 		}
 		if err := writeFile(filepath.Join(dir, name), func(w io.Writer) error {
-			return dicom.Write(w, ds, uid.ExplicitVRLittleEndian)
+			return dicom.Write(w, files[name], uid.ExplicitVRLittleEndian)
 		}); err != nil {
 			return err
 		}

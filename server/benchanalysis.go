@@ -17,6 +17,7 @@ import (
 
 type benchAnalysisCommand struct {
 	modelFlags
+	resultFlags
 
 	Dir        string  `arg:"" optional:"" type:"existingdir" help:"Folder with the DICOM files of one study; default: a phantom study, written to a temporary folder."`
 	Resolution string  `enum:"small,standard,full" default:"full" help:"Of the phantom: small, standard or full (6 phases of 352x352x160, T2 of 58 slices, 3 b-values)."`
@@ -73,6 +74,9 @@ func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if analyzer, err = explaining(analyzer); err != nil {
+		return err
+	}
 	runtime.GC()
 	line, meter := newProgressLine(os.Stderr), newStageMeter()
 	reading, err := analyzer.Read(ctx, objects, func(stage string, fraction float64) {
@@ -82,7 +86,9 @@ func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
 	line.end()
 	if err == nil {
 		meter.enter("report")
-		_, err = report.BuildAll(partsOf(reading, nil), report.Source{Node: nodeEquipment("1"), Now: time.Now()})
+		source := c.source()
+		source.Node, source.Now = nodeEquipment("1"), time.Now()
+		_, err = report.BuildAll(c.partsOf(reading, nil), source)
 	}
 	stages := meter.end()
 	if err != nil {

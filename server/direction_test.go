@@ -30,6 +30,7 @@ var rules = []rule{
 	{From: "experts/dce", Never: []string{"experts/t2", "experts/dwi"}, Why: "an expert never depends on another expert"},
 	{From: "experts/t2", Never: []string{"experts/dce", "experts/dwi"}, Why: "an expert never depends on another expert"},
 	{From: "experts/dwi", Never: []string{"experts/dce", "experts/t2"}, Why: "an expert never depends on another expert"},
+	{From: "experts/pharmacokinetics", Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "models of uptake know curves, not studies"},
 	{From: "fusion", Within: []string{"fusion", "experts", "gpu/op"}, Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "fusion weighs opinions, whoever holds them"},
 	{From: "fixtures", Within: []string{"fixtures", "dicomweb"}, Why: "a phantom that used the analysis could not test it"},
 }

@@ -9,6 +9,7 @@ import (
 // nodeFlags are the settings of a node that serve and demo share.
 type nodeFlags struct {
 	modelFlags
+	resultFlags
 
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
 	Data           string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`
@@ -18,6 +19,7 @@ type nodeFlags struct {
 	MaxInstance    int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
 	Replace        bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
 	PublicURL      string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
+	Explain        bool          `default:"true" negatable:"" help:"Explain findings by heat maps, a fifth of a second of CPU time each with the built-in weights."`
 	Forward        []string      `sep:"none" placeholder:"URL" help:"DICOMweb root of a PACS that gets every result by STOW-RS, with user:password@ if it asks for them; may be repeated."`
 	ForwardSources bool          `help:"Forward the analysed instances too, before their results."`
 	Webhook        []string      `sep:"none" placeholder:"URL" help:"Address that is told by POST when a study's results are stored; may be repeated."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"mome/experts"
@@ -68,6 +69,15 @@ func newAnalyzer(f modelFlags) (*analysis.Analyzer, error) {
 		}
 	}
 	return analysis.New(c)
+}
+
+// explaining is the analyzer that also explains its findings, where its model judges any.
+func explaining(a *analysis.Analyzer) (*analysis.Analyzer, error) {
+	e, err := a.Explaining()
+	if errors.Is(err, analysis.ErrNothingToExplain) {
+		return a, nil
+	}
+	return e, err
 }
 
 // openModel reads weights, the built-in ones for an empty path.

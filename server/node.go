@@ -39,6 +39,11 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.analyzer, err = newAnalyzer(f.modelFlags); err != nil {
 		return n, err
 	}
+	if f.Explain {
+		if n.analyzer, err = explaining(n.analyzer); err != nil {
+			return n, err
+		}
+	}
 	// The queue is started after the archive that tells it of changes; nothing is stored before both are there.
 	changed := func(study string) { n.queue.Changed(study) }
 	if n.archive, err = openArchive(ctx, f, log, changed); err != nil {
@@ -49,7 +54,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}); err != nil {
 		return n, err
 	}
-	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), attempts: f.Attempts, log: log}
+	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), results: &f.resultFlags, attempts: f.Attempts, log: log}
 	if n.queue, err = jobs.New(jobs.Config{
 		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
 	}); err != nil {

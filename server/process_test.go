@@ -23,6 +23,8 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/client"
 	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/query"
 	"mome/fixtures/phantom"
 	"mome/server/jobs"
@@ -154,16 +156,25 @@ func TestKillInMidPushAndMidAnalysis(t *testing.T) {
 	}); err != nil {
 		t.Error("retrieve the study:", err)
 	}
+	classes := map[string]int{} // of the results
 	results := 0
-	for _, m := range []string{"SR", "SEG"} {
+	for _, m := range []string{"SR", "SEG", "OT"} {
 		found, _, err := p.remote.Search(t.Context(), query.Instance, dicomweb.Ref{Study: id}, url.Values{"Modality": {m}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		results += len(found)
+		for _, f := range found {
+			classes[f.String(tag.SOPClassUID)]++
+			results++
+		}
 	}
-	if want := s.Len() + 2; last != want || results != 2 {
-		t.Errorf("%d instances, %d of them results, want %d with one SR and one SEG", last, results, want)
+	if want := s.Len() + results; last != want {
+		t.Errorf("%d instances, want %d, %d of them results", last, want, results)
+	}
+	for _, class := range []string{uid.Comprehensive3DSRStorage, uid.ComprehensiveSRStorage, uid.SegmentationStorage} {
+		if classes[class] != 1 {
+			t.Errorf("%d results of SOP class %s, want 1 of each: %v", classes[class], class, classes)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type reader struct {
 	analyzer *analysis.Analyzer
 	outbox   *delivery.Outbox
 	node     iod.Equipment
+	results  *resultFlags
 	attempts int // after which an error becomes the answer
 	log      *slog.Logger
 }
@@ -59,12 +60,13 @@ func (r *reader) run(ctx context.Context, job jobs.Job, progress func(stage stri
 // store writes SR and SEG of a reading into the study.
 func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Reading, stored []archive.Instance, progress func(string, float64)) (jobs.Result, error) {
 	progress("report", 0.97)
-	source := report.Source{Headers: reading.SourceHeader(), Node: r.node, Now: lastReceived(stored), Digests: map[string]string{}}
+	source := r.results.source()
+	source.Headers, source.Node, source.Now, source.Digests = reading.SourceHeader(), r.node, lastReceived(stored), map[string]string{}
 	for _, i := range stored {
 		switch {
 		case !i.Result:
 			source.Digests[i.Instance] = i.SHA256
-		case i.SOPClass == uid.Comprehensive3DSRStorage:
+		case i.SOPClass == uid.Comprehensive3DSRStorage, i.SOPClass == uid.ComprehensiveSRStorage:
 			source.Predecessors = append(source.Predecessors, iod.Instance{StudyUID: i.Study, SeriesUID: i.Series, SOPClassUID: i.SOPClass, SOPInstanceUID: i.Instance})
 		}
 	}
@@ -74,7 +76,7 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			return jobs.Result{}, err
 		}
 	}
-	objects, err := report.BuildAll(partsOf(reading, source.Headers), source)
+	objects, err := report.BuildAll(r.results.partsOf(reading, source.Headers), source)
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -94,25 +96,14 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			r.log.Info("the result of these inputs and this model was stored before and is kept", "study", job.Study)
 		}
 		item.Objects = append(item.Objects, receipt.Ref)
-		if ds.String(tag.Modality) == "SR" {
+		switch {
+		case ds.String(tag.SOPClassUID) == uid.Comprehensive3DSRStorage:
 			result.SR = append(result.SR, receipt.Ref)
-		} else {
+		case ds.String(tag.Modality) == "SEG":
 			result.SEG = append(result.SEG, receipt.Ref)
 		}
 	}
 	return result, r.outbox.Enqueue(ctx, item)
-}
-
-// partsOf lists the assessments of a reading; header is for a reading that has none of its own.
-func partsOf(reading *analysis.Reading, header *dicom.Dataset) (parts []report.Part) {
-	for _, r := range reading.All() {
-		h := r.SourceHeader()
-		if h == nil {
-			h = header
-		}
-		parts = append(parts, report.Part{Assessment: r.Assessment, Headers: h})
-	}
-	return parts
 }
 
 // lastReceived is when the last source came. Results are dated by it and not by the clock, so that the same inputs give

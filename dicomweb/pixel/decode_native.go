@@ -75,21 +75,13 @@ func (l Layout) Samples() int { return l.Rows * l.Columns * l.SamplesPerPixel }
 // Bytes returns the length of a native frame, without padding.
 func (l Layout) Bytes() int { return l.Samples() * l.BitsAllocated / 8 }
 
-func unsupported(transferSyntax string) error {
+// unsupported names a transfer syntax without a decoder, and what to do about it.
+func unsupported(transferSyntax, advice string) error {
 	name := transferSyntax
 	if e, ok := uid.Lookup(transferSyntax); ok {
 		name = fmt.Sprintf("%s (%s)", e.Name, transferSyntax)
 	}
-	return dicomweb.Errorf(dicomweb.UnsupportedMedia, "pixel data in transfer syntax %s is not decoded", name)
-}
-
-// swap returns words of size bytes with their bytes reversed. Samples of 8 bits stay in order: they are taken as OB.
-func swap(raw []byte, size int) []byte {
-	out := make([]byte, len(raw))
-	for i := range raw {
-		out[i] = raw[i-i%size+size-1-i%size]
-	}
-	return out
+	return dicomweb.Errorf(dicomweb.UnsupportedMedia, "pixel data in transfer syntax %s is not decoded%s", name, advice)
 }
 
 // unpack moves each sample's bits to bit 0, drops what lies beside them (old overlays) and extends the sign.

@@ -57,7 +57,7 @@ func (d *Decoder) uncompress(l Layout, transferSyntax string, raw []byte) ([]byt
 			return nil, dicomweb.Errorf(dicomweb.BadRequest, "the frame has %d bytes, %d are needed", len(raw), l.Bytes())
 		}
 		if raw = raw[:l.Bytes()]; transferSyntax == explicitBig {
-			return swap(raw, l.BitsAllocated/8), nil
+			return d.swap(raw, l.BitsAllocated/8), nil
 		}
 		return raw, nil
 	case rleLossless:
@@ -67,7 +67,19 @@ func (d *Decoder) uncompress(l Layout, transferSyntax string, raw []byte) ([]byt
 	case jpegLS, jpegLSNear:
 		return d.decodeJPEGLS(l, raw)
 	}
-	return nil, unsupported(transferSyntax)
+	if isJPEG2000(transferSyntax) {
+		return d.decodeJPEG2000(l, transferSyntax, raw)
+	}
+	return nil, unsupported(transferSyntax, "")
+}
+
+// swap returns words of size bytes with their bytes reversed. Samples of 8 bits stay in order: they are taken as OB.
+func (d *Decoder) swap(raw []byte, size int) []byte {
+	d.native = blank(d.native, len(raw))
+	for i := range raw {
+		d.native[i] = raw[i-i%size+size-1-i%size]
+	}
+	return d.native
 }
 
 // blank returns n zeros in the memory of buf where that suffices.

@@ -1,5 +1,6 @@
 // Package pixel finds the frames of an object (PS3.3 C.7.6.6, PS3.5 section 8 and annex A.4) and decodes them to
-// samples (PS3.3 C.7.6.3). A frame is found without reading any other; nothing is decoded by guesswork.
+// samples (PS3.3 C.7.6.3). A frame is found without reading any other; nothing is decoded by guesswork. JPEG 2000 and HTJ2K
+// are read with the build tag openjpeg alone, by OpenJPEG 2.5 (Debian: libopenjp2-7-dev).
 package pixel
 
 import (

@@ -9,25 +9,30 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/iod/multiframe"
 )
 
-// Read takes a BINARY Segmentation apart. pixels is the value of its native Pixel Data (dicom.File.Value reads one
-// that was left in the file). Grid.Positions are those that have a frame, in the direction of the slice normal;
-// Source.Slices belong to them. What it allocates is bounded by the length of pixels and of the data set.
+// Read takes a Segmentation apart, a BINARY one or a LABELMAP. pixels is the value of its native Pixel Data
+// (dicom.File.Value reads one that was left in the file). Grid.Positions are those that have a frame, in the direction of
+// the slice normal; Source.Slices belong to them. What it allocates is bounded by the length of pixels and of the data
+// set.
 func Read(d *dicom.Dataset, pixels []byte) (*Segmentation, error) {
-	if class := d.String(tag.SOPClassUID); class != uid.SegmentationStorage {
+	class, kind := d.String(tag.SOPClassUID), d.String(tag.SegmentationType)
+	labelMap := class == uid.LabelMapSegmentationStorage && kind == "LABELMAP"
+	switch {
+	case class != uid.SegmentationStorage && class != uid.LabelMapSegmentationStorage:
 		return nil, fmt.Errorf("seg: read SOP class %s, want %s", class, uid.SegmentationStorage)
-	}
-	if t := d.String(tag.SegmentationType); t != "BINARY" || d.IntOr(tag.BitsAllocated, 0) != 1 {
-		return nil, fmt.Errorf("seg: read type %q of %d bits: only BINARY of 1 bit is known", t, d.IntOr(tag.BitsAllocated, 0))
+	case !labelMap && (kind != "BINARY" || d.IntOr(tag.BitsAllocated, 0) != 1):
+		return nil, fmt.Errorf("seg: read type %q of %d bits: only BINARY of 1 bit and LABELMAP are known", kind, d.IntOr(tag.BitsAllocated, 0))
 	}
 	s := &Segmentation{
-		Grid: Grid{
+		Grid: multiframe.Grid{
 			Rows:                d.IntOr(tag.Rows, 0),
 			Columns:             d.IntOr(tag.Columns, 0),
 			FrameOfReferenceUID: d.String(tag.FrameOfReferenceUID),
 			PositionReference:   d.String(tag.PositionReferenceIndicator),
 		},
+		LabelMap:    labelMap,
 		Label:       d.String(tag.ContentLabel),
 		Description: d.String(tag.ContentDescription),
 	}
@@ -35,7 +40,11 @@ func Read(d *dicom.Dataset, pixels []byte) (*Segmentation, error) {
 	if err := s.readSegments(d); err != nil {
 		return nil, err
 	}
-	if err := s.readFrames(d, pixels); err != nil {
+	read := s.readFrames
+	if labelMap {
+		read = s.readLabels
+	}
+	if err := read(d, pixels); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -45,9 +54,7 @@ func (s *Segmentation) readSource(d *dicom.Dataset) {
 	series := d.Item(tag.ReferencedSeriesSequence)
 	s.Source.SeriesUID = series.String(tag.SeriesInstanceUID)
 	s.Source.SOPClassUID = series.Item(tag.ReferencedInstanceSequence).String(tag.ReferencedSOPClassUID)
-	if d.String(tag.LossyImageCompression) == "01" {
-		s.Lossy = Lossy{true, d.Floats(tag.LossyImageCompressionRatio), d.Strings(tag.LossyImageCompressionMethod)}
-	}
+	s.Lossy = multiframe.ReadLossy(d)
 	for _, item := range d.Items(tag.ContributingEquipmentSequence) {
 		if code.Read(item.Item(tag.PurposeOfReferenceCodeSequence)).Is(code.Processing) {
 			s.Algorithm.DeviceUID = item.String(tag.DeviceUID)
@@ -57,7 +64,9 @@ func (s *Segmentation) readSource(d *dicom.Dataset) {
 
 // readSegments puts each segment at the place of its number: numbers run from 1 without a gap, C.8.20.2.
 func (s *Segmentation) readSegments(d *dicom.Dataset) error {
-	items := d.Items(tag.SegmentSequence)
+	items := slices.DeleteFunc(slices.Clone(d.Items(tag.SegmentSequence)), func(i *dicom.Dataset) bool {
+		return s.LabelMap && i.IntOr(tag.SegmentNumber, -1) == 0 // the background
+	})
 	s.Segments = make([]Segment, len(items))
 	for _, item := range items {
 		number := item.IntOr(tag.SegmentNumber, 0)
@@ -101,7 +110,7 @@ func readSegment(d *dicom.Dataset) Segment {
 type placed struct {
 	frame, segment int // from 0
 	position       [3]float64
-	source         SourceSlice
+	source         multiframe.Slice
 }
 
 func (s *Segmentation) readFrames(d *dicom.Dataset, pixels []byte) error {
@@ -150,14 +159,19 @@ func readPlaced(frame, shared *dicom.Dataset, segments int) (placed, error) {
 		return placed{}, fmt.Errorf("segment number %d is not described", number)
 	}
 	p := placed{segment: number - 1}
+	return p, p.place(frame, shared)
+}
+
+// place reads where a frame lies and what it was made from.
+func (p *placed) place(frame, shared *dicom.Dataset) error {
 	position := group(frame, shared, tag.PlanePositionSequence).Floats(tag.ImagePositionPatient)
 	if len(position) != 3 || !finite(position) {
-		return placed{}, fmt.Errorf("has no position")
+		return fmt.Errorf("has no position")
 	}
 	copy(p.position[:], position)
 	source := group(frame, shared, tag.DerivationImageSequence).Item(tag.SourceImageSequence)
-	p.source = SourceSlice{source.String(tag.ReferencedSOPInstanceUID), source.IntOr(tag.ReferencedFrameNumber, 0)}
-	return p, nil
+	p.source = multiframe.Slice{SOPInstanceUID: source.String(tag.ReferencedSOPInstanceUID), Frame: source.IntOr(tag.ReferencedFrameNumber, 0)}
+	return nil
 }
 
 func (s *Segmentation) readGrid(frame, shared *dicom.Dataset) {

@@ -14,6 +14,7 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/iod/multiframe"
 	"mome/dicomweb/seg"
 )
 
@@ -21,12 +22,12 @@ import (
 // empty where (k+s) is a multiple of 3.
 func segmentation(rows, columns, slices, n int) *seg.Segmentation {
 	s := &seg.Segmentation{
-		Grid: seg.Grid{
+		Grid: multiframe.Grid{
 			Rows: rows, Columns: columns, Orientation: [6]float64{0, 1, 0, 0, 0, -1},
 			PixelSpacingMM: [2]float64{0.7, 0.6}, SliceThicknessMM: 2.5, SpacingBetweenSlicesMM: 2,
 			FrameOfReferenceUID: "1.2.5", PositionReference: "XY",
 		},
-		Source:      seg.Source{SeriesUID: "1.2.3", SOPClassUID: uid.MRImageStorage},
+		Source:      multiframe.Source{SeriesUID: "1.2.3", SOPClassUID: uid.MRImageStorage},
 		Label:       "TEST",
 		Description: "a test",
 		Algorithm:   iod.Algorithm{Name: "A", Version: "1", Manufacturer: "M", DeviceUID: "1.2.9", Parameters: []string{"a=1", "b=2"}},
@@ -34,7 +35,7 @@ func segmentation(rows, columns, slices, n int) *seg.Segmentation {
 	// Image Orientation (Patient) as above has its normal towards -x.
 	for k := range slices {
 		s.Grid.Positions = append(s.Grid.Positions, [3]float64{50 - 2*float64(k), -30.5, 12})
-		s.Source.Slices = append(s.Source.Slices, seg.SourceSlice{SOPInstanceUID: fmt.Sprintf("1.2.3.%d", k+1)})
+		s.Source.Slices = append(s.Source.Slices, multiframe.Slice{SOPInstanceUID: fmt.Sprintf("1.2.3.%d", k+1)})
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
@@ -62,7 +63,7 @@ func written(t testing.TB, s *seg.Segmentation) []byte {
 	t.Helper()
 	d := dicom.New()
 	now := time.Date(2025, 3, 14, 1, 2, 3, 0, time.UTC)
-	iod.SOPCommon(d, uid.SegmentationStorage, "1.2.99", now)
+	iod.SOPCommon(d, s.Class(), "1.2.99", now)
 	d.Set(tag.StudyInstanceUID, "1.2")
 	d.Set(tag.SeriesInstanceUID, "1.2.98")
 	if err := s.Fill(d, now); err != nil {
@@ -107,7 +108,7 @@ func TestReadBack(t *testing.T) {
 			want := segmentation(c.rows, c.columns, c.slices, c.n)
 			for k := range want.Source.Slices {
 				if c.frame > 0 {
-					want.Source.Slices[k] = seg.SourceSlice{SOPInstanceUID: "1.2.3.1", Frame: k + 1}
+					want.Source.Slices[k] = multiframe.Slice{SOPInstanceUID: "1.2.3.1", Frame: k + 1}
 				}
 			}
 			d, pixels := stored(t, want)
@@ -271,6 +272,41 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// TestLabelMap: a pixel goes to the segment of the highest layer, of equal ones to the first; frames are slices.
+func TestLabelMap(t *testing.T) {
+	for _, segments := range []int{3, 300} {
+		s := segmentation(2, 3, 2, segments)
+		s.LabelMap = true
+		for n := range s.Segments {
+			s.Segments[n].Planes = map[int]seg.Plane{1: {false, false, false, false, false, true}}
+		}
+		s.Segments[0].Planes = map[int]seg.Plane{0: {true, true, true, false, false, false}}
+		s.Segments[1].Planes = map[int]seg.Plane{0: {false, true, true, true, false, false}}
+		s.Segments[2].Planes = map[int]seg.Plane{0: {false, false, true, true, false, false}, 1: {true, false, false, false, false, false}}
+		s.Segments[2].Layer = 1
+		d, pixels := stored(t, s)
+		if d.String(tag.SegmentationType) != "LABELMAP" || d.IntOr(tag.NumberOfFrames, 0) != 2 {
+			t.Fatalf("%s of %d frames, want a LABELMAP of 2", d.String(tag.SegmentationType), d.IntOr(tag.NumberOfFrames, 0))
+		}
+		if want := []byte{1, 1, 3, 3, 0, 0}; segments == 3 && !bytes.Equal(pixels[:6], want) {
+			t.Errorf("labels %v, want %v", pixels[:6], want)
+		}
+		got, err := seg.Read(d, pixels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Segments) != segments || !got.LabelMap {
+			t.Fatalf("%d segments, want %d", len(got.Segments), segments)
+		}
+		if want := (seg.Plane{true, true, false, false, false, false}); !reflect.DeepEqual(got.Segments[0].Planes[0], want) {
+			t.Errorf("first segment %v, want %v", got.Segments[0].Planes[0], want)
+		}
+		if segments == 300 && !got.Segments[3].Planes[1][5] {
+			t.Error("of segments in one layer the first does not have the pixel")
+		}
+	}
+}
+
 // TestLab: white, black, mid-grey and pure red by CIE's formulae under D50 (white is L 100 a 0 b 0; sRGB red is
 // L 54.29 a 80.81 b 69.89, B. Lindbloom's calculator).
 func TestLab(t *testing.T) {
@@ -306,6 +342,9 @@ func TestMask(t *testing.T) {
 // pixel data that went in.
 func FuzzRead(f *testing.F) {
 	f.Add(written(f, segmentation(3, 5, 4, 2)))
+	labels := segmentation(3, 5, 4, 2)
+	labels.LabelMap = true
+	f.Add(written(f, labels))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		in, err := dicom.Scan(bytes.NewReader(file), int64(len(file)), dicom.Limits{})
 		if err != nil {
@@ -329,7 +368,7 @@ func FuzzRead(f *testing.F) {
 				voxels += len(p)
 			}
 		}
-		if voxels > 8*len(pixels) {
+		if voxels > 64*len(pixels) {
 			t.Errorf("%d voxels out of %d bytes", voxels, len(pixels))
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/iod/multiframe"
 )
 
 // frame is a slice of a segment that has voxels.
@@ -17,21 +18,35 @@ type frame struct {
 	segment, slice int // both from 0
 }
 
-// Fill writes the modules of a BINARY Segmentation into d, which must have its Study and SOP Instance UIDs already:
+// Class returns the SOP Class of the object.
+func (s *Segmentation) Class() string {
+	if s.LabelMap {
+		return uid.LabelMapSegmentationStorage
+	}
+	return uid.SegmentationStorage
+}
+
+// Fill writes the modules of the Segmentation into d, which must have its Study and SOP Instance UIDs already:
 // Segmentation Image, Multi-frame Functional Groups and Dimension, Common Instance Reference, Frame of Reference, the
 // Pixel Data. Frames are ordered by segment, then by slice.
 func (s *Segmentation) Fill(d *dicom.Dataset, now time.Time) error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("seg: %w", err)
 	}
+	iod.FrameOfReference(d, s.Grid.FrameOfReferenceUID, s.Grid.PositionReference)
+	d.SetItems(tag.SharedFunctionalGroupsSequence, s.Grid.Shared())
+	s.Source.References(d)
+	if s.LabelMap {
+		s.labelMap(d, now)
+		return nil
+	}
 	frames := s.frames()
 	s.image(d, len(frames), now)
 	s.segments(d)
-	iod.FrameOfReference(d, s.Grid.FrameOfReferenceUID, s.Grid.PositionReference)
-	s.dimensions(d)
-	d.SetItems(tag.SharedFunctionalGroupsSequence, s.shared())
+	multiframe.Dimensions(d,
+		multiframe.Dimension{Pointer: tag.ReferencedSegmentNumber, Group: tag.SegmentIdentificationSequence, Label: "Segment Number"},
+		multiframe.ByPosition())
 	d.SetItems(tag.PerFrameFunctionalGroupsSequence, s.perFrame(frames)...)
-	s.references(d)
 	d.SetVR(tag.PixelData, dicom.OB, s.pack(frames))
 	return nil
 }
@@ -71,12 +86,7 @@ func (s *Segmentation) image(d *dicom.Dataset, frames int, now time.Time) {
 	d.Set(tag.BitsStored, 1)
 	d.Set(tag.HighBit, 0)
 	d.Set(tag.PixelRepresentation, 0)
-	d.Set(tag.LossyImageCompression, "00")
-	if s.Lossy.Compressed {
-		d.Set(tag.LossyImageCompression, "01")
-		d.Set(tag.LossyImageCompressionRatio, anys(s.Lossy.Ratios)...)
-		d.Set(tag.LossyImageCompressionMethod, anys(s.Lossy.Methods)...)
-	}
+	s.Lossy.Fill(d)
 	d.Set(tag.SegmentationType, "BINARY")
 	d.Set(tag.SegmentsOverlap, "YES")
 }
@@ -123,42 +133,6 @@ func (s *Segment) item(number int, a iod.Algorithm) *dicom.Dataset {
 	return d
 }
 
-// dimensions fills the Multi-frame Dimension module, C.7.6.17: frames are indexed by segment and by position.
-func (s *Segmentation) dimensions(d *dicom.Dataset) {
-	organization := uid.From("dimension organization", d.String(tag.SOPInstanceUID))
-	item := dicom.New()
-	item.Set(tag.DimensionOrganizationUID, organization)
-	d.SetItems(tag.DimensionOrganizationSequence, item)
-	index := func(pointer, group tag.Tag, label string) *dicom.Dataset {
-		item := dicom.New()
-		item.Set(tag.DimensionOrganizationUID, organization)
-		item.Set(tag.DimensionIndexPointer, pointer)
-		item.Set(tag.FunctionalGroupPointer, group)
-		item.Set(tag.DimensionDescriptionLabel, label)
-		return item
-	}
-	d.SetItems(tag.DimensionIndexSequence,
-		index(tag.ReferencedSegmentNumber, tag.SegmentIdentificationSequence, "Segment Number"),
-		index(tag.ImagePositionPatient, tag.PlanePositionSequence, "Image Position Patient"))
-}
-
-// references fills the Common Instance Reference module with all slices of the source, those without a voxel too:
-// viewers open the source series from it.
-func (s *Segmentation) references(d *dicom.Dataset) {
-	var instances []iod.Instance
-	for _, slice := range s.Source.Slices {
-		if slice.SOPInstanceUID != "" {
-			instances = append(instances, iod.Instance{
-				StudyUID:       d.String(tag.StudyInstanceUID),
-				SeriesUID:      s.Source.SeriesUID,
-				SOPClassUID:    s.Source.SOPClassUID,
-				SOPInstanceUID: slice.SOPInstanceUID,
-			})
-		}
-	}
-	iod.CommonInstanceReference(d, instances)
-}
-
 // pack writes the frames one bit per pixel, the first pixel in the lowest bit, without a gap between frames: a frame
 // may begin inside a byte, PS3.5 section 8.1.1 and annex D.
 func (s *Segmentation) pack(frames []frame) []byte {
@@ -171,14 +145,6 @@ func (s *Segmentation) pack(frames []frame) []byte {
 				out[(at+i)>>3] |= 1 << uint((at+i)&7)
 			}
 		}
-	}
-	return out
-}
-
-func anys[T any](values []T) []any {
-	out := make([]any, len(values))
-	for i, v := range values {
-		out[i] = v
 	}
 	return out
 }

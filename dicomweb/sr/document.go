@@ -13,6 +13,7 @@ type Document struct {
 	Root         *Item
 	Predecessors []iod.Instance // older documents that this one replaces
 	Evidence     []iod.Instance // beside those that the tree points to
+	Pertinent    []iod.Instance // other objects that belong to it, such as another report on the same findings
 }
 
 // Fill writes the SR Document Series, General and Content modules (PS3.3 C.17.1 to C.17.3) of a complete document
@@ -31,6 +32,9 @@ func (doc Document) Fill(d *dicom.Dataset, now time.Time) error {
 	}
 	if evidence := append(doc.Root.Instances(), doc.Evidence...); len(evidence) > 0 {
 		d.SetItems(tag.CurrentRequestedProcedureEvidenceSequence, iod.Hierarchical(evidence)...)
+	}
+	if len(doc.Pertinent) > 0 {
+		d.SetItems(tag.PertinentOtherEvidenceSequence, iod.Hierarchical(doc.Pertinent)...)
 	}
 	return Encode(d, doc.Root)
 }

@@ -1,6 +1,6 @@
 // Package sr holds the content tree of Structured Reports (PS3.3 C.17.3) and the templates of PS3.16 that a
 // measurement report is made of, as functions named by what they say: TID 1500 with 1204, 1002, 1004, 1600, 1602,
-// 4019, 1411 and 1419. Trees are built, written into a data set and read back from any SR that was stored. It knows
+// 4019, 1411 and 1419, or 1501 with 300 and 320. Trees are built, written into a data set and read back from any SR that was stored. It knows
 // neither what is measured nor how.
 package sr
 

@@ -14,6 +14,7 @@ func ReadMeasurementReport(root *Item) (MeasurementReport, error) {
 		return MeasurementReport{}, fmt.Errorf("sr: the root is %v, want %v", root.Name, code.MeasurementReport)
 	}
 	r := MeasurementReport{
+		Language: root.CodeOf(code.Language),
 		Observer: DeviceObserver{
 			UID:          root.TextOf(code.DeviceUID),
 			Name:         root.TextOf(code.DeviceName),
@@ -39,7 +40,11 @@ func ReadMeasurementReport(root *Item) (MeasurementReport, error) {
 		r.Algorithm.Parameters = append(r.Algorithm.Parameters, p.Text)
 	}
 	for _, g := range measurements.FindAll(code.MeasurementGroup) {
-		r.Groups = append(r.Groups, readROI(g))
+		if g.Template == "1501" {
+			r.Drawings = append(r.Drawings, readDrawing(g))
+		} else {
+			r.Groups = append(r.Groups, readROI(g))
+		}
 	}
 	r.Evaluations = itemsOf(root.Find(code.Evaluations))
 	return r, nil
@@ -85,11 +90,12 @@ func readROI(i *Item) ROI {
 		switch {
 		case child.Type == Num && child.Value.Known:
 			r.Measurements = append(r.Measurements, readMeasurement(child))
-		case child.Type == SCoord3D && child.Name.Is(code.Center) && len(child.Coord.Points) == 3:
-			p := child.Coord.Points
-			r.Center = Point{child.Coord.FrameOfReferenceUID, [3]float64{float64(p[0]), float64(p[1]), float64(p[2])}}
-		case child.Type == Text && child.Name.Is(code.Comment):
-			r.Comments = append(r.Comments, child.Text)
+		case child.Type == SCoord3D && len(child.Coord.Points) == 3:
+			r.Places = append(r.Places, Place{child.Name, child.Coord.FrameOfReferenceUID, child.Coord.places()[0]})
+		case child.Type == Image && !child.Name.Is(code.ReferencedSegment):
+			r.Images = append(r.Images, Picture{child.Name, child.Ref})
+		case child.Type == Text && child.Relation == Contains:
+			r.Texts = append(r.Texts, Statement{child.Name, child.Text})
 		case child.Type == Code && child.Relation == Contains &&
 			!child.Name.Is(code.Finding) && !child.Name.Is(code.FindingCategory):
 			r.Evaluations = append(r.Evaluations, Quality{child.Name, child.Code})
@@ -102,6 +108,10 @@ func readMeasurement(i *Item) Measurement {
 	m := Measurement{Name: i.Name, Value: i.Value.Number, Unit: i.Value.Unit}
 	for _, child := range i.Items {
 		switch {
+		case child.Type == SCoord3D:
+			m.Path = Path{child.Coord.FrameOfReferenceUID, child.Coord.places()}
+		case child.Type == Text && child.Name.Is(code.TrackingID):
+			m.Other = child.Text
 		case child.Type != Code:
 		case child.Name.Is(code.Derivation):
 			m.Derivation = child.Code

@@ -24,6 +24,7 @@ func measurementReport() sr.MeasurementReport {
 	segmentation := instance("9")
 	segmentation.SOPClassUID = uid.SegmentationStorage
 	return sr.MeasurementReport{
+		Language:  code.Code{Value: "ko-KR", Scheme: "RFC5646", Meaning: "Korean (Korea)"},
 		Observer:  sr.DeviceObserver{UID: "1.2.3", Name: "A 1", Manufacturer: "M", Model: "A", Serial: "7"},
 		Procedure: code.MRIOfBreast,
 		Library: []sr.LibraryGroup{
@@ -36,15 +37,19 @@ func measurementReport() sr.MeasurementReport {
 				TrackingID: "Lesion 1", TrackingUID: "1.7", Category: code.Abnormal, Finding: code.Lesion,
 				Segment: sr.Ref{Instance: segmentation, Segments: []int{3}}, SourceSeriesUID: "1.2.1",
 				Site: code.Breast, Laterality: code.Left, Topography: code.UpperOuter,
-				Center: sr.Point{FrameOfReferenceUID: "1.5", MM: [3]float64{1.5, -2.25, 3}},
+				Places: []sr.Place{{Name: code.Center, FrameOfReferenceUID: "1.5", MM: [3]float64{1.5, -2.25, 3}}},
+				Images: []sr.Picture{{Name: code.ExplanationMap, Ref: sr.Ref{Instance: instance("5"), Frames: []int{4}}}},
 				Measurements: []sr.Measurement{
 					{Name: code.Volume, Value: 1.25, Unit: code.CM3, Method: code.VoxelSum},
 					{Name: code.Contribution, Value: 61, Unit: code.Percent, Method: code.Shapley,
 						Modifiers: []sr.Quality{{Name: code.ContribOf, Value: code.DCE}}},
+					{Name: code.LongAxis, Value: 3, Unit: code.MM, Method: code.Max3D,
+						Path: sr.Path{FrameOfReferenceUID: "1.5", MM: [][3]float64{{0, 0, 1}, {0, 3, 1}}}},
+					{Name: code.Gap, Value: 12, Unit: code.MM, Other: "Lesion 2", Method: code.NearestEdge},
 					{Name: code.T2Signal, Value: 1.18, Unit: code.Ratio, Derivation: code.Mean, Method: code.T2Norm},
 				},
 				Evaluations: []sr.Quality{{Name: code.EnhancementPattern, Value: code.Curve3}},
-				Comments:    []string{"Größe geschätzt, 한국어"},
+				Texts:       []sr.Statement{{Name: code.Comment, Text: "Größe geschätzt, 한국어"}},
 			},
 			{TrackingID: "Left breast", TrackingUID: "1.8", Category: code.Anatomical, Finding: code.Breast},
 		},
@@ -104,6 +109,22 @@ func TestMeasurementReportReadsBack(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	drawn := want
+	drawn.Groups, drawn.Drawings = nil, []sr.Drawing{{
+		TrackingID: "T:Lesion 1", TrackingUID: "1.7", Category: code.Abnormal, Finding: code.Lesion, Site: code.LeftBreast,
+		Segment: want.Groups[0].Segment, Comment: "Lesion 1",
+		Lines: []sr.Line{
+			{Name: code.LongAxis, Value: 12.5, Unit: code.MM, Points: []float32{1, 2.5, 9, 4}, Image: sr.Ref{Instance: instance("1")}},
+			{Name: code.ShortAxis, Value: 7, Unit: code.MM, Points: []float32{4, 1, 5, 7.25}, Image: sr.Ref{Instance: instance("2"), Frames: []int{7}}},
+		},
+		Measurements: []sr.Measurement{{Name: code.Volume, Value: 1.25, Unit: code.CM3}},
+	}}
+	if root, err = sr.Parse(stored(t, sr.Document{Root: drawn.Item()})); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := sr.ReadMeasurementReport(root); err != nil || !reflect.DeepEqual(read, drawn) {
+		t.Errorf("got  %+v, %v\nwant %+v", read, err, drawn)
 	}
 	if m, ok := got.Groups[0].Measured(code.Volume); !ok || m.Value != 1.25 {
 		t.Errorf("Measured(volume) = %v, %v, want 1.25, true", m.Value, ok)

@@ -7,18 +7,20 @@ import (
 
 // MeasurementReport is the content of TID 1500 "Imaging Measurement Report".
 type MeasurementReport struct {
+	Language    code.Code // of its texts, RFC 5646; zero is English (United States)
 	Observer    DeviceObserver
 	Procedure   code.Code // CID 100 baseline
 	Library     []LibraryGroup
 	Algorithm   iod.Algorithm // Device UID and Manufacturer are the observer's
 	Groups      []ROI
-	Evaluations []*Item // CODE and TEXT only, see Evaluation and Remark
+	Drawings    []Drawing // instead of Groups
+	Evaluations []*Item   // CODE and TEXT only, see Evaluation and Remark
 }
 
 // Item returns the root of the tree. Image Library, Imaging Measurements and Qualitative Evaluations are always there,
 // with nothing in them where there is nothing to say, since some viewers look into them unasked.
 func (r MeasurementReport) Item() *Item {
-	root := NewContainer("", code.MeasurementReport, Language())
+	root := NewContainer("", code.MeasurementReport, Language(r.Language))
 	root.Template = "1500"
 	root.Add(r.Observer.Items()...)
 	root.Add(NewCode(HasConceptMod, code.ProcedureReported, r.Procedure))
@@ -27,12 +29,20 @@ func (r MeasurementReport) Item() *Item {
 	for _, g := range r.Groups {
 		measurements.Add(g.Item())
 	}
+	for _, g := range r.Drawings {
+		measurements.Add(g.Item())
+	}
 	root.Add(measurements)
 	return root.Add(NewContainer(Contains, code.Evaluations, r.Evaluations...))
 }
 
-// Language returns TID 1204: English (United States).
-func Language() *Item { return NewCode(HasConceptMod, code.Language, code.EnglishUS) }
+// Language returns TID 1204; a zero code says English (United States).
+func Language(l code.Code) *Item {
+	if l.Zero() {
+		l = code.EnglishUS
+	}
+	return NewCode(HasConceptMod, code.Language, l)
+}
 
 // DeviceObserver is TID 1004: the algorithm as the observer. Serial is that of the machine it ran on.
 type DeviceObserver struct{ UID, Name, Manufacturer, Model, Serial string }

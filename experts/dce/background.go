@@ -25,7 +25,7 @@ func (r *reading) breasts(ctx context.Context, breasts []experts.Breast, lesions
 			continue
 		}
 		if lesional == nil {
-			lesional = around(grid, lesions)
+			lesional = around(grid, lesions, lesionMarginMM)
 		}
 		gland := indices(b.Fibroglandular.Data)
 		if len(gland) == 0 {
@@ -102,11 +102,11 @@ func class(v float64, cuts [3]float64) int {
 }
 
 // around returns the voxels of the lesions and of the margin around them, a box for a ball.
-func around(g *volume.Grid, lesions []*experts.Lesion) []bool {
+func around(g *volume.Grid, lesions []*experts.Lesion, marginMM float64) []bool {
 	out := make([]bool, g.Len())
 	var reach [3]int
 	for a := range reach {
-		reach[a] = int(math.Round(lesionMarginMM / g.SpacingMM[a]))
+		reach[a] = int(math.Round(marginMM / g.SpacingMM[a]))
 	}
 	for _, l := range lesions {
 		for _, at := range indices(l.Mask.Data) {

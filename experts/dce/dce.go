@@ -1,6 +1,6 @@
 // Package dce is the expert of the dynamic contrast-enhanced series: percent enhancement, signal enhancement ratio,
-// time-signal curves and functional tumour volume, voxel by voxel and lesion by lesion. It is semi-quantitative: it fits
-// no pharmacokinetic model, which would need an arterial input and a T1 map that clinical exams do not hold.
+// time-signal curves, functional tumour volume and background enhancement, voxel by voxel, lesion by lesion and breast by
+// breast. Pharmacokinetic parameters are relative: clinical exams hold neither an arterial input nor, mostly, a T1 map.
 package dce
 
 import (
@@ -47,6 +47,12 @@ type Config struct {
 	// FGTCuts are where b, c and d begin, % of the breast's volume; its quarters if zero, those of BI-RADS 4th edition
 	// (ACR, 2003). The 5th edition has words only, and a volume's share is less than that which readers see.
 	FGTCuts [3]float64
+
+	// Pharmacokinetics. LesionT1S is the T1 that is assumed where none was measured, s; 1.45 if zero, between the 1.5 of
+	// malignant and 1.4 of benign lesions at 1.5 T that digital reference objects of the breast take.
+	LesionT1S float64
+	// R1PerMMS is the relaxivity of the contrast agent in tissue, per mM and s; 4.4 if zero: 4.3 to 4.5 from 1.5 to 3 T.
+	R1PerMMS float64
 }
 
 // quarters are the cuts of a whole in four equal parts, %.
@@ -72,6 +78,8 @@ func New(cfg Config) (*Expert, error) {
 		{"WorstShare", &cfg.WorstShare, 0.1, 1},
 		{"MinSignal", &cfg.MinSignal, 0.05, 1},
 		{"BPEMinPE", &cfg.BPEMinPE, 20, math.Inf(1)},
+		{"LesionT1S", &cfg.LesionT1S, 1.45, 10},
+		{"R1PerMMS", &cfg.R1PerMMS, 4.4, 100},
 	} {
 		if !(*f.value >= 0 && *f.value <= f.most) {
 			return nil, fmt.Errorf("dce config: %s %g is out of range", f.name, *f.value)
@@ -114,6 +122,7 @@ type reading struct {
 	initial     int // phases before it belong to the initial phase
 	durationS   float64
 	kept        []bool // ftv's voxels, empty between its calls
+	tofts       *uptake
 	notes       []string
 }
 
@@ -124,8 +133,10 @@ func (r *reading) note(format string, args ...any) {
 // Read sets the kinetic quantities of each lesion and the composition and background enhancement of each breast. It
 // returns maps on the part of the DCE grid that holds the breasts: "PE_early" and "PE_late" (%), "wash_in" and "wash_out"
 // (%/min), "TTP" (s), "SER" (ratio) and "curve" (1 persistent, 2 plateau, 3 washout, 0 not typed), defined as
-// experts.Kinetics are, the last four and TTP where the early enhancement reaches CurveMinPE. PE_late, wash_out, SER and
-// curve are absent where the study has no delayed phase. The channels are the six subtractions and two kinetic maps.
+// experts.Kinetics are, the last three and wash_out where the early enhancement reaches CurveMinPE. PE_late, wash_out, SER
+// and curve are absent where the study has no delayed phase. Where the timing allows a pharmacokinetic fit and there are
+// lesions, "Ktrans", "kep" (1/min), "ve" and, of phases of 10 s or less, "vp" hold it in and around them, 0 elsewhere.
+// The channels are the six subtractions and two kinetic maps.
 func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.Breast, lesions []*experts.Lesion) (*experts.Opinion, error) {
 	if len(s.DCE) < 2 {
 		return nil, ErrNoContrast
@@ -138,6 +149,7 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 	}
 	r := &reading{cfg: e.cfg, s: s}
 	r.phases()
+	r.tofts = r.newUptake()
 	maps, err := r.maps(ctx, breasts, lesions)
 	if err != nil {
 		return nil, err
@@ -152,6 +164,9 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 		r.kinetics(l)
 	}
 	if err := r.breasts(ctx, breasts, lesions); err != nil {
+		return nil, err
+	}
+	if err := r.uptakeMaps(ctx, maps, lesions); err != nil {
 		return nil, err
 	}
 	channels, err := r.channels(ctx)

@@ -104,6 +104,7 @@ func (r *reading) kinetics(l *experts.Lesion) {
 	l.Signal, l.PEEarly, l.PEPeak, l.SER, l.TimeToPeak = curve.Signal, curve.PEEarly, curve.PEPeak, curve.SER, curve.TimeToPeak
 	l.PEInitial, l.InitialPhase, l.WashIn, l.WashOut = curve.PEInitial, curve.Initial, curve.WashIn, curve.WashOut
 	l.DelayedChange, l.MeanCurve = curve.DelayedChange, curve.Curve
+	l.Uptake = r.uptake(l, curve.Signal)
 }
 
 // indices returns the places that are set.

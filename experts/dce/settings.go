@@ -46,5 +46,5 @@ func (r *reading) settings() []experts.Setting {
 	for n, c := range r.cfg.FGTCuts {
 		add(fmt.Sprintf("FGT %s from", [3]experts.Composition{experts.CompositionB, experts.CompositionC, experts.CompositionD}[n]), c, "%")
 	}
-	return out
+	return append(out, r.tofts.settings(r)...)
 }

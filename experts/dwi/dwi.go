@@ -70,6 +70,9 @@ func (e *Expert) Read(ctx context.Context, s *experts.Study, breasts []experts.B
 	case fit != nil:
 		adc = fit.adc
 		op.Channels = []*volume.Volume{s.DWI[len(s.DWI)-1].Volume, relative(adc)}
+		if moved(s) {
+			break
+		}
 		c, err := e.check(ctx, s, fit)
 		if err != nil {
 			return nil, err

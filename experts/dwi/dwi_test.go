@@ -277,6 +277,15 @@ func TestCheck(t *testing.T) {
 			if said := strings.Contains(strings.Join(op.Notes, " "), "does not agree"); said == c.agrees {
 				t.Errorf("notes %q, want the disagreement in them: %v", op.Notes, !c.agrees)
 			}
+
+			// Images that were moved are not compared, as acquired they are.
+			s.Motion = []experts.Motion{{Name: "T2", Corrected: true}, {Name: "DWI", Corrected: true}}
+			if op, err = expert(t, dwi.Config{}).Read(t.Context(), s, nil, nil); err != nil || len(op.Checks) != 0 {
+				t.Errorf("moved: %d checks, %v", len(op.Checks), err)
+			}
+			if again, err := expert(t, dwi.Config{}).Check(t.Context(), s); err != nil || again == nil || *again != got {
+				t.Errorf("as acquired: check %+v, %v", again, err)
+			}
 		})
 	}
 }

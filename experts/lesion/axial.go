@@ -5,29 +5,48 @@ import (
 	"mome/experts/volume"
 )
 
-// axial returns the diameters of the axial section of largest area (of equal ones that nearest the feet), as they are
-// measured by hand: the longest diameter, and the longest chord orthogonal to it that ends on the outline of the
-// section's convex hull, from one side of the lesion to the other. A section is a plane of voxels along the grid axis
-// that runs most from feet to head, so that sagittal and coronal stacks are measured in the same plane as axial ones.
-// Both lines are exact for the middles of the pixels' edges.
+// axial returns the calipers of the axial section of largest area (of equal ones that nearest the feet). A section is a
+// plane of voxels along the grid axis that runs most from feet to head, so that sagittal and coronal stacks are measured
+// in the same plane as axial ones.
 func axial(s *block) (long, short experts.Line) {
 	f := newFrame(s.grid)
-	a := f.axis[2]
-	u, v := (a+1)%3, (a+2)%3
+	return s.calipers(f.axis[2], s.largest(f.axis[2], f.flip[2]))
+}
+
+// Calipers measures a mask in the plane that its images were acquired in: it returns the slice of largest area (of equal
+// ones the first), its longest diameter and the longest chord orthogonal to that, as they are measured by hand. Of a mask
+// without a voxel the slice is -1.
+func Calipers(m *volume.Mask) (slice int, long, short experts.Line) {
+	b := bounds(m)
+	if b.empty() {
+		return -1, long, short
+	}
+	s := newBlock(m, b)
+	plane := s.largest(2, false)
+	long, short = s.calipers(2, plane)
+	return plane + s.lo[2], long, short
+}
+
+// largest returns the plane of the mask along axis a that has the most voxels: of equal ones the first, or the last.
+func (s *block) largest(a int, last bool) int {
 	area := make([]int, s.n[a])
 	for _, at := range s.set {
 		area[s.voxel(at)[a]]++
 	}
 	plane := 0
 	for n := range area {
-		p := n
-		if f.flip[2] {
-			p = len(area) - 1 - n
-		}
-		if area[p] > area[plane] {
-			plane = p
+		if area[n] > area[plane] || last && area[n] == area[plane] {
+			plane = n
 		}
 	}
+	return plane
+}
+
+// calipers returns the longest diameter of a section along axis a, and the longest chord orthogonal to it that ends on
+// the outline of the section's convex hull, from one side of the lesion to the other. Both lines are exact for the middles
+// of the pixels' edges.
+func (s *block) calipers(a, plane int) (long, short experts.Line) {
+	u, v := (a+1)%3, (a+2)%3
 	_, outline := s.section(a, u, v, plane)
 	outline = hull(outline)
 	points := make([]volume.Vec, len(outline)) // mm in the plane

@@ -108,6 +108,39 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestCalipers: in an axial stack they are the axial lines; in others they lie in the plane of the images.
+func TestCalipers(t *testing.T) {
+	iso := cube(45, [3]float64{1, 1, 1})
+	ellipsoid := func(p volume.Vec) bool { return squares(p[0]/15, p[1]/7, (p[2]-3)/10) <= 1 }
+	for _, c := range []struct {
+		name            string
+		grid            volume.Grid
+		longMM, shortMM float64 // of the section
+	}{
+		{"axial", iso, 30, 14},
+		{"sagittal", turn(iso, [3]int{1, 2, 0}, [3]bool{false, true, false}), 20, 14},
+		{"coronal", turn(iso, [3]int{0, 2, 1}, [3]bool{true, true, true}), 30, 20},
+	} {
+		l := &experts.Lesion{Mask: drawn(c.grid, ellipsoid)}
+		lesion.Measure(l, nil)
+		slice, long, short := lesion.Calipers(l.Mask)
+		if math.Abs(long.LengthMM()-c.longMM) > 1 || math.Abs(short.LengthMM()-c.shortMM) > 1 {
+			t.Errorf("%s: %.1f and %.1f mm, want %.0f and %.0f", c.name, long.LengthMM(), short.LengthMM(), c.longMM, c.shortMM)
+		}
+		for _, p := range []volume.Vec{long.From, long.To, short.From, short.To} {
+			if _, _, k := c.grid.At(p); math.Abs(k-float64(slice)) > 1e-9 {
+				t.Errorf("%s: an end lies on slice %.2f, want %d", c.name, k, slice)
+			}
+		}
+		if c.name == "axial" && (long != l.AxialLong || short != l.AxialShort) {
+			t.Errorf("calipers %v and %v, axial lines %v and %v", long, short, l.AxialLong, l.AxialShort)
+		}
+	}
+	if slice, _, _ := lesion.Calipers(volume.NewMask(iso)); slice != -1 {
+		t.Errorf("an empty mask has slice %d, want -1", slice)
+	}
+}
+
 // TestAxialOfConcave: the chord across a comb runs from side to side over its gaps, as calipers do.
 func TestAxialOfConcave(t *testing.T) {
 	l := &experts.Lesion{Mask: drawn(cube(31, [3]float64{1, 1, 1}), drawnComb)}

@@ -116,21 +116,11 @@ func (a *aligner) t2(ctx context.Context, s *experts.Study) error {
 	if err != nil {
 		return err
 	}
-	m.SeriesUID = usedSeries(s, experts.RoleT2)
+	m.SeriesUID = s.UsedSeries(experts.RoleT2)
 	s.Motion = append(s.Motion, m)
 	s.T2, err = moved(ctx, s.T2, t)
 	a.step()
 	return err
-}
-
-// usedSeries returns the series that was read in a role, "" if none was.
-func usedSeries(s *experts.Study, role experts.Role) string {
-	for _, u := range s.Series {
-		if u.Role == role && u.Used {
-			return u.SeriesUID
-		}
-	}
-	return ""
 }
 
 // diffusion moves all b-values and the vendor's map alike: they are read out in the same way, the lowest b-value has the
@@ -150,7 +140,7 @@ func (a *aligner) diffusion(ctx context.Context, s *experts.Study) error {
 	if err != nil {
 		return err
 	}
-	m.SeriesUID = usedSeries(s, experts.RoleADC)
+	m.SeriesUID = s.UsedSeries(experts.RoleADC)
 	if len(s.DWI) > 0 {
 		m.SeriesUID = s.DWI[0].SeriesUID
 	}

@@ -184,6 +184,7 @@ func (b *builder) dynamic(study *experts.Study, sorted Result) error {
 		study.DCE = append(study.DCE, experts.Phase{TimeS: p.TimeS, SeriesUID: p.SeriesUID, Volume: v})
 		study.Notes = append(study.Notes, prefixed(j)...)
 	}
+	study.Echo = b.echo(&sorted.DCE[sorted.Reference].Stack)
 	study.Notes = append(study.Notes, checkPhases(study.DCE)...)
 	for _, frames := range sorted.DCE[sorted.Reference].Slices {
 		f := frames[0]

@@ -53,6 +53,7 @@ func (k *known) dynamic(h *dicom.Dataset) bool {
 // TestTwoExams: a study that holds two exams, two hours apart, gives the phases, T2 and diffusion of one of them.
 func TestTwoExams(t *testing.T) {
 	for _, vendor := range phantom.AllVendors() {
+		k := knownPhantom(t, vendor)
 		for _, tc := range []struct {
 			name string
 			edit func(h *dicom.Dataset)
@@ -62,7 +63,6 @@ func TestTwoExams(t *testing.T) {
 			{"two frames of reference", func(h *dicom.Dataset) { later(h); h.Set(tag.FrameOfReferenceUID, "1.2.9") }, "more than one dynamic series"},
 		} {
 			t.Run(string(vendor)+", "+tc.name, func(t *testing.T) {
-				k := knownPhantom(t, vendor)
 				in := append(k.instances(nil), k.again(func(*dicom.Dataset) bool { return true }, tc.edit)...)
 				r := series.Sort(in)
 				if len(r.DCE) != 4 || r.T2 == nil || len(r.DWI) != 3 || r.ADC == nil {
@@ -95,6 +95,7 @@ func setTypes(h *dicom.Dataset, values ...any) {
 // TestCorrectedCopies: motion-corrected copies stand beside the phases, and something or nothing tells them apart.
 func TestCorrectedCopies(t *testing.T) {
 	for _, vendor := range phantom.AllVendors() {
+		k := knownPhantom(t, vendor)
 		for _, tc := range []struct {
 			name string
 			edit func(h *dicom.Dataset)
@@ -105,7 +106,6 @@ func TestCorrectedCopies(t *testing.T) {
 			{"by nothing", func(h *dicom.Dataset) { h.Delete(tag.SeriesDescription) }, "uncertain: "},
 		} {
 			t.Run(string(vendor)+", "+tc.name, func(t *testing.T) {
-				k := knownPhantom(t, vendor)
 				r := series.Sort(append(k.instances(nil), k.again(k.dynamic, tc.edit)...))
 				if len(r.DCE) != 4 {
 					t.Fatalf("%d phases, want 4\n%s", len(r.DCE), summary(r))

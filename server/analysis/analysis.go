@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"mome/dicomweb/dicom"
@@ -200,7 +201,7 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 	}
 	w.reading.Assessment = &fusion.Assessment{
 		StudyUID: sorted.StudyUID, Series: study.Series, Notes: study.Notes, Algorithm: w.algorithm,
-		Present: map[experts.Modality]bool{},
+		Present: map[experts.Modality]bool{}, Settings: map[experts.Modality][]experts.Setting{},
 	}
 	if broken != nil {
 		// What the study holds is told although nothing was read of it.
@@ -249,6 +250,12 @@ func (w *work) dynamic(ctx context.Context, objects []Object, instances []series
 			return nil, fmt.Errorf("%s expert: %w", e.Modality(), err)
 		}
 		w.note(opinion.Notes)
+		a := w.reading.Assessment
+		a.Checks = append(a.Checks, opinion.Checks...)
+		a.Settings[e.Modality()] = opinion.Settings
+		if e.Modality() == experts.DCE {
+			a.Asymmetry = opinion.Asymmetry
+		}
 		w.reading.Opinions = append(w.reading.Opinions, opinion)
 	}
 
@@ -286,10 +293,36 @@ func (w *work) still(ctx context.Context, acquired *experts.Study) (*experts.Stu
 			return nil, nil, fmt.Errorf("find the breasts: %w", err)
 		}
 	}
+	if err := w.checkAcquired(ctx, acquired, study.Motion); err != nil {
+		return nil, nil, err
+	}
 	w.note(notes)
 	w.note(experts.MotionNotes(study.Motion))
 	w.reading.Assessment.Motion = study.Motion
 	return study, breasts, nil
+}
+
+// acquiredChecker is an expert that compares with the scanner's own maps, which follow the images as acquired: where its
+// images were moved it cannot do so when it reads them.
+type acquiredChecker interface {
+	Check(ctx context.Context, acquired *experts.Study) (*experts.Check, error)
+}
+
+func (w *work) checkAcquired(ctx context.Context, acquired *experts.Study, motion []experts.Motion) error {
+	for _, e := range w.cfg.Panel {
+		c, ok := e.(acquiredChecker)
+		if !ok || !slices.ContainsFunc(motion, func(m experts.Motion) bool { return m.Corrected && m.Name == string(e.Modality()) }) {
+			continue
+		}
+		check, err := c.Check(ctx, acquired)
+		if err != nil {
+			return fmt.Errorf("check of %s: %w", e.Modality(), err)
+		}
+		if check != nil {
+			w.reading.Assessment.Checks = append(w.reading.Assessment.Checks, *check)
+		}
+	}
+	return nil
 }
 
 // phaseEncoding returns the direction along which the diffusion-weighted images were phase-encoded (PS3.3 C.8.3.1.1.1,

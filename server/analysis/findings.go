@@ -14,43 +14,15 @@ type Findings struct {
 	Lesions   []LesionFinding    `json:"lesions"`
 	Exam      []JudgementFinding `json:"examination,omitempty"` // by models that read whole volumes
 	Breasts   []BreastFinding    `json:"breasts,omitempty"`
+	Asymmetry *AsymmetryFinding  `json:"asymmetry,omitempty"`
 	Present   map[string]bool    `json:"modalities"`
 	Series    []SeriesFinding    `json:"series"`
 	Motion    []MotionFinding    `json:"motion,omitempty"`
 	Checks    []CheckFinding     `json:"checks,omitempty"`
+	Settings  []SettingFinding   `json:"settings,omitempty"`
 	Notes     []string           `json:"notes,omitempty"`
 	Algorithm AlgorithmFinding   `json:"algorithm"`
 	StagesS   map[string]float64 `json:"stages_s,omitempty"`
-}
-
-// LesionFinding is one finding.
-type LesionFinding struct {
-	Label         string             `json:"label"`
-	TrackingUID   string             `json:"tracking_uid"`
-	Side          experts.Side       `json:"side"`
-	Quadrant      string             `json:"quadrant,omitempty"`
-	CentreMM      [3]float64         `json:"centre_mm"` // patient space: +x left, +y posterior, +z head
-	VolumeCM3     float64            `json:"volume_cm3"`
-	LongAxisMM    float64            `json:"long_axis_mm"`
-	ShortAxisMM   float64            `json:"short_axis_mm"`
-	Sphericity    float64            `json:"sphericity"`
-	Probability   *float64           `json:"probability_of_malignancy,omitempty"`
-	Called        bool               `json:"at_or_above_operating_point"`
-	Suspicion     int                `json:"suspicion_level,omitempty"`
-	Contributions map[string]float64 `json:"contributions_log_odds,omitempty"`
-	Further       []JudgementFinding `json:"further,omitempty"` // by models of other tasks
-	TimesS        []float64          `json:"times_s,omitempty"`
-	Signal        []float64          `json:"signal,omitempty"`
-	PEEarly       *float64           `json:"pe_early_percent,omitempty"`
-	PEPeak        *float64           `json:"pe_peak_percent,omitempty"`
-	SER           *float64           `json:"ser,omitempty"`
-	TimeToPeakS   *float64           `json:"time_to_peak_s,omitempty"`
-	FTVCM3        *float64           `json:"ftv_cm3,omitempty"`
-	Curve         experts.Curve      `json:"worst_curve,omitempty"`
-	ADC           *float64           `json:"adc_um2_per_s,omitempty"`
-	T2Ratio       *float64           `json:"t2_ratio,omitempty"`
-
-	Explanation *ExplanationFinding `json:"explanation,omitempty"`
 }
 
 // JudgementFinding is one model's answer to its task.
@@ -64,9 +36,29 @@ type JudgementFinding struct {
 
 // BreastFinding is one breast.
 type BreastFinding struct {
-	Side           experts.Side `json:"side"`
-	VolumeCM3      float64      `json:"volume_cm3"`
-	Fibroglandular *float64     `json:"fibroglandular_cm3,omitempty"`
+	Side           experts.Side        `json:"side"`
+	VolumeCM3      float64             `json:"volume_cm3"`
+	Fibroglandular *float64            `json:"fibroglandular_cm3,omitempty"`
+	FGT            *float64            `json:"fgt_percent,omitempty"`
+	Composition    experts.Composition `json:"composition,omitempty"`
+	BPE            *float64            `json:"bpe_percent,omitempty"`
+	BPEShare       *float64            `json:"bpe_share_percent,omitempty"`
+	Background     experts.Background  `json:"background,omitempty"`
+}
+
+// AsymmetryFinding compares the breasts, 100 (left - right) / mean of both, %.
+type AsymmetryFinding struct {
+	FGT *float64 `json:"fgt_percent,omitempty"`
+	BPE *float64 `json:"bpe_percent,omitempty"`
+}
+
+// SettingFinding is what numbers rest on.
+type SettingFinding struct {
+	Modality experts.Modality `json:"modality"`
+	Name     string           `json:"name"`
+	Value    float64          `json:"value"`
+	Unit     string           `json:"unit,omitempty"` // UCUM
+	Text     string           `json:"text,omitempty"` // the value where it is no number
 }
 
 // MotionFinding is how far an acquisition lay from the phase that results refer to, mm within the breasts.
@@ -138,15 +130,30 @@ func FindingsOf(r *Reading, notice string) Findings {
 		f.Checks = append(f.Checks, CheckFinding{c.Name, c.SeriesUID, number(c.R), number(c.MedianRatio), number(c.MaxDifference), c.Voxels, c.Agrees, c.Text})
 	}
 	for _, b := range a.Breasts {
-		v := BreastFinding{Side: b.Side, VolumeCM3: b.Mask.VolumeCM3()}
+		v := BreastFinding{
+			Side: b.Side, VolumeCM3: b.Mask.VolumeCM3(), FGT: number(b.FGT), Composition: b.Composition,
+			BPE: number(b.BPE), BPEShare: number(b.BPEShare), Background: b.Background,
+		}
 		if b.Fibroglandular != nil {
 			v.Fibroglandular = number(experts.Known(b.Fibroglandular.VolumeCM3()))
 		}
 		f.Breasts = append(f.Breasts, v)
 	}
+	if y := a.Asymmetry; y.FGT.Known || y.BPE.Known {
+		f.Asymmetry = &AsymmetryFinding{number(y.FGT), number(y.BPE)}
+	}
+	for _, m := range experts.Modalities {
+		for _, s := range a.Settings[m] {
+			f.Settings = append(f.Settings, SettingFinding{m, s.Name, s.Value, s.Unit, s.Text})
+		}
+	}
 	f.Exam = judgementFindings(a.Judgements)
+	labels := labelled{}
+	for _, l := range a.Findings {
+		labels[l.Lesion] = l.Label
+	}
 	for n, l := range a.Findings {
-		v := lesionFinding(l, a.Algorithm.OperatingPoint)
+		v := lesionFinding(l, a.Algorithm.OperatingPoint, labels)
 		v.Explanation = r.explanationOf(n)
 		f.Lesions = append(f.Lesions, v)
 	}
@@ -154,19 +161,6 @@ func FindingsOf(r *Reading, notice string) Findings {
 		f.StagesS[s.Name] = s.Took.Seconds()
 	}
 	return f
-}
-
-func lesionFinding(l fusion.Finding, operatingPoint float64) LesionFinding {
-	v := LesionFinding{
-		Label: l.Label, TrackingUID: l.TrackingUID, Side: l.Side, Quadrant: l.Quadrant, CentreMM: l.CentreMM,
-		VolumeCM3: l.VolumeCM3, LongAxisMM: l.LongAxisMM, ShortAxisMM: l.ShortAxisMM, Sphericity: l.Sphericity,
-		Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
-		Suspicion: l.Suspicion, TimesS: l.TimesS, Signal: l.Signal, PEEarly: number(l.PEEarly), PEPeak: number(l.PEPeak),
-		SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), FTVCM3: number(l.FTVCM3), Curve: l.WorstCurve,
-		ADC: number(l.ADC), T2Ratio: number(l.T2Ratio), Contributions: contributions(l.Contributions),
-		Further: judgementFindings(l.Further),
-	}
-	return v
 }
 
 func judgementFindings(judgements []fusion.Judgement) []JudgementFinding {
@@ -190,11 +184,4 @@ func contributions(list []fusion.Contribution) map[string]float64 {
 		by[string(c.Modality)] = c.LogOdds
 	}
 	return by
-}
-
-func number(q experts.Quantity) *float64 {
-	if !q.Known {
-		return nil
-	}
-	return &q.Value
 }

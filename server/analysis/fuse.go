@@ -1,8 +1,10 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"mome/dicomweb/dicom/tag"
@@ -16,6 +18,9 @@ import (
 // suspicion are the probabilities from which a finding has AI suspicion level 2, 3, 4 and 5. They are this node's
 // convention, a way to say a probability in words, and no BI-RADS category.
 var suspicion = [...]float64{0.02, 0.1, 0.5, 0.95}
+
+// lesionLabel finds the label of a lesion in a sentence.
+var lesionLabel = regexp.MustCompile(`\bLesion \d+\b`)
 
 // fuse lets the model judge each lesion and completes the assessment, most suspicious first.
 func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
@@ -61,11 +66,16 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 		}
 		return 0
 	})
+	renamed := map[string]string{}
 	for n := range a.Findings {
 		f := &a.Findings[n]
-		f.Label = fmt.Sprintf("Lesion %d", n+1)
+		label := fmt.Sprintf("Lesion %d", n+1)
+		renamed[f.Label], f.Label = label, label
 		f.TrackingUID = uid.From("mome lesion", a.StudyUID, a.Algorithm.DeviceUID, a.Reference.SeriesUID,
 			fmt.Sprintf("%.1f", f.CentreMM))
+	}
+	for n, note := range a.Notes { // the experts knew lesions under their first labels
+		a.Notes[n] = lesionLabel.ReplaceAllStringFunc(note, func(label string) string { return cmp.Or(renamed[label], label) })
 	}
 	a.Outcome = fusion.WithoutFindings
 	if len(a.Findings) > 0 {

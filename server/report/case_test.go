@@ -3,6 +3,9 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +112,26 @@ func withFindings() *fusion.Assessment {
 					WorstCurve: experts.Washout,
 					CurveShare: map[experts.Curve]float64{experts.Persistent: 0.333, experts.Plateau: 0.333, experts.Washout: 0.334},
 					ADC:        experts.Known(905.2), T2Ratio: experts.Known(1.178),
+
+					Clock: 2, Depth: experts.Middle, NippleMM: experts.Known(41.26), SkinMM: experts.Known(18.04), WallMM: experts.Known(0),
+					LongLine:   experts.Line{From: volume.Vec{-53, -37, -16}, To: volume.Vec{-50, -34, -14.5}},
+					ShortLine:  experts.Line{From: volume.Vec{-52, -36, -15}, To: volume.Vec{-51, -35, -16}},
+					AxialLong:  experts.Line{From: volume.Vec{-52.8, -37.75, -16}, To: volume.Vec{-52, -35.05, -16}},
+					AxialShort: experts.Line{From: volume.Vec{-53.2, -36, -16}, To: volume.Vec{-51.6, -36.5, -16}},
+					Shape:      experts.IrregularShape, Solidity: experts.Known(0.9123), Elongation: experts.Known(0.71), Flatness: experts.Known(0.55),
+					Margin: experts.Spiculated, Roughness: experts.Known(0.0712), Spiculation: experts.Known(0.2), Sharpness: experts.Known(0.31),
+					RadialGradient: experts.Known(-0.125), Internal: experts.Rim, EnhancementCV: experts.Known(0.4), RimRatio: experts.Known(1.5),
+					PEInitial: experts.Known(121.5), InitialPhase: experts.Fast, WashIn: experts.Known(80.04), WashOut: experts.Known(-6.25),
+					DelayedChange: experts.Known(-12.5), MeanCurve: experts.Plateau,
+					HotSpot: experts.HotSpot{CentreMM: volume.Vec{-52, -36, -14}, Voxels: 9, Kinetics: experts.Kinetics{
+						Signal: []float64{100, 310.5, 250}, PEEarly: experts.Known(210.5), PEPeak: experts.Known(210.5), PEInitial: experts.Known(190),
+						Initial: experts.Fast, SER: experts.Known(1.4), TimeToPeak: experts.Known(90), WashIn: experts.Known(140),
+						WashOut: experts.Known(-13), DelayedChange: experts.Known(-19.5), Curve: experts.Washout,
+					}},
+					Uptake: experts.Uptake{Model: "extended Tofts", Ktrans: experts.Known(0.2345), Kep: experts.Known(0.9), Ve: experts.Known(0.26),
+						Vp: experts.Known(0.04), IAUC60: experts.Known(11.5), IAUC90: experts.Known(20.25), T1S: 1.45},
+					ADCMin: experts.Known(640), ADCP10: experts.Known(702), ADCVoxels: 37, Diffusion: experts.LowDiffusion,
+					T2Reference: "fibroglandular tissue of the other breast", T2MuscleRatio: experts.Known(2.25),
 				},
 				TrackingUID: "2.25.4001", Probability: experts.Known(0.8734), Suspicion: 5,
 				Contributions: []fusion.Contribution{
@@ -132,6 +155,21 @@ func withFindings() *fusion.Assessment {
 			},
 		},
 	}
+	left, right := &a.Breasts[0], &a.Breasts[1]
+	left.FGT, left.Composition = experts.Known(4.8), experts.CompositionA
+	left.BPE, left.BPEShare, left.Background = experts.Known(12.5), experts.Known(31), experts.Mild
+	right.FGT, right.Composition = experts.Known(7.8), experts.CompositionA
+	right.BPE, right.BPEShare, right.Background = experts.Known(14), experts.Known(77.5), experts.Marked
+	a.Asymmetry = experts.Asymmetry{FGT: experts.Known(-47.6), BPE: experts.Known(-11.3)}
+	a.Motion = []experts.Motion{
+		{Name: "phase 3", MeanMM: 1.26, P95MM: 2.5, MaxMM: 4, Corrected: true}, {Name: "T2"},
+	}
+	a.Checks = []experts.Check{{Name: "ADC against the vendor's map", Agrees: true, Text: "The ADC agrees with the vendor's map."}}
+	a.Settings = map[experts.Modality][]experts.Setting{
+		experts.DCE: {{Name: "phase times", Text: "assumed"}, {Name: "early phase", Value: 2, Unit: "1"}, {Name: "FTV least early enhancement", Value: 70, Unit: "%"}},
+		experts.DWI: {{Name: "ADC cut-off", Value: 1530, Unit: "um2/s"}},
+	}
+	a.Findings[0].Neighbours = []experts.Relation{{To: a.Findings[1].Lesion, GapMM: 3.25, DistanceMM: 6, Spread: experts.Multicentric}}
 	for _, i := range instances(2, size[2]) {
 		a.Reference.Slices = append(a.Reference.Slices, experts.Slice{SOPInstanceUID: i})
 	}
@@ -190,6 +228,8 @@ func source() report.Source {
 		Headers: headers(),
 		Node:    iod.Equipment{Manufacturer: "MOME project", Model: "MOME node", Serial: "NODE-1", SoftwareVersion: "0.1.0"},
 		Now:     time.Date(2025, 3, 14, 12, 30, 45, 0, time.UTC),
+
+		ViewerSR: true,
 	}
 }
 
@@ -237,6 +277,66 @@ func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 		t.Fatalf("pixel data: %v", err)
 	}
 	return f.Dataset, pixels
+}
+
+// kind names an object of a result by what tells it from the others: "sr", "seg", "viewer", "pm-adc", "mr-adc-1", "sc-1".
+func kind(d *dicom.Dataset) string {
+	switch d.String(tag.SOPClassUID) {
+	case uid.ComprehensiveSRStorage:
+		return "viewer"
+	case uid.ParametricMapStorage:
+		return "pm-" + strings.ToLower(d.String(tag.ContentLabel))
+	case uid.SecondaryCaptureImageStorage, uid.MultiFrameTrueColorSecondaryCaptureImageStorage:
+		return "sc-" + d.String(tag.InstanceNumber)
+	case uid.MRImageStorage:
+		if world := d.Item(tag.RealWorldValueMappingSequence); world != nil {
+			return "mr-" + strings.ToLower(world.String(tag.LUTLabel)) + "-" + d.String(tag.InstanceNumber)
+		}
+	}
+	return strings.ToLower(d.String(tag.Modality))
+}
+
+// withMaps is the study of withFindings with what is shown beside it: the explanation on the grid of the reference, SER
+// on a part of it, the ADC on a grid of its own, pictures with and without planes.
+func withMaps() report.Part {
+	a := withFindings()
+	heat := volume.New(a.Grid)
+	for i, in := range a.Findings[0].Mask.Data {
+		if in {
+			heat.Data[i] = 0.001*float32(i%7) - 0.002
+		}
+	}
+	part := a.Grid
+	part.Size, part.Origin = [3]int{3, 4, 2}, a.Grid.Point(8, 2, 3)
+	ser := volume.New(part)
+	ser.Data[7], ser.Data[12], ser.Data[13] = 1.25, 0.75, float32(math.NaN())
+	own := a.Grid
+	own.Size, own.SpacingMM, own.Origin = [3]int{4, 3, 2}, [3]float64{3, 3, 5}, volume.Vec{-59, -39, -19}
+	adc := volume.New(own)
+	for i := range adc.Data {
+		adc.Data[i] = 900 + float32(i)
+	}
+	plane := a.Grid
+	plane.Size = [3]int{6, 4, 2}
+	return report.Part{
+		Assessment: a, Headers: headers(),
+		Maps: []report.Map{{Kind: report.Explanation, Volume: heat}, {Kind: report.SER, Volume: ser}, {Kind: report.ADC, Volume: adc}},
+		Pictures: []report.Picture{
+			{Description: "Projection with lesions marked", Frames: []image.Image{drawnPicture(5, 4)}, Drawn: true},
+			{Description: "Kinetic colours", Frames: []image.Image{drawnPicture(6, 4), drawnPicture(6, 4)}, Grid: &plane},
+			{Description: "Two views", Frames: []image.Image{drawnPicture(3, 3), drawnPicture(3, 3)}},
+		},
+	}
+}
+
+func drawnPicture(columns, rows int) image.Image {
+	i := image.NewRGBA(image.Rect(0, 0, columns, rows))
+	for y := range rows {
+		for x := range columns {
+			i.SetRGBA(x, y, color.RGBA{uint8(40 * x), uint8(40 * y), 9, 255})
+		}
+	}
+	return i
 }
 
 // inOrder lists the objects of one result.

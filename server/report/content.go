@@ -1,11 +1,9 @@
 package report
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
 	"mome/dicomweb/sr"
@@ -13,25 +11,16 @@ import (
 	"mome/fusion"
 )
 
-// report makes the SR.
-func (b *build) report() (*dicom.Dataset, error) {
+// report makes the SR. shown are the objects beside the SEG that belong to the result.
+func (b *build) report(shown []iod.Instance) (*dicom.Dataset, error) {
 	d := b.header(b.sr, iod.Series{
 		Modality: "SR", UID: b.sr.SeriesUID, Number: srSeriesNumber, Description: srDescription, Code: code.MeasurementReport,
 	})
-	d.SetItems(tag.CodingSchemeIdentificationSequence, iod.CodingScheme(b.src.Node.Manufacturer))
-	content := sr.MeasurementReport{
-		Observer: sr.DeviceObserver{
-			UID:          b.algorithm.DeviceUID,
-			Name:         b.algorithm.Name + " " + b.algorithm.Version,
-			Manufacturer: b.algorithm.Manufacturer,
-			Model:        b.algorithm.Name,
-			Serial:       b.src.Node.Serial,
-		},
-		Procedure:   code.MRIOfBreast,
-		Library:     b.library(),
-		Algorithm:   b.algorithm,
-		Evaluations: b.evaluations(),
-	}
+	b.declareScheme(d)
+	content := b.frame()
+	content.Library = b.library()
+	content.Evaluations = b.evaluations()
+	content.Algorithm.Parameters = append(slices.Clone(content.Algorithm.Parameters), expertSettings(b.a)...)
 	if b.a.Outcome != fusion.NotDone {
 		for i, f := range b.a.Findings {
 			content.Groups = append(content.Groups, b.lesion(f, b.segments.lesions[i]))
@@ -42,8 +31,24 @@ func (b *build) report() (*dicom.Dataset, error) {
 			}
 		}
 	}
-	doc := sr.Document{Root: content.Item(), Predecessors: b.predecessors()}
+	doc := sr.Document{Root: b.tree(content), Predecessors: b.predecessors(b.sr.SOPClassUID), Evidence: shown}
 	return d, doc.Fill(d, b.now)
+}
+
+// frame is what all reports begin with.
+func (b *build) frame() sr.MeasurementReport {
+	return sr.MeasurementReport{
+		Language: languageCode(b.lang),
+		Observer: sr.DeviceObserver{
+			UID:          b.algorithm.DeviceUID,
+			Name:         b.algorithm.Name + " " + b.algorithm.Version,
+			Manufacturer: b.algorithm.Manufacturer,
+			Model:        b.algorithm.Name,
+			Serial:       b.src.Node.Serial,
+		},
+		Procedure: code.MRIOfBreast,
+		Algorithm: b.algorithm,
+	}
 }
 
 // library lists the series that were read, each with its images.
@@ -101,10 +106,21 @@ func (b *build) evaluations() []*sr.Item {
 		}
 		items = append(items, sr.Evaluation(availability(m), value))
 	}
-	for _, text := range b.remarks() {
-		items = append(items, sr.Remark(text))
+	if len(b.a.Motion) > 0 {
+		value := code.NoneFound
+		if slices.ContainsFunc(b.a.Motion, func(m experts.Motion) bool { return m.Corrected }) {
+			value = code.Corrected
+		}
+		items = append(items, sr.Evaluation(code.MotionFound, value))
 	}
-	return items
+	if len(b.a.Checks) > 0 {
+		value := code.Agrees
+		if slices.ContainsFunc(b.a.Checks, func(c experts.Check) bool { return !c.Agrees }) {
+			value = code.Differs
+		}
+		items = append(items, sr.Evaluation(code.VendorCheck, value))
+	}
+	return append(items, b.remarks()...)
 }
 
 // summary returns the values of CAD Processing and Findings Summary (CID 6047) and Summary of Analyses (CID 6042).
@@ -133,118 +149,4 @@ func availability(m experts.Modality) code.Code {
 		return code.AvailDWI
 	}
 	return code.AvailDCE
-}
-
-// warning is the sentence that goes with everything that is shown.
-func (b *build) warning() string {
-	return strings.TrimSpace(sentence(Disclaimer) + " " + sentence(clean(b.a.Algorithm.TrainedOn)))
-}
-
-// remarks are the comments of the report: how it ended, what it is, what was missing, notes, what each series was.
-func (b *build) remarks() []string {
-	out := []string{b.headline() + " " + b.warning() + " Output of an automated algorithm, not verified by a physician."}
-	if b.a.Outcome != fusion.NotDone {
-		for _, m := range experts.Modalities {
-			if !b.a.Present[m] {
-				out = append(out, string(m)+" missing: no series of this kind was used; what needs it is left out.")
-			}
-		}
-	}
-	for _, j := range b.a.Judgements {
-		out = append(out, "Whole examination: "+judgement(j))
-	}
-	for _, f := range b.a.Findings {
-		for _, j := range f.Further {
-			out = append(out, clean(f.Label)+": "+judgement(j))
-		}
-	}
-	for _, n := range b.a.Notes {
-		if n = clean(n); n != "" {
-			out = append(out, n)
-		}
-	}
-	if s := b.sorted(); s != "" {
-		out = append(out, s)
-	}
-	return out
-}
-
-// judgement says a model's answer in words.
-func judgement(j fusion.Judgement) string {
-	var parts []string
-	for i, p := range j.Probabilities {
-		parts = append(parts, fmt.Sprintf("%s %.1f %%", clean(j.Task.Classes[i]), 100*p))
-	}
-	text := fmt.Sprintf("%s: %s (weights %.12s, trained on %s)", clean(j.Task.Name), strings.Join(parts, ", "), j.WeightsSHA256, clean(j.TrainedOn))
-	if len(j.Contributions) == 0 {
-		return sentence(text)
-	}
-	parts = nil
-	for _, c := range j.Contributions {
-		parts = append(parts, fmt.Sprintf("%s %+.2f", c.Modality, c.LogOdds))
-	}
-	return sentence(text + "; contributions in log-odds: " + strings.Join(parts, ", "))
-}
-
-// headline says in words how the analysis ended.
-func (b *build) headline() string {
-	point := b.a.Algorithm.OperatingPoint
-	switch {
-	case b.a.Outcome == fusion.NotDone:
-		return "Analysis not performed: " + sentence(clean(b.a.Reason.Text)) + " This is not a negative result."
-	case b.a.Outcome == fusion.WithoutFindings && point > 0:
-		return "No lesion exceeded the operating point " + number(point) + "."
-	case b.a.Outcome == fusion.WithoutFindings:
-		return "No lesion was found."
-	}
-	judged, above := 0, 0
-	for _, f := range b.a.Findings {
-		if f.Probability.Known {
-			judged++
-			if f.Probability.Value >= point {
-				above++
-			}
-		}
-	}
-	text := fmt.Sprintf("Lesions reported: %d", len(b.a.Findings))
-	switch {
-	case judged == 0 && len(b.a.Judgements) > 0:
-		text += ", none of them judged apart from the whole examination"
-	case judged == 0:
-		text += ", none of them judged by a model"
-	case point > 0:
-		text += fmt.Sprintf(", of which %d reach the operating point %s", above, number(point))
-	}
-	return text + "."
-}
-
-// sorted tells what was made of each series.
-func (b *build) sorted() string {
-	var parts []string
-	for _, s := range b.a.Series {
-		name := "a series without a number"
-		if s.Number != 0 {
-			name = fmt.Sprintf("series %d", s.Number)
-		}
-		part := name + " as " + string(s.Role)
-		if !s.Used {
-			part = name + " not used, " + string(s.Role)
-		}
-		if detail := clean(s.Detail); detail != "" && detail != "not used" {
-			part += " (" + detail + ")"
-		}
-		parts = append(parts, part)
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "Series of the study: " + strings.Join(parts, "; ") + "."
-}
-
-// sentence ends s with a full stop, if it says anything.
-func sentence(s string) string {
-	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
-		return s
-	}
-	return s + "."
 }

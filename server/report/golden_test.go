@@ -20,10 +20,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestGolden(t *testing.T) {
 	for _, c := range outcomes {
 		for _, d := range inOrder(mustBuild(t, c.make(), source())) {
-			kind := strings.ToLower(d.String(tag.Modality))
 			stored, pixels := scanned(t, written(t, d))
 			var text bytes.Buffer
-			if kind == "sr" {
+			if d.String(tag.Modality) == "SR" {
 				root, err := sr.Parse(stored)
 				if err != nil {
 					t.Fatal(err)
@@ -37,7 +36,7 @@ func TestGolden(t *testing.T) {
 				dumpHeader(&text, stored, 0, tag.PixelData)
 				fmt.Fprintf(&text, "PixelData OB %d bytes\n", len(pixels))
 			}
-			golden(t, c.name+"-"+kind+".txt", text.Bytes())
+			golden(t, c.name+"-"+kind(d)+".txt", text.Bytes())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/experts"
 	"mome/fusion"
+	"mome/server/words"
 )
 
 // algorithm returns the algorithm's identity as the objects write it.
@@ -42,9 +43,10 @@ func present(a *fusion.Assessment) []string {
 }
 
 // key identifies the analysis: what was read, by what, with which settings, and how it ended (a time-out that succeeds
-// at the second attempt is another result). What came out is not part of it. Where nothing came out, everything in the
-// study counts as read: what is said of it then is said of all of it.
-func key(a *fusion.Assessment, src Source) string {
+// at the second attempt is another result). What came out is not part of it, but for what the experts' settings state.
+// Where nothing came out, everything in the study counts as read: what is said of it then is said of all of it.
+func key(p Part, src Source) string {
+	a := p.Assessment
 	var inputs []string
 	seen := map[string]bool{}
 	add := func(instance string) {
@@ -73,7 +75,34 @@ func key(a *fusion.Assessment, src Source) string {
 	parts = append(parts, alg.DeviceUID, alg.Name, alg.Version, src.Node.Manufacturer, src.Node.Model, src.Node.SoftwareVersion)
 	parts = append(parts, alg.Parameters...)
 	parts = append(parts, string(a.Outcome), a.Reason.Code)
+	parts = append(parts, settings(p, src)...)
+	parts = append(parts, expertSettings(a)...)
 	return uid.From(parts...)
+}
+
+// settings are what else is asked for that changes what is written.
+func settings(p Part, src Source) (names []string) {
+	for _, m := range p.Maps {
+		names = append(names, "map="+string(m.Kind))
+	}
+	for _, picture := range p.Pictures {
+		names = append(names, "picture="+picture.Description)
+	}
+	for _, s := range []struct {
+		name string
+		on   bool
+	}{{"label map", src.LabelMap}, {"derived MR", src.MapsAsMR}, {"whole maps", src.WholeMaps}} {
+		if s.on {
+			names = append(names, s.name)
+		}
+	}
+	if tag := src.Language.Tag(); tag != words.English.Tag() {
+		names = append(names, "language="+tag)
+	}
+	if src.NoCenter {
+		names = append(names, "no center")
+	}
+	return names
 }
 
 // instance returns the place of the object of a kind ("SR", "SEG"), in a series of its own.
@@ -94,9 +123,9 @@ func (b *build) tracking(given, label string) string {
 	return uid.From("tracking", b.key, label)
 }
 
-// predecessors returns the older documents in a stable order.
-func (b *build) predecessors() []iod.Instance {
-	older := slices.Clone(b.src.Predecessors)
+// predecessors returns the older documents of a class in a stable order.
+func (b *build) predecessors(class string) []iod.Instance {
+	older := slices.DeleteFunc(slices.Clone(b.src.Predecessors), func(i iod.Instance) bool { return i.SOPClassUID != class })
 	slices.SortFunc(older, func(x, y iod.Instance) int {
 		return cmp.Or(cmp.Compare(x.StudyUID, y.StudyUID), cmp.Compare(x.SeriesUID, y.SeriesUID),
 			cmp.Compare(x.SOPInstanceUID, y.SOPInstanceUID))

@@ -11,125 +11,6 @@ import (
 	"mome/fusion"
 )
 
-// lesion returns the measurement group of a finding whose outline is a segment of the SEG, 0 for none. What is not
-// known is left out: a NUM always has a value.
-func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
-	r := sr.ROI{
-		TrackingID: f.Label, TrackingUID: b.tracking(f.TrackingUID, f.Label),
-		Category: code.Abnormal, Finding: code.Lesion,
-		Site: code.Breast, Laterality: sideCode(f.Side), Topography: quadrantCode(f.Quadrant),
-	}
-	b.segmentOf(&r, segment)
-	if segment > 0 && !b.src.NoCenter {
-		r.Center = sr.Point{FrameOfReferenceUID: b.a.Grid.FrameOfReference, MM: f.CentreMM}
-	}
-	var m measurements
-	m.add(code.ProbabilityOfCancer, percent(f.Probability), 1, code.Percent, method(code.Calibrated))
-	m.add(code.Volume, positive(f.VolumeCM3), 3, code.CM3, method(code.VoxelSum))
-	m.add(code.FTV, f.FTVCM3, 3, code.CM3, method(code.FTV70))
-	m.add(code.LongAxis, positive(f.LongAxisMM), 1, code.MM, method(code.Max3D))
-	m.add(code.ShortAxis, positive(f.ShortAxisMM), 1, code.MM, method(code.Ortho3D))
-	m.add(code.Sphericity, positive(f.Sphericity), 3, code.Ratio, method(code.SphereArea))
-	m.add(code.PEEarly, f.PEEarly, 1, code.Percent, derivation(code.Mean))
-	m.add(code.PEPeak, f.PEPeak, 1, code.Percent, derivation(code.Maximum))
-	m.add(code.SER, f.SER, 2, code.Ratio, derivation(code.Mean))
-	m.add(code.TimeToPeak, f.TimeToPeak, 1, code.Second, derivation(code.Mean))
-	m.add(code.ADC, f.ADC, 0, code.UM2PerS, derivation(code.Mean))
-	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: code.T2Norm})
-	m.curveShares(f.CurveShare)
-	m.contributions(f.Contributions)
-	m.further(f.Further)
-	r.Measurements = m.list
-	r.Evaluations = evaluations(f)
-	return r
-}
-
-// breastGroup returns the measurement group of a breast.
-func (b *build) breastGroup(br experts.Breast, segment int) sr.ROI {
-	label := sideName(br.Side) + " breast"
-	r := sr.ROI{
-		TrackingID: label, TrackingUID: b.tracking("", label),
-		Category: code.Anatomical, Finding: code.Breast,
-		Site: code.Breast, Laterality: sideCode(br.Side),
-	}
-	b.segmentOf(&r, segment)
-	var m measurements
-	m.add(code.Volume, positive(br.Mask.VolumeCM3()), 3, code.CM3, method(code.VoxelSum))
-	if tissue := br.Fibroglandular; tissue != nil && len(tissue.Data) == len(br.Mask.Data) {
-		inside := 0
-		for i, in := range tissue.Data {
-			if in && br.Mask.Data[i] {
-				inside++
-			}
-		}
-		share := 100 * float64(inside) / float64(br.Mask.Count())
-		m.add(code.PercentFGT, experts.Known(share), 1, code.Percent, method(code.VoxelSum))
-	}
-	r.Measurements = m.list
-	return r
-}
-
-func (b *build) segmentOf(r *sr.ROI, segment int) {
-	if segment > 0 {
-		r.Segment = sr.Ref{Instance: b.seg, Segments: []int{segment}}
-		r.SourceSeriesUID = b.a.Reference.SeriesUID
-	}
-}
-
-// evaluations are the coded statements about a finding.
-func evaluations(f fusion.Finding) []sr.Quality {
-	var out []sr.Quality
-	if c := initialPhase(f.PEEarly); !c.Zero() {
-		out = append(out, sr.Quality{Name: code.InitialPhase, Value: c})
-	}
-	if c := curveCode(f.WorstCurve); !c.Zero() {
-		out = append(out, sr.Quality{Name: code.EnhancementPattern, Value: c})
-	}
-	if c, ok := code.SuspicionLevel(f.Suspicion); ok {
-		out = append(out, sr.Quality{Name: code.Suspicion, Value: c})
-	}
-	return out
-}
-
-// initialPhase is BI-RADS' word for the early enhancement: slow below 50 %, fast above 100 % (ACR BI-RADS MRI, 2013).
-func initialPhase(pe experts.Quantity) code.Code {
-	switch {
-	case !pe.Known || !finite(pe.Value):
-		return code.Code{}
-	case pe.Value < 50:
-		return code.Slow
-	case pe.Value <= 100:
-		return code.Medium
-	}
-	return code.Fast
-}
-
-func curveCode(c experts.Curve) code.Code {
-	switch c {
-	case experts.Persistent:
-		return code.Curve1
-	case experts.Plateau:
-		return code.Curve2
-	case experts.Washout:
-		return code.Curve3
-	}
-	return code.Code{}
-}
-
-func quadrantCode(q string) code.Code {
-	switch q {
-	case "upper outer":
-		return code.UpperOuter
-	case "upper inner":
-		return code.UpperInner
-	case "lower outer":
-		return code.LowerOuter
-	case "lower inner":
-		return code.LowerInner
-	}
-	return code.Code{}
-}
-
 func modalityCode(m experts.Modality) code.Code {
 	switch m {
 	case experts.DCE:
@@ -174,7 +55,7 @@ func (m *measurements) curveShares(shares map[experts.Curve]float64) {
 	for i, p := range percentages(values) {
 		m.add(code.CurveShare, experts.Known(p), 1, code.Percent, how{
 			method:    code.VoxelShare,
-			modifiers: []sr.Quality{{Name: code.EnhancementPattern, Value: curveCode(order[i])}},
+			modifiers: []sr.Quality{{Name: code.EnhancementPattern, Value: codeOf(curves(), order[i])}},
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/iod/multiframe"
 	"mome/dicomweb/seg"
 	"mome/experts"
 	"mome/experts/volume"
@@ -42,6 +43,17 @@ func sideCode(s experts.Side) code.Code {
 	return code.Code{}
 }
 
+// breastCode returns the breast of a side, the breast as such if the side is not known.
+func breastCode(s experts.Side) code.Code {
+	switch s {
+	case experts.Right:
+		return code.RightBreast
+	case experts.Left:
+		return code.LeftBreast
+	}
+	return code.Breast
+}
+
 // modifiers returns the laterality as a list of modifiers.
 func modifiers(s experts.Side) []code.Code {
 	if c := sideCode(s); !c.Zero() {
@@ -54,7 +66,7 @@ func modifiers(s experts.Side) []code.Code {
 func (b *build) collect() (segments, error) {
 	out := segments{lesions: make([]int, len(b.a.Findings)), breasts: map[experts.Side]int{}}
 	add := func(s seg.Segment, mask *volume.Mask) (int, error) {
-		planes, err := b.planes(mask)
+		planes, err := b.cut(mask)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", s.Label, err)
 		}
@@ -62,7 +74,7 @@ func (b *build) collect() (segments, error) {
 			return 0, nil
 		}
 		s.Planes = planes
-		s.Description = "Automatic outline. " + Disclaimer
+		s.Description = b.lang.Text("Automatic outline.") + " " + b.lang.Text(Disclaimer)
 		out.list = append(out.list, s)
 		return len(out.list), nil
 	}
@@ -72,9 +84,9 @@ func (b *build) collect() (segments, error) {
 			return segments{}, fmt.Errorf("finding %d has no lesion", i+1)
 		}
 		s := seg.Segment{
-			Label: f.Label, Category: code.Abnormal, Type: code.Lesion, TypeModifiers: modifiers(f.Side),
+			Label: b.label(f.Label), Category: code.Abnormal, Type: code.Lesion, TypeModifiers: modifiers(f.Side),
 			Region: code.Breast, RegionModifiers: modifiers(f.Side), Lab: seg.Lab(230, 60, 50),
-			TrackingID: f.Label, TrackingUID: b.tracking(f.TrackingUID, f.Label),
+			TrackingID: f.Label, TrackingUID: b.tracking(f.TrackingUID, f.Label), Layer: 2,
 		}
 		if out.lesions[i], err = add(s, f.Mask); err != nil {
 			return segments{}, err
@@ -83,7 +95,7 @@ func (b *build) collect() (segments, error) {
 	for _, side := range sides {
 		label := sideName(side) + " breast"
 		s := seg.Segment{
-			Label: label, Category: code.Anatomical, Type: code.Breast, TypeModifiers: modifiers(side),
+			Label: b.label(label), Category: code.Anatomical, Type: code.Breast, TypeModifiers: modifiers(side),
 			Region: code.Breast, RegionModifiers: modifiers(side), Lab: breastColour(side),
 			TrackingID: label, TrackingUID: b.tracking("", label),
 		}
@@ -93,9 +105,9 @@ func (b *build) collect() (segments, error) {
 	}
 	tissue, known := b.tissue()
 	s := seg.Segment{
-		Label: "Fibroglandular tissue", Category: code.Tissue, Type: code.Fibroglandular, TypeModifiers: modifiers(known),
+		Label: b.label("Fibroglandular tissue"), Category: code.Tissue, Type: code.Fibroglandular, TypeModifiers: modifiers(known),
 		Region: code.Breast, RegionModifiers: modifiers(known), Lab: seg.Lab(240, 200, 90),
-		TrackingID: "Fibroglandular tissue", TrackingUID: b.tracking("", "Fibroglandular tissue"),
+		TrackingID: "Fibroglandular tissue", TrackingUID: b.tracking("", "Fibroglandular tissue"), Layer: 1,
 	}
 	if _, err = add(s, tissue); err != nil {
 		return segments{}, err
@@ -142,8 +154,8 @@ func (b *build) tissue() (*volume.Mask, experts.Side) {
 	return union, side
 }
 
-// planes cuts a mask into slices; nil or empty masks have none.
-func (b *build) planes(m *volume.Mask) (map[int]seg.Plane, error) {
+// cut takes a mask apart into slices; nil or empty masks have none.
+func (b *build) cut(m *volume.Mask) (map[int]seg.Plane, error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -163,13 +175,13 @@ func (s *segments) object(b *build) *seg.Segmentation {
 		Description: "AI breast MRI outlines, not for clinical use",
 		Algorithm:   b.algorithm,
 		Lossy:       b.lossy(),
+		LabelMap:    b.src.LabelMap,
 	}
 }
 
-// grid describes the reference phase's grid plane by plane.
-func (b *build) grid() seg.Grid {
-	g, h := &b.a.Grid, b.src.Headers
-	out := seg.Grid{
+// planes describes a grid plane by plane.
+func planes(g *volume.Grid) multiframe.Grid {
+	out := multiframe.Grid{
 		Rows: g.Size[1], Columns: g.Size[0],
 		PixelSpacingMM:      [2]float64{g.SpacingMM[1], g.SpacingMM[0]},
 		SliceThicknessMM:    g.SpacingMM[2],
@@ -183,33 +195,39 @@ func (b *build) grid() seg.Grid {
 	for k := range g.Size[2] {
 		out.Positions = append(out.Positions, [3]float64(g.Point(0, 0, float64(k))))
 	}
+	return out
+}
+
+// grid describes the reference phase's grid, with what its headers know better.
+func (b *build) grid() multiframe.Grid {
+	out, h := planes(&b.a.Grid), b.src.Headers
 	if h.String(tag.SeriesInstanceUID) == b.a.Reference.SeriesUID {
 		if t, ok := h.Float(tag.SliceThickness); ok && t > 0 {
 			out.SliceThicknessMM = t
 		}
 	}
-	if h.String(tag.FrameOfReferenceUID) == g.FrameOfReference {
+	if h.String(tag.FrameOfReferenceUID) == b.a.Grid.FrameOfReference {
 		out.PositionReference = h.String(tag.PositionReferenceIndicator)
 	}
 	return out
 }
 
-func (b *build) reference() seg.Source {
+func (b *build) reference() multiframe.Source {
 	r := b.a.Reference
-	out := seg.Source{SeriesUID: r.SeriesUID, SOPClassUID: r.SOPClassUID}
+	out := multiframe.Source{SeriesUID: r.SeriesUID, SOPClassUID: r.SOPClassUID}
 	for _, s := range r.Slices {
-		out.Slices = append(out.Slices, seg.SourceSlice{SOPInstanceUID: s.SOPInstanceUID, Frame: s.Frame})
+		out.Slices = append(out.Slices, multiframe.Slice{SOPInstanceUID: s.SOPInstanceUID, Frame: s.Frame})
 	}
 	return out
 }
 
 // lossy passes on that the images went through lossy compression, which a derived object must say too.
-func (b *build) lossy() seg.Lossy {
+func (b *build) lossy() multiframe.Lossy {
 	h := b.src.Headers
 	if h.String(tag.LossyImageCompression) != "01" {
-		return seg.Lossy{}
+		return multiframe.Lossy{}
 	}
-	return seg.Lossy{
+	return multiframe.Lossy{
 		Compressed: true,
 		Ratios:     h.Floats(tag.LossyImageCompressionRatio),
 		Methods:    h.Strings(tag.LossyImageCompressionMethod),

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -49,6 +50,9 @@ func TestReadBack(t *testing.T) {
 				t.Errorf("algorithm %+v, want %+v", got.Algorithm, algorithm)
 			}
 			sameSeries(t, got.Series, want.Series)
+			if !reflect.DeepEqual(got.Settings, want.Settings) {
+				t.Errorf("settings %v, want %v", got.Settings, want.Settings)
+			}
 			sameFindings(t, got, want)
 			sameBreasts(t, got, want)
 		})
@@ -123,6 +127,56 @@ func sameFindings(t *testing.T, got, want *fusion.Assessment) {
 			}
 		}
 		sameMask(t, w.Label, g.Mask, w.Mask)
+		sameFields(t, w.Label, reflect.ValueOf(*g.Lesion), reflect.ValueOf(*w.Lesion))
+	}
+}
+
+// sameFields compares structs field by field, floats within 2 % and half of the third decimal, which is the last of most that are written.
+func sameFields(t *testing.T, name string, got, want reflect.Value) {
+	t.Helper()
+	switch want.Kind() {
+	case reflect.Struct:
+		for n := range want.NumField() {
+			field := want.Type().Field(n)
+			sameFields(t, name+"."+field.Name, got.Field(n), want.Field(n))
+		}
+	case reflect.Float64:
+		if math.Abs(got.Float()-want.Float()) > 0.02*math.Abs(want.Float())+5e-4 {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	case reflect.Slice, reflect.Array:
+		if got.Len() != want.Len() {
+			t.Errorf("%s has %d elements, want %d", name, got.Len(), want.Len())
+			return
+		}
+		for n := range want.Len() {
+			sameFields(t, fmt.Sprintf("%s[%d]", name, n), got.Index(n), want.Index(n))
+		}
+	case reflect.Pointer: // masks are compared by places; of other lesions the label tells which it is
+		if l, ok := want.Interface().(*experts.Lesion); ok && got.Interface().(*experts.Lesion).Label != l.Label {
+			t.Errorf("%s is another lesion than %s", name, l.Label)
+		}
+	case reflect.Map: // compared by who calls
+	default:
+		if got.Interface() != want.Interface() {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestEverythingIsWritten: the case that is read back has a value in every field of a lesion and of a breast, so that none
+// that is added can be forgotten.
+func TestEverythingIsWritten(t *testing.T) {
+	a := withFindings()
+	for _, v := range []reflect.Value{
+		reflect.ValueOf(*a.Findings[0].Lesion), reflect.ValueOf(a.Findings[0].HotSpot), reflect.ValueOf(a.Findings[0].HotSpot.Kinetics),
+		reflect.ValueOf(a.Findings[0].Uptake), reflect.ValueOf(a.Breasts[0]), reflect.ValueOf(a.Findings[0]),
+	} {
+		for n := range v.NumField() {
+			if name := v.Type().Field(n).Name; v.Field(n).IsZero() && name != "T1Measured" { // false is a value
+				t.Errorf("%v.%s is not in the case that is read back", v.Type(), name)
+			}
+		}
 	}
 }
 
@@ -135,6 +189,7 @@ func sameBreasts(t *testing.T, got, want *fusion.Assessment) {
 		for _, g := range got.Breasts {
 			if g.Side == w.Side {
 				sameMask(t, string(w.Side), g.Mask, w.Mask)
+				sameFields(t, string(w.Side), reflect.ValueOf(g), reflect.ValueOf(w))
 				sameMask(t, string(w.Side)+" fibroglandular", g.Fibroglandular, w.Fibroglandular)
 			}
 		}

@@ -1,8 +1,9 @@
 // Package report turns an Assessment into the DICOM objects that are stored in the study: one Comprehensive 3D SR
-// (TID 1500), always, and one BINARY Segmentation where there is something to outline. The same analysis gives the
-// same UIDs and, with the same Source.Now, the same bytes, so that a result is stored once however often it is made.
-// Results are marked as investigational, unverified and preliminary; a study that could not be analysed gets a report
-// that says so and never reads as negative.
+// (TID 1500), always; a Segmentation where there is something to outline; and as asked for a second SR that viewers draw,
+// Parametric Maps, the same as derived MR images, pictures. The same analysis gives the same UIDs and, with the same
+// Source.Now, the same bytes, so that a result is stored once however often it is made. Results are marked as
+// investigational, unverified and preliminary; a study that could not be analysed gets a report that says so and never
+// reads as negative.
 package report
 
 import (
@@ -15,7 +16,9 @@ import (
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
+	"mome/dicomweb/seg"
 	"mome/fusion"
+	"mome/server/words"
 )
 
 // Disclaimer stands in every result.
@@ -23,10 +26,12 @@ const Disclaimer = "INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE"
 
 // Series of the results.
 const (
-	srSeriesNumber  = 9001
-	segSeriesNumber = 9002
-	srDescription   = "AI breast MRI result [INVESTIGATIONAL]"
-	segDescription  = "AI breast MRI segmentation [INVESTIGATIONAL]"
+	srSeriesNumber     = 9001
+	segSeriesNumber    = 9002
+	viewerSeriesNumber = 9003
+	srDescription      = "AI breast MRI result [INVESTIGATIONAL]"
+	segDescription     = "AI breast MRI segmentation [INVESTIGATIONAL]"
+	viewerDescription  = "AI lesion measurements for viewers [INVESTIGATIONAL]"
 )
 
 // Source is what a result takes from elsewhere.
@@ -43,45 +48,72 @@ type Source struct {
 	// Digests tells by SOP Instance UID what identifies an input's content, such as the SHA-256 of the stored bytes: an
 	// instance that was replaced under its own UID then leads to a new result. It may be nil or lack instances.
 	Digests map[string]string
-	// Predecessors are earlier SRs of this node on the study, which this result replaces. The result itself is
-	// skipped if it is among them.
+	// Predecessors are earlier SRs of this node on the study, of whatever SOP class, each of which is replaced by the one of
+	// its class in this result. The result itself is skipped if it is among them.
 	Predecessors []iod.Instance
 	// NoCenter leaves the centre of each lesion (SCOORD3D) out of the SR, for viewers that fail on it.
 	NoCenter bool
+	// Language is that of sentences, labels and the meanings of this project's own codes.
+	Language words.Language
+	// ViewerSR asks for the second SR, with the lesions as drawings.
+	ViewerSR bool
+	// LabelMap asks for the SEG as a label map, in which lesions lie over tissue over breasts: the volumes of the SR are
+	// then more than its voxels.
+	LabelMap bool
+	// MapsAsMR asks for each map as a series of derived MR images too, for viewers that know no Parametric Map.
+	MapsAsMR bool
+	// WholeMaps writes every slice of a map in full and not only what has values, as viewers built on Cornerstone need it;
+	// a map then takes the space of its whole volume.
+	WholeMaps bool
 }
 
-// Objects are the data sets of a result. SEG is nil if there is nothing to outline.
-type Objects struct{ SR, SEG *dicom.Dataset }
+// Objects are the data sets of a result, nil where there is nothing to say.
+type Objects struct {
+	SR       *dicom.Dataset // always there
+	SEG      *dicom.Dataset
+	ViewerSR *dicom.Dataset   // see Source.ViewerSR
+	Maps     []*dicom.Dataset // Parametric Maps, and derived MR images where these were asked for
+	Pictures []*dicom.Dataset
+}
 
-// InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the SEGs, come last, so
+// InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the rest, come last, so
 // that a result whose SRs are there is complete.
 func InOrder(all []Objects) (out []*dicom.Dataset) {
-	for _, o := range all {
-		if o.SEG != nil {
-			out = append(out, o.SEG)
+	add := func(of func(Objects) []*dicom.Dataset) {
+		for _, o := range all {
+			for _, d := range of(o) {
+				if d != nil {
+					out = append(out, d)
+				}
+			}
 		}
 	}
-	for _, o := range all {
-		out = append(out, o.SR)
-	}
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SEG} })
+	add(func(o Objects) []*dicom.Dataset { return o.Maps })
+	add(func(o Objects) []*dicom.Dataset { return o.Pictures })
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.ViewerSR} })
+	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SR} })
 	return out
 }
 
 // build is one call of Build.
 type build struct {
-	a         *fusion.Assessment
+	part      Part
+	a         *fusion.Assessment // of part
 	src       Source
 	now       time.Time // in the zone of the study
+	lang      words.Language
 	algorithm iod.Algorithm
-	key       string       // identifies the analysis
-	sr, seg   iod.Instance // the objects to be made
+	key       string // identifies the analysis
 	segments  segments
+
+	sr, seg, viewer iod.Instance // the objects to be made
 }
 
 // Build makes the objects of an assessment. It fails when the assessment contradicts itself or when something that
 // DICOM demands is missing; the error names it. a is not changed and not kept; the SEG's frames are packed copies.
 func Build(a *fusion.Assessment, src Source) (Objects, error) {
-	all, err := BuildAll([]Part{{a, src.Headers}}, src)
+	all, err := BuildAll([]Part{{Assessment: a, Headers: src.Headers}}, src)
 	if err != nil {
 		return Objects{}, err
 	}
@@ -89,10 +121,12 @@ func Build(a *fusion.Assessment, src Source) (Objects, error) {
 }
 
 // Part is one assessment of a study that has several, such as one for each breast, and the headers that its objects take
-// theirs from.
+// theirs from, with what is shown beside it.
 type Part struct {
 	Assessment *fusion.Assessment
 	Headers    *dicom.Dataset
+	Maps       []Map // at most one of each kind
+	Pictures   []Picture
 }
 
 // BuildAll makes the objects of every part, as Build does. None of their SRs replaces another.
@@ -100,11 +134,11 @@ func BuildAll(parts []Part, src Source) ([]Objects, error) {
 	builds, own := make([]*build, len(parts)), map[string]bool{}
 	for n, p := range parts {
 		src.Headers = p.Headers
-		b, err := newBuild(p.Assessment, src)
+		b, err := newBuild(p, src)
 		if err != nil {
 			return nil, fmt.Errorf("report on study %s: %w", p.Assessment.StudyUID, err)
 		}
-		builds[n], own[b.sr.SOPInstanceUID] = b, true
+		builds[n], own[b.sr.SOPInstanceUID], own[b.viewer.SOPInstanceUID] = b, true, true
 	}
 	out := make([]Objects, len(parts))
 	for n, b := range builds {
@@ -123,14 +157,30 @@ func (b *build) objects() (o Objects, err error) {
 			return o, fmt.Errorf("segmentation of study %s: %w", b.a.StudyUID, err)
 		}
 	}
-	if o.SR, err = b.report(); err != nil {
+	if o.Maps, err = b.mapObjects(); err != nil {
+		return o, fmt.Errorf("maps of study %s: %w", b.a.StudyUID, err)
+	}
+	if o.Pictures, err = b.pictureObjects(); err != nil {
+		return o, fmt.Errorf("pictures of study %s: %w", b.a.StudyUID, err)
+	}
+	var shown []iod.Instance
+	for _, d := range slices.Concat(o.Maps, o.Pictures) {
+		shown = append(shown, instanceOf(d))
+	}
+	if o.SR, err = b.report(shown); err != nil {
 		return o, fmt.Errorf("report on study %s: %w", b.a.StudyUID, err)
+	}
+	if b.src.ViewerSR {
+		if o.ViewerSR, err = b.viewerReport(); err != nil {
+			return o, fmt.Errorf("viewers' report on study %s: %w", b.a.StudyUID, err)
+		}
 	}
 	return o, nil
 }
 
-func newBuild(a *fusion.Assessment, src Source) (*build, error) {
-	b := &build{a: a, src: src, now: iod.Zone(src.Headers, src.Now), algorithm: algorithm(a)}
+func newBuild(p Part, src Source) (*build, error) {
+	a := p.Assessment
+	b := &build{part: p, a: a, src: src, now: iod.Zone(src.Headers, src.Now), lang: src.Language, algorithm: algorithm(a)}
 	switch {
 	case src.Headers.String(tag.StudyInstanceUID) != a.StudyUID || !uid.Valid(a.StudyUID):
 		return nil, fmt.Errorf("source headers are of study %q", src.Headers.String(tag.StudyInstanceUID))
@@ -147,9 +197,14 @@ func newBuild(a *fusion.Assessment, src Source) (*build, error) {
 	if err := b.algorithm.Validate(); err != nil {
 		return nil, err
 	}
-	b.key = key(a, src)
+	if err := checkMaps(p); err != nil {
+		return nil, err
+	}
+	b.part.Maps = valued(p.Maps)
+	b.key = key(b.part, src)
 	b.sr = b.instance("SR", uid.Comprehensive3DSRStorage)
-	b.seg = b.instance("SEG", uid.SegmentationStorage)
+	b.seg = b.instance("SEG", (&seg.Segmentation{LabelMap: src.LabelMap}).Class())
+	b.viewer = b.instance("viewer SR", uid.ComprehensiveSRStorage)
 	if a.Outcome == fusion.NotDone {
 		return b, nil
 	}

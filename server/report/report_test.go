@@ -19,6 +19,7 @@ import (
 	"mome/experts/volume"
 	"mome/fusion"
 	"mome/server/report"
+	"mome/server/words"
 )
 
 // content returns the measurement report of an SR as another program reads it.
@@ -144,11 +145,16 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestSRComesLast: an SR that is there means a complete result.
-func TestSRComesLast(t *testing.T) {
-	order := inOrder(mustBuild(t, withFindings(), source()))
-	if len(order) != 2 || order[0].String(tag.Modality) != "SEG" || order[1].String(tag.Modality) != "SR" {
-		t.Errorf("%d objects, want SEG, SR", len(order))
+// TestOrder: what is referred to is stored before what refers to it, and the main SR last: one that is there means a
+// complete result.
+func TestOrder(t *testing.T) {
+	one := mustBuild(t, withFindings(), source())
+	var got []string
+	for _, d := range report.InOrder([]report.Objects{one, mustBuild(t, withoutFindings(), source()), one}) {
+		got = append(got, kind(d))
+	}
+	if want := []string{"seg", "seg", "seg", "viewer", "viewer", "sr", "sr", "sr"}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
 	}
 }
 
@@ -193,6 +199,9 @@ func TestIdentity(t *testing.T) {
 		{"another setting", func(a *fusion.Assessment, _ *report.Source) { a.Algorithm.Parameters["preprocessing"] = "n4" }, false},
 		{"one expert less", func(a *fusion.Assessment, _ *report.Source) { delete(a.Present, experts.DWI) }, false},
 		{"another outcome", func(a *fusion.Assessment, _ *report.Source) { a.Outcome, a.Findings = fusion.WithoutFindings, nil }, false},
+		{"another language", func(_ *fusion.Assessment, s *report.Source) { s.Language = words.Korean }, false},
+		{"no centres", func(_ *fusion.Assessment, s *report.Source) { s.NoCenter = true }, false},
+		{"no report for viewers", func(_ *fusion.Assessment, s *report.Source) { s.ViewerSR = false }, true},
 		{"a time-out", func(a *fusion.Assessment, _ *report.Source) {
 			a.Outcome, a.Reason.Code, a.Findings = fusion.NotDone, "TIMEOUT", nil
 		}, false},
@@ -245,8 +254,8 @@ func TestAlgorithmIdentity(t *testing.T) {
 		if got := [3]string{a.Name, a.Version, a.Manufacturer}; got != want {
 			t.Errorf("segment %q %v, want %v", s.String(tag.SegmentLabel), got, want)
 		}
-		if !slices.Equal(a.Parameters, m.Algorithm.Parameters) {
-			t.Errorf("segment's parameters %q, SR's %q", a.Parameters, m.Algorithm.Parameters)
+		if !slices.Equal(a.Parameters, m.Algorithm.Parameters[:len(a.Parameters)]) {
+			t.Errorf("segment's parameters %q are not the first of the SR's %q", a.Parameters, m.Algorithm.Parameters)
 		}
 	}
 	if p := "weights-sha256=" + strings.Repeat("9a", 32); !slices.Contains(m.Algorithm.Parameters, p) {
@@ -410,12 +419,14 @@ func TestCharacterSets(t *testing.T) {
 
 func TestNoCenter(t *testing.T) {
 	src := source()
-	if c := content(t, mustBuild(t, withFindings(), src).SR).Groups[0].Center; c.FrameOfReferenceUID != frameUID || math.Abs(c.MM[0]+52.4) > 1e-4 {
-		t.Errorf("centre %+v, want -52.4 in %s", c, frameUID)
+	g := content(t, mustBuild(t, withFindings(), src).SR).Groups[0]
+	if c, _ := g.Place(code.Center); c.FrameOfReferenceUID != frameUID || math.Abs(c.MM[0]+52.4) > 1e-4 || len(g.Places) != 2 {
+		t.Errorf("places %+v, want a centre at -52.4 in %s and a hot spot", g.Places, frameUID)
 	}
 	src.NoCenter = true
-	if c := content(t, mustBuild(t, withFindings(), src).SR).Groups[0].Center; c != (sr.Point{}) {
-		t.Errorf("centre %+v, want none", c)
+	g = content(t, mustBuild(t, withFindings(), src).SR).Groups[0]
+	if len(g.Places) != 0 || slices.ContainsFunc(g.Measurements, func(m sr.Measurement) bool { return m.Path.MM != nil }) {
+		t.Errorf("places %+v or lines, want none", g.Places)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/fusion"
+	"mome/server/report"
+	"mome/server/words"
 )
 
 // corners are results beside the three outcomes that validators must accept too.
@@ -70,20 +72,38 @@ var corners = []outcome{
 func files(t *testing.T) map[string][]string {
 	t.Helper()
 	root, out := t.TempDir(), map[string][]string{}
-	for _, c := range slices.Concat(outcomes, corners) {
-		dir := filepath.Join(root, c.name)
+	write := func(name string, p report.Part, src report.Source) {
+		dir := filepath.Join(root, name)
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		o := mustBuild(t, c.make(), source())
-		for _, d := range append(inOrder(o), headers()) {
-			path := filepath.Join(dir, d.String(tag.Modality)+".dcm")
+		all, err := report.BuildAll([]report.Part{p}, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range append(inOrder(all[0]), headers()) {
+			path := filepath.Join(dir, kind(d)+".dcm")
 			if err := os.WriteFile(path, written(t, d), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out[c.name] = append(out[c.name], path)
+			out[name] = append(out[name], path)
 		}
 	}
+	for _, c := range slices.Concat(outcomes, corners) {
+		write(c.name, report.Part{Assessment: c.make(), Headers: headers()}, source())
+	}
+	for _, l := range words.Languages()[1:] {
+		src := source()
+		src.Language = l
+		write("in "+l.Name(), report.Part{Assessment: withFindings(), Headers: headers()}, src)
+		write("not done, in "+l.Name(), report.Part{Assessment: notDone(), Headers: headers()}, src)
+	}
+	src := source()
+	src.MapsAsMR = true
+	write("with maps", withMaps(), src)
+	whole, src := withMaps(), source()
+	whole.Maps, src.WholeMaps = whole.Maps[:2], true
+	write("whole maps", whole, src)
 	return out
 }
 
@@ -111,13 +131,14 @@ func complaints(out string, harmless *regexp.Regexp) []string {
 }
 
 // TestDciodvfy: dicom3tools' validator knows neither the Device UID in Contributing Equipment, which IHE demands, nor
-// our coding scheme; else it finds nothing.
+// our coding scheme, nor that a Parametric Map's contrast is a QUANTITY (C.8.32.2), and it warns of the rescale of MR
+// images, which is there for viewers; else it finds nothing.
 func TestDciodvfy(t *testing.T) {
-	harmless := regexp.MustCompile(`DeviceUID|CodingSchemeUID|<99BRMOME>`)
+	harmless := regexp.MustCompile(`DeviceUID|CodingSchemeUID|<99BRMOME>|<QUANTITY>|Rescale(Slope|Intercept|Type)`)
 	for name, paths := range files(t) {
 		for _, path := range paths[:len(paths)-1] { // the last is no object of ours
 			out, _ := run(t, "dciodvfy", "-new", path)
-			if !strings.Contains(out, "Comprehensive3DSR") && !strings.Contains(out, "Segmentation") {
+			if !regexp.MustCompile(`Comprehensive|Segmentation|ParametricMap|MRImage|SCImage`).MatchString(out) {
 				t.Errorf("%s %s: the validator did not recognise the object: %s", name, filepath.Base(path), out)
 			}
 			for _, line := range complaints(out, harmless) {
@@ -159,14 +180,18 @@ func TestDCMTK(t *testing.T) {
 				t.Errorf("%s %s: dcmdump: %s", name, filepath.Base(path), out)
 			}
 		}
-		path := paths[slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == "SR.dcm" })]
-		out, ok := run(t, "dsrdump", "--print-long-values", "--print-all-codes", path)
-		if !ok || strings.Contains("\n"+out, "\nE: ") {
-			t.Errorf("%s: dsrdump: %s", name, out)
-		}
-		for _, want := range []string{"홍^길동", "NOT FOR CLINICAL USE", "99BRMOME"} {
-			if !strings.Contains(out, want) {
-				t.Errorf("%s: dsrdump does not show %q", name, want)
+		for _, path := range paths {
+			if base := filepath.Base(path); base != "sr.dcm" && base != "viewer.dcm" {
+				continue
+			}
+			out, ok := run(t, "dsrdump", "--print-long-values", "--print-all-codes", path)
+			if !ok || strings.Contains("\n"+out, "\nE: ") {
+				t.Errorf("%s: dsrdump: %s", name, out)
+			}
+			for _, want := range []string{"홍^길동", "NOT FOR CLINICAL USE"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("%s: dsrdump does not show %q", name, want)
+				}
 			}
 		}
 	}
@@ -177,7 +202,7 @@ func TestGDCM(t *testing.T) {
 	all := files(t)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		path := all[name][0]
-		if filepath.Base(path) != "SEG.dcm" {
+		if filepath.Base(path) != "seg.dcm" {
 			continue
 		}
 		out, ok := run(t, "gdcminfo", path)
