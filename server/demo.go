@@ -51,7 +51,8 @@ func (c *demoCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	flags := nodeFlags{Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second, Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true}
+	flags := nodeFlags{Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second, Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true,
+		Viewer: true, ViewerDir: viewerDir("data")} // where server viewer install puts it unless told otherwise
 	n, err := openNode(ctx, flags, quiet(log))
 	if err != nil {
 		return err
@@ -121,6 +122,13 @@ func (c *demoCommand) show(ctx context.Context, n *node, study *phantom.Study) (
 	fmt.Printf("  page of the study: %s/study/%s\n", n.url(), study.Truth.StudyInstanceUID)
 	for _, ref := range append(status.Results.SR, status.Results.SEG...) {
 		fmt.Printf("  %s/dicom-web/%s\n", n.url(), ref.Path())
+	}
+	overlay := ""
+	if len(status.Results.SEG) > 0 {
+		overlay = status.Results.SEG[0].Series
+	}
+	if link := n.viewer.Link(n.url()+"/", status.Study, overlay); link != "" {
+		fmt.Printf("  in the viewer: %s\n", link)
 	}
 	fmt.Printf("%s; the weights were trained on %s.\n", report.Disclaimer, n.analyzer.Algorithm().TrainedOn)
 	return all, nil

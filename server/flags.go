@@ -20,6 +20,7 @@ type nodeFlags struct {
 	Replace        bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
 	PublicURL      string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
 	Viewer         bool          `negatable:"" default:"true" help:"Serve the viewer that server viewer install put in place."`
+	ViewerDir      string        `type:"path" placeholder:"DIR" help:"Folder that the viewer was installed in, if not the folder viewer of --data."`
 	ViewerURL      string        `placeholder:"URL" help:"Link to this viewer instead, with {study} and {series} for their UIDs: https://host/viewer?StudyInstanceUIDs={study}."`
 	Explain        bool          `default:"true" negatable:"" help:"Explain findings by heat maps, a fifth of a second of CPU time each with the built-in weights."`
 	Forward        []string      `sep:"none" placeholder:"URL" help:"DICOMweb root of a PACS that gets every result by STOW-RS, with user:password@ if it asks for them; may be repeated."`

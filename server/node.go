@@ -26,6 +26,7 @@ type node struct {
 	queue    *jobs.Queue
 	outbox   *delivery.Outbox
 	web      *web.Server
+	viewer   *viewer.Viewer
 	listener net.Listener
 	log      *slog.Logger
 }
@@ -62,17 +63,12 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}); err != nil {
 		return n, err
 	}
-	shown := viewer.Config{Dir: viewerDir(f.Data), URL: f.ViewerURL}
-	if !f.Viewer {
-		shown.Dir = ""
-	}
-	pages, err := viewer.New(shown)
-	if err != nil {
+	if n.viewer, err = viewer.New(f.viewer()); err != nil {
 		return n, err
 	}
 	if n.web, err = web.New(web.Config{
 		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer), Viewer: pages, Language: words.Language(f.Language),
+		Model: modelLine(n.analyzer), Viewer: n.viewer, Language: words.Language(f.Language),
 	}); err != nil {
 		return n, err
 	}

@@ -26,11 +26,23 @@ func (f viewerFolder) dir() string { return viewerDir(f.Data) }
 // viewerDir is where a node over the archive in data has its viewer.
 func viewerDir(data string) string { return filepath.Join(data, "viewer") }
 
+// viewer returns which viewer the node serves and links to.
+func (f nodeFlags) viewer() viewer.Config {
+	c := viewer.Config{Dir: f.ViewerDir, URL: f.ViewerURL}
+	switch {
+	case !f.Viewer:
+		c.Dir = ""
+	case c.Dir == "":
+		c.Dir = viewerDir(f.Data)
+	}
+	return c
+}
+
 type viewerInstallCommand struct {
 	viewerFolder
 	From      string `type:"existingfile" placeholder:"FILE.tgz" help:"Take this file, as \"npm pack\" made it elsewhere, instead of fetching."`
 	Release   string `placeholder:"X.Y.Z" default:"${ohif}" help:"Version to fetch (default ${ohif}, which the node was tried with)."`
-	Integrity string `env:"-" placeholder:"sha512-..." help:"Digest that the package must have; needed for versions that were not tried."`
+	Integrity string `env:"-" placeholder:"sha512-..." help:"Digest that the package must have; needed for a version other than ${ohif}."`
 }
 
 // Help is the longer text of "server viewer install --help".

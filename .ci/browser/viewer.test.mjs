@@ -33,6 +33,9 @@ async function look(name, address, check) {
   try {
     await check(viewer);
     assert.deepEqual(viewer.trouble, []);
+  } catch (e) {
+    console.error(name, viewer.trouble);
+    throw e;
   } finally {
     await viewer.close(out, name);
   }

@@ -10,31 +10,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 )
 
-// Package is OHIF's name in the npm registry, Version the one that this node was tried with.
+// Package is OHIF's name in the npm registry, Version the one that this node was tried with, and Integrity the SHA-512 of
+// its tarball as npm publishes it (dist.integrity).
 const (
-	Package = "@ohif/app"
-	Version = "3.13.2"
+	Package   = "@ohif/app"
+	Version   = "3.13.2"
+	Integrity = "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA=="
 )
 
 var versionForm = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(-[0-9A-Za-z.]{1,40})?$`)
-
-// tried are the versions that this node was tried with and the SHA-512 of their tarballs as npm publishes it
-// (dist.integrity).
-func tried() map[string]string {
-	return map[string]string{
-		"3.12.10": "sha512-0kuF66Mq9c9dMD++bUsTjMrJpXJwaZhz9B4uS244DawAjSkTwIYFU93pxPuRUQixaRi7QAHlF3Fe1qudBlZrmA==",
-		Version:   "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA==",
-	}
-}
 
 // Pack fetches the tarball of a version into the folder to with the user's npm, so that their registry, proxy and
 // certificates are used, and returns its path. No script of the package runs.
@@ -62,8 +53,8 @@ func Pack(ctx context.Context, version, to string) (string, error) {
 }
 
 // Install checks the tarball and puts what it holds into dir, in place of what was installed there. Nothing is unpacked
-// before the whole file has the SHA-512 integrity ("sha512-" and base64); "" takes the versions that were tried. A
-// running node serves it from the next request on.
+// before the whole file has the SHA-512 integrity ("sha512-" and base64); "" stands for Integrity. A running
+// node serves it from the next request on.
 func Install(ctx context.Context, dir, tarball, integrity string) (in Installed, err error) {
 	defer func() {
 		if err != nil {
@@ -79,12 +70,11 @@ func Install(ctx context.Context, dir, tarball, integrity string) (in Installed,
 	if err != nil {
 		return in, err
 	}
-	known := slices.Sorted(maps.Values(tried()))
 	switch {
+	case integrity == "" && sum != Integrity:
+		return in, fmt.Errorf("its digest is %s, not that of version %s; if you trust another one, name its digest with --integrity", sum, Version)
 	case integrity != "" && sum != integrity:
 		return in, fmt.Errorf("its digest is %s, expected is %s: it was changed or not fetched whole", sum, integrity)
-	case integrity == "" && !slices.Contains(known, sum):
-		return in, fmt.Errorf("its digest %s is of no version that was tried; if you trust it, name that with --integrity", sum)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return in, err
