@@ -9,10 +9,10 @@ import (
 
 // How BI-RADS' words for shape and margin are told from the features: this project's operationalisation, set on the
 // candidates of 30 digital phantoms and so that drawn balls, ellipsoids and stars fall where a reader puts them. The
-// lexicon itself has no numbers. On those phantoms (1.55 mm in the slice; 24 planted lesions of 150 voxels or more) the
-// rank correlation of planted irregularity is -0.73 with RadialGradient, 0.51 with Roughness, -0.45 with Solidity, and
-// that of a planted rim 0.85 with RimRatio. Planted spicules, which are thinner than those voxels, show in none. That says
-// nothing of patients.
+// lexicon itself has no numbers. On 80 others (1.55 mm in the slice; 78 planted lesions that were outlined by 150 voxels or
+// more) the rank correlation of planted irregularity is -0.81 with RadialGradient, -0.60 with Solidity, 0.57 with Roughness,
+// that of a planted rim 0.85 with RimRatio, and that of planted spicules 0.16 with Spiculation: most are thinner than those
+// voxels. Of 25 lesions with many spicules 7 are called spiculated, of 28 without any 1. That says nothing of patients.
 const (
 	// minFormVoxels is the least number of voxels of a mask whose form is told: three each way.
 	minFormVoxels = 27

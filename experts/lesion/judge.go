@@ -7,7 +7,7 @@ import (
 	"mome/experts/volume"
 )
 
-// What a candidate must be, beside large enough. Tuned on phantoms of 48 seeds.
+// What a candidate must be, beside large enough. Tuned on phantoms of 70 seeds.
 const (
 	// minProminence is the least part of a candidate's enhancement that it does not share with what lies 2 to 5 mm around
 	// it (the upper quartile there): patches of background enhancement fade into one another, most below 0.3.

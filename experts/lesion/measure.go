@@ -66,8 +66,8 @@ func bounds(m *volume.Mask) box {
 //     Margin: spiculated from a Spiculation of 0.15 on, else irregular from a Roughness of 0.06 on, else circumscribed;
 //     not told of lesions too small for their voxels to show spicules.
 //
-// In the masks of Detect spicules thinner than about two voxels are lost: that a margin is not called spiculated does not
-// mean that there are none.
+// In the masks of Detect spicules thinner than a voxel are lost: that a margin is not called spiculated does not mean that
+// there are none.
 func Measure(l *experts.Lesion, breasts []experts.Breast) {
 	if l.Mask == nil {
 		return
