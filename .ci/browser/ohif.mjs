@@ -55,6 +55,13 @@ class Viewer {
     await this.page.locator('[data-cy="panelSegmentation-btn"]').click();
   }
 
+  // openMeasurements shows the list of measurements.
+  async openMeasurements() {
+    await this.page.getByText('Confirm and hide').click();
+    await this.page.locator('.cornerstone-canvas').first().waitFor();
+    await this.page.locator('[data-cy="trackedMeasurements-btn"]').click();
+  }
+
   // goTo brings a segment's middle into view, and the mouse away: what OHIF tells below it has the segment's colour too.
   async goTo(segment) {
     await this.page.getByText(segment, { exact: true }).first().click();
