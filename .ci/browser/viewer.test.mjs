@@ -11,6 +11,7 @@ import { launch, open } from './ohif.mjs';
 const out = process.env.OUT ?? path.join(import.meta.dirname, '..', 'out');
 const lesionColour = [230, 60, 50]; // of the segments named "Lesion n", server/report
 const breastColour = [100, 200, 140]; // of the left one; no part of OHIF's own window has it
+const drawingColour = [255, 255, 0]; // of OHIF's measurements
 
 let folder, node, browser;
 
@@ -71,6 +72,17 @@ for (const { vendor, series, phases } of [
     });
   });
 }
+
+test('the measurements are listed and drawn', async () => {
+  const { study, results } = await node.push('Siemens'); // again: nothing new, the results stay
+  const found = await (await fetch(`${node.url}/dicom-web/studies/${study}/series?Modality=SR`)).json();
+  const series = found.map(s => s['0020000E'].Value[0]).find(uid => uid !== results.sr[0].series);
+  await look('measurements', deepLink(study, series), async viewer => {
+    await viewer.openMeasurements();
+    await viewer.text(/^Lesion 1 AI p=0\.\d\d$/);
+    await viewer.coloured(drawingColour, 300);
+  });
+});
 
 test('the list of studies names the phantoms', async () => {
   await look('studies', '/viewer', async viewer => {
