@@ -22,6 +22,7 @@ type benchDetectionCommand struct {
 	First      int64  `default:"1500000" help:"Seed of the first one, the others follow; by default those that evaluate holds out, which training never sees."`
 	Resolution string `enum:"small,standard" default:"standard" help:"Of the phantoms: small or standard."`
 	Images     string `enum:"usual,varied" default:"usual" help:"usual: both breasts, axial, fat-suppressed; varied: fat bright, sagittal, one breast and all of these in turn."`
+	Lesions    string `enum:"drawn,small" default:"drawn" help:"drawn: as phantoms have them; small: six of 5 to 7.5 mm in each."`
 	Cache      string `type:"path" placeholder:"DIR" help:"Keep prepared phantoms here, registered, so that a repeated run reads them only; 50 MB each."`
 	Parallel   int    `help:"Phantoms read at the same time; default one for each core."`
 	CSV        string `name:"csv" type:"path" placeholder:"FILE" help:"Write every planted lesion and every false positive."`
@@ -45,20 +46,27 @@ Examples:
     server bench detection --cache /tmp/phantoms --csv lesions.csv --plot froc.png`
 }
 
-// detectionPhantoms are n phantoms from a seed on: vendors in turn, four amounts of motion, every pair of both in twelve.
-func detectionPhantoms(first int64, n int, resolution, images string) []phantom.Config {
+// phantoms are those to be read: vendors in turn, four amounts of motion, every pair of both in twelve.
+func (c *benchDetectionCommand) phantoms() []phantom.Config {
 	vendors := phantom.Vendors()
 	acquisitions := []phantom.Acquisition{{}}
-	if images == "varied" {
+	if c.Images == "varied" {
 		acquisitions = []phantom.Acquisition{
 			{FatBright: true}, {Plane: phantom.Sagittal}, {Unilateral: phantom.Left}, {Plane: phantom.Sagittal, Unilateral: phantom.Right, FatBright: true},
 		}
 	}
-	configs := make([]phantom.Config, n)
+	var lesions []phantom.Lesion
+	if c.Lesions == "small" {
+		for i := range 6 {
+			lesions = append(lesions, phantom.Lesion{Kind: []phantom.Kind{phantom.Malignant, phantom.Benign}[i%2],
+				Side: []phantom.Side{phantom.Left, phantom.Right}[i/3], DiametersMM: [3]float64{5 + 0.5*float64(i)}})
+		}
+	}
+	configs := make([]phantom.Config, c.Studies)
 	for i := range configs {
 		configs[i] = phantom.Config{
-			Seed: first + int64(i), Vendor: vendors[i%len(vendors)], MotionMM: float64(i%4) * 2, Resolution: phantom.Resolution(resolution),
-			Acquisition: acquisitions[i/len(vendors)%len(acquisitions)],
+			Seed: c.First + int64(i), Vendor: vendors[i%len(vendors)], MotionMM: float64(i%4) * 2, Resolution: phantom.Resolution(c.Resolution),
+			Lesions: lesions, Acquisition: acquisitions[i/len(vendors)%len(acquisitions)],
 		}
 	}
 	return configs
@@ -70,7 +78,7 @@ func (c *benchDetectionCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("--studies %d: at least one is needed", c.Studies)
 	}
 	line := newProgressLine(os.Stderr)
-	readings, err := detection.Read(ctx, detectionPhantoms(c.First, c.Studies, c.Resolution, c.Images), detection.Config{
+	readings, err := detection.Read(ctx, c.phantoms(), detection.Config{
 		Cache: c.Cache, Parallel: c.Parallel, Progress: func(done, total, fromCache int) {
 			line.show("phantoms", float64(done)/float64(total), fmt.Sprintf("%d of %d, %d from the cache", done, total, fromCache))
 		},
@@ -80,7 +88,7 @@ func (c *benchDetectionCommand) Run(ctx context.Context) error {
 		return err
 	}
 	r := detection.Measure(readings, c.Seed)
-	measuredOn := fmt.Sprintf("%d digital phantoms, seeds %d to %d, %s resolution, %s images", c.Studies, c.First, c.First+int64(c.Studies)-1, c.Resolution, c.Images)
+	measuredOn := fmt.Sprintf("%d digital phantoms, seeds %d to %d, %s resolution, %s images, %s lesions", c.Studies, c.First, c.First+int64(c.Studies)-1, c.Resolution, c.Images, c.Lesions)
 	if c.CSV != "" {
 		if err := writeFile(c.CSV, func(w io.Writer) error { return writeDetections(w, readings) }); err != nil {
 			return err

@@ -69,7 +69,7 @@ func TestDetectionPhantoms(t *testing.T) {
 		motion float64
 	}
 	seen := map[pair]bool{}
-	for _, c := range detectionPhantoms(0, 12, "standard", "usual") {
+	for _, c := range (&benchDetectionCommand{Studies: 12, Resolution: "standard"}).phantoms() {
 		seen[pair{c.Vendor, c.MotionMM}] = true
 	}
 	if len(seen) != 12 {

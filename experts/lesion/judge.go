@@ -16,6 +16,9 @@ const (
 	minDistinction = 0.7
 	// minSuspicion is the least suspicion of a candidate.
 	minSuspicion = 1.6
+	// clearlyCompact is the compactness of a first outline from which it stays where the final one runs out into what leads to
+	// it; vessels have less.
+	clearlyCompact = 0.4
 	// leastDeviation is the least deviation of the background, %, that contrast is told against: noise alone makes as much.
 	leastDeviation = 5.0
 	// Within nippleMM of the nipple's place enhancement whose mean depth below the surface is up to nippleDepthMM is the
@@ -38,9 +41,12 @@ func (f *finder) judge(set []int) *candidate {
 		f.hasNipple && f.centre(set).Sub(f.nipple).Norm() <= nippleMM && f.depthMM(set) <= nippleDepthMM:
 		return nil
 	}
-	set = f.refined(set)
-	if !f.compact(set) {
-		return nil
+	first := set
+	if set = f.refined(set); !f.compact(set) {
+		if f.compactness(first) < clearlyCompact {
+			return nil
+		}
+		set = first
 	}
 	suspicion := f.suspicion(set, prominence)
 	if suspicion < minSuspicion {

@@ -21,7 +21,7 @@ func (f *finder) search(set []int, level float64) []*candidate {
 	}
 	var out []*candidate
 	for _, piece := range pieces {
-		if float64(len(piece))*f.voxelMM3() < f.leastMM3() {
+		if float64(len(piece))*f.voxelMM3() < f.leastMM3()/3 { // its outline may be larger
 			continue
 		}
 		if c := f.lesion(piece); c != nil {

@@ -44,6 +44,7 @@ type LesionFinding struct {
 	EnhancementCV  *float64         `json:"enhancement_cv,omitempty"`
 	RimRatio       *float64         `json:"rim_ratio,omitempty"`
 
+	Detection     float64            `json:"detection_score,omitempty"` // how far it stands out, no probability
 	Probability   *float64           `json:"probability_of_malignancy,omitempty"`
 	Called        bool               `json:"at_or_above_operating_point"`
 	Suspicion     int                `json:"suspicion_level,omitempty"`
@@ -127,7 +128,7 @@ func lesionFinding(l fusion.Finding, operatingPoint float64, labels labelled) Le
 		Shape: l.Shape, Solidity: number(l.Solidity), Elongation: number(l.Elongation), Flatness: number(l.Flatness),
 		Margin: l.Margin, Roughness: number(l.Roughness), Spiculation: number(l.Spiculation), Sharpness: number(l.Sharpness),
 		RadialGradient: number(l.RadialGradient), Internal: l.Internal, EnhancementCV: number(l.EnhancementCV), RimRatio: number(l.RimRatio),
-		Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
+		Detection: l.Lesion.Suspicion, Probability: number(l.Probability), Called: l.Probability.Known && l.Probability.Value >= operatingPoint,
 		Suspicion: l.Suspicion, Contributions: contributions(l.Contributions), Further: judgementFindings(l.Further),
 		TimesS: l.TimesS, Signal: l.Signal, PEEarly: number(l.PEEarly), PEPeak: number(l.PEPeak), PEInitial: number(l.PEInitial),
 		InitialPhase: l.InitialPhase, SER: number(l.SER), TimeToPeakS: number(l.TimeToPeak), WashIn: number(l.WashIn),

@@ -105,7 +105,7 @@ func withFindings() *fusion.Assessment {
 				Lesion: &experts.Lesion{
 					Label: "Lesion 1", Side: experts.Left, Mask: box([3]int{9, 3, 2}, [3]int{11, 6, 4}),
 					CentreMM: volume.Vec{-52.4, -36.4, -15}, Quadrant: "upper outer",
-					VolumeCM3: 0.01728, LongAxisMM: 4.44, ShortAxisMM: 2.12, Sphericity: 0.812345,
+					VolumeCM3: 0.01728, LongAxisMM: 4.44, ShortAxisMM: 2.12, Sphericity: 0.812345, Suspicion: 2.718,
 					TimesS: []float64{0, 90, 180}, Signal: []float64{100, 243, 220},
 					PEEarly: experts.Known(143.02), PEPeak: experts.Known(143.2), SER: experts.Known(1.314),
 					TimeToPeak: experts.Known(90), FTVCM3: experts.Known(0.0151),

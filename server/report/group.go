@@ -27,6 +27,7 @@ func (b *build) lesion(f fusion.Finding, segment int) sr.ROI {
 	m.add(code.ProbabilityOfCancer, percent(f.Probability), 1, code.Percent, method(code.Calibrated))
 	m.add(code.Volume, positive(f.VolumeCM3), 3, code.CM3, method(code.VoxelSum))
 	b.diameters(&m, f.Lesion)
+	m.add(code.DetectionScore, positive(f.Lesion.Suspicion), 3, code.Dimensionless, method(code.StandsOut))
 	m.add(code.Sphericity, positive(f.Sphericity), 3, code.Ratio, method(code.SphereArea))
 	m.add(code.T2Signal, f.T2Ratio, 2, code.Ratio, how{derivation: code.Mean, method: codeOf(t2References(), f.T2Reference)})
 	for _, q := range quantities() {

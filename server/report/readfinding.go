@@ -23,6 +23,7 @@ func readFinding(g sr.ROI) fusion.Finding {
 	f.Probability.Value /= 100
 	l.VolumeCM3 = quantity(code.Volume).Value
 	l.Sphericity = quantity(code.Sphericity).Value
+	l.Suspicion = quantity(code.DetectionScore).Value
 	l.LongAxisMM, l.LongLine = readAxis(g, code.Max3D)
 	l.ShortAxisMM, l.ShortLine = readAxis(g, code.Ortho3D)
 	_, l.AxialLong = readAxis(g, code.AxialLongest)

@@ -34,6 +34,7 @@ var (
 	NotDone       = local("NOTDONE", "Reason analysis not performed")
 	SeriesRole    = local("SERIESROLE", "Series role in analysis")
 
+	DetectionScore = local("DETSCORE", "Detection score")
 	Solidity       = local("SOLIDITY", "Solidity")
 	Roughness      = local("ROUGHNESS", "Roughness of the surface")
 	Spiculation    = local("SPICULATION", "Share of volume in thin processes")
@@ -95,6 +96,7 @@ var (
 	Agrees       = local("AGREES", "All agree")
 	Differs      = local("DIFFERS", "Not all agree")
 
+	StandsOut      = local("STANDSOUT", "How far it stands out, by rules on enhancement and form")
 	AxialLongest   = local("AXIALLONG", "Longest diameter of the axial section")
 	AxialAcross    = local("AXIALSHORT", "Longest chord across it in the axial section")
 	HullArea       = local("HULLAREA", "Area of the sections over that of their convex hulls")
