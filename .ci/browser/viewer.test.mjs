@@ -11,6 +11,7 @@ import { launch, open } from './ohif.mjs';
 const out = process.env.OUT ?? path.join(import.meta.dirname, '..', 'out');
 const lesionColour = [230, 60, 50]; // of the segments named "Lesion n", server/report
 const breastColour = [100, 200, 140]; // of the left one; no part of OHIF's own window has it
+const drawingColour = [255, 255, 0]; // of OHIF's measurements
 
 let folder, node, browser;
 
@@ -78,7 +79,7 @@ test('the second report opens with the most suspicious lesion drawn, and lists a
     await viewer.openMeasurements();
     for (const l of lesions) await viewer.text(`${l.label} AI p=${l.probability_of_malignancy.toFixed(2)}`);
     await viewer.text(`L: ${lesions[0].axial_long_mm.toFixed(1)} mm`);
-    await viewer.coloured([255, 255, 0], 100); // of drawings
+    await viewer.coloured(drawingColour, 300);
     assert.equal(await viewer.page.getByText('Something went wrong').count(), 0);
   });
 });
