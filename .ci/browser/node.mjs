@@ -9,7 +9,7 @@ import path from 'node:path';
 const run = promisify(execFile);
 
 // start installs the viewer (from the file ohif, else with npm) below folder and starts a node there. push(vendor)
-// stores a phantom study and answers what the node has to say of it once it is analysed; stop ends the node.
+// stores a phantom study, once, and answers what the node has to say of it once it is analysed; stop ends the node.
 export async function start(program, folder, ohif) {
   const data = path.join(folder, 'data');
   await run(program, ['viewer', 'install', '--data', data, ...(ohif ? ['--from', ohif] : [])]);
@@ -17,19 +17,36 @@ export async function start(program, folder, ohif) {
   const ended = once(node, 'exit');
   const url = await announced(node);
 
+  const pushed = new Map();
+  async function push(vendor) {
+    const study = path.join(folder, vendor);
+    await run(program, ['phantom', '--resolution', 'small', '--vendor', vendor, '-o', study]);
+    const { stdout } = await run(program, ['push', study, '--to', `${url}/dicom-web`]);
+    return analysed(url, stdout.match(/studies\/([0-9.]+)/)[1]);
+  }
+  const pushOnce = vendor => pushed.get(vendor) ?? pushed.set(vendor, push(vendor)).get(vendor);
+
   return {
     url,
-    async push(vendor) {
-      const study = path.join(folder, vendor);
-      await run(program, ['phantom', '--resolution', 'small', '--vendor', vendor, '-o', study]);
-      const { stdout } = await run(program, ['push', study, '--to', `${url}/dicom-web`]);
-      return analysed(url, stdout.match(/studies\/([0-9.]+)/)[1]);
+    push: pushOnce,
+    // answer is the study with its findings and series.
+    async answer(vendor) {
+      const { study } = await pushOnce(vendor);
+      const { lesions } = await json(`${url}/study/${study}/findings.json`);
+      const series = await json(`${url}/dicom-web/studies/${study}/series?includefield=SeriesDescription`);
+      return { study, lesions, series: series.map(s => ({ uid: s['0020000E'].Value[0], description: s['0008103E']?.Value?.[0] ?? '' })) };
     },
     async stop() {
       node.kill('SIGTERM');
       await ended;
     },
   };
+}
+
+async function json(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.status}: ${address}`);
+  return answer.json();
 }
 
 async function announced(node) {

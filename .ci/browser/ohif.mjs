@@ -49,10 +49,18 @@ class Viewer {
     return this.page.getByText(words, { exact: true }).first().waitFor();
   }
 
-  // openSegments shows the list of segments.
-  async openSegments() {
+  // openSegments shows the list of segments, openMeasurements that of measurements.
+  openSegments() {
+    return this.openPanel('panelSegmentation-btn');
+  }
+
+  openMeasurements() {
+    return this.openPanel('trackedMeasurements-btn');
+  }
+
+  async openPanel(button) {
     await this.page.getByText('Confirm and hide').click();
-    await this.page.locator('[data-cy="panelSegmentation-btn"]').click();
+    await this.page.locator(`[data-cy="${button}"]`).click();
   }
 
   // goTo brings a segment's middle into view, and the mouse away: what OHIF tells below it has the segment's colour too.

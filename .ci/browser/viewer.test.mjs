@@ -11,6 +11,7 @@ import { launch, open } from './ohif.mjs';
 const out = process.env.OUT ?? path.join(import.meta.dirname, '..', 'out');
 const lesionColour = [230, 60, 50]; // of the segments named "Lesion n", server/report
 const breastColour = [100, 200, 140]; // of the left one; no part of OHIF's own window has it
+const drawingColour = [255, 255, 0]; // of OHIF's measurements
 
 let folder, node, browser;
 
@@ -69,6 +70,48 @@ for (const { vendor, series, phases } of [
       const shown = await viewer.page.locator('[data-cy="viewport-pane"]').first().innerText();
       assert.ok(shown.includes(series), `the series under the segmentation: ${shown}`);
     });
+  });
+}
+
+test('the second report opens with the most suspicious lesion drawn, and lists all', async () => {
+  const { study, lesions, series } = await node.answer('Siemens');
+  await look('measurements', deepLink(study, series.find(s => s.description.startsWith('AI lesion measurements')).uid), async viewer => {
+    await viewer.openMeasurements();
+    for (const l of lesions) await viewer.text(`${l.label} AI p=${l.probability_of_malignancy.toFixed(2)}`);
+    await viewer.text(`L: ${lesions[0].axial_long_mm.toFixed(1)} mm`);
+    await viewer.coloured(drawingColour, 300);
+    assert.equal(await viewer.page.getByText('Something went wrong').count(), 0);
+  });
+});
+
+// The page of a study needs no script, fits a phone, and leads to the viewer.
+for (const { name, width, lang, heading } of [
+  { name: 'page', width: 1300, lang: 'en', heading: 'Lesions found' },
+  { name: 'page-phone', width: 375, lang: 'ko', heading: '병변' },
+]) {
+  test(`the page of a study, ${width} pixels wide, in ${lang}`, async () => {
+    const { study, lesions } = await node.answer('Siemens');
+    const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width, height: 900 } });
+    const page = await context.newPage();
+    const trouble = [];
+    page.on('requestfailed', r => trouble.push(`failed: ${r.url()}`));
+    page.on('response', r => r.status() >= 400 && trouble.push(`${r.status()}: ${r.url()}`));
+    page.on('request', r => r.url().startsWith(node.url) || trouble.push(`asks elsewhere: ${r.url()}`));
+    try {
+      await page.goto(`${node.url}/study/${study}?lang=${lang}`);
+      assert.match(await page.locator('h1').innerText(), new RegExp(heading));
+      const pictures = await page.locator('img').count();
+      assert.ok(pictures >= 3 + 3 * lesions.length, `${pictures} pictures`);
+      // A page wider than the window would have to be pushed aside on a phone.
+      const box = await page.locator('body').boundingBox();
+      assert.ok(box.width <= width, `the page is ${box.width} pixels wide`);
+      const link = page.locator('a[href*="viewer?StudyInstanceUIDs"]').first();
+      assert.ok((await link.getAttribute('href')).includes(study));
+      await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
+      assert.deepEqual(trouble, []);
+    } finally {
+      await context.close();
+    }
   });
 }
 

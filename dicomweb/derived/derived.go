@@ -48,12 +48,18 @@ type series struct {
 	source          multiframe.Source
 	values          []float32
 	slope           float64 // quantity per grey value; 0 stays 0
+	shown           float64 // power of ten that viewers' values are the quantity times, see scale
 	low, high       float64
 	patientPosition string
 }
 
+// leastWindow is the least width of the window in the values that viewers show: a linear window (C.11.2.1.2) of less than
+// one is none, and VOI LUT Function, by which a narrower one could be said, makes OHIF 3.13.2 fail.
+const leastWindow = 100
+
 // scale chooses the slope so that the greatest value has the greatest grey value. It is rounded to what a Decimal String
-// holds before anything is divided by it.
+// holds before anything is divided by it. Small quantities are shown times a power of ten; the Real World Value Mapping
+// says them as they are.
 func (s *series) scale() {
 	most := 0.0
 	for _, v := range s.values {
@@ -63,6 +69,10 @@ func (s *series) scale() {
 	d := dicom.New()
 	d.Set(tag.RescaleSlope, most/math.MaxInt16)
 	s.slope, _ = d.Float(tag.RescaleSlope)
+	s.shown = 1
+	for (s.high-s.low)*s.shown < leastWindow && s.shown < 1e12 {
+		s.shown *= 10
+	}
 }
 
 func (s *series) fill(d *dicom.Dataset, n int) {
@@ -72,11 +82,10 @@ func (s *series) fill(d *dicom.Dataset, n int) {
 	s.m.Lossy.Fill(d)
 	// Rescale is not of the MR Image IOD, yet all viewers apply it; the Real World Value Mapping says it by the standard.
 	d.Set(tag.RescaleIntercept, 0)
-	d.Set(tag.RescaleSlope, s.slope)
+	d.Set(tag.RescaleSlope, s.slope*s.shown)
 	d.Set(tag.RescaleType, "US")
-	d.Set(tag.WindowCenter, (s.low+s.high)/2)
-	d.Set(tag.WindowWidth, max(s.high-s.low, s.slope))
-	d.Set(tag.VOILUTFunction, "LINEAR_EXACT")
+	d.Set(tag.WindowCenter, (s.low+s.high)/2*s.shown)
+	d.Set(tag.WindowWidth, max((s.high-s.low)*s.shown, 1))
 	world := dicom.New()
 	world.Set(tag.LUTExplanation, s.m.Description)
 	world.Set(tag.LUTLabel, s.m.Name)

@@ -51,6 +51,20 @@ func TestSeries(t *testing.T) {
 			t.Errorf("image %d lies at %v, want 2, 0.5, %d", n, p, 3*(n+1))
 		}
 	}
+	for i := range m.Data { // log-odds per voxel: their window would be narrower than a linear one can be
+		m.Data[i] /= 1e4
+	}
+	if _, fill, err = derived.Series(m, "HFP"); err != nil {
+		t.Fatal(err)
+	}
+	d := dicom.New()
+	fill(d, 0)
+	slope, _ := d.Float(tag.RescaleSlope)
+	world, _ := d.Item(tag.RealWorldValueMappingSequence).Float(tag.RealWorldValueSlope)
+	width, _ := d.Float(tag.WindowWidth)
+	if math.Abs(slope/world-1e4) > 1 || math.Abs(width-163.7) > 0.1 || d.Has(tag.VOILUTFunction) {
+		t.Errorf("slopes %v and %v, window %v wide, VOI LUT Function %v", slope, world, width, d.Has(tag.VOILUTFunction))
+	}
 	clear(m.Data)
 	if _, _, err := derived.Series(m, ""); err == nil {
 		t.Error("a map without a value made a series")

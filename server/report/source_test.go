@@ -140,7 +140,7 @@ func linesLieOnLesions(t *testing.T, r *analysis.Reading, o report.Objects, imag
 	}
 	for n, f := range r.Assessment.Findings {
 		_, long, _ := lesion.Calipers(f.Mask)
-		l := m.Drawings[2*n].Lines[0]
+		l := m.Drawings[n].Lines[0]
 		frame := 0
 		if len(l.Image.Frames) == 1 {
 			frame = l.Image.Frames[0]

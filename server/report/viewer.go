@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
@@ -24,10 +26,16 @@ func (b *build) viewerReport() (*dicom.Dataset, error) {
 	if b.a.Outcome == fusion.NotDone {
 		return nil, nil
 	}
-	var drawings []sr.Drawing
+	// Diameters first, the most suspicious lesion's in front, and outlines the other way round: OHIF lists them in this order
+	// and begins with the image of the last.
+	var drawings, outlines []sr.Drawing
 	for i, f := range b.a.Findings {
-		drawings = append(drawings, b.drawings(f, b.segments.lesions[i])...)
+		if of := b.drawings(f, b.segments.lesions[i]); len(of) > 0 {
+			drawings, outlines = append(drawings, of[0]), append(outlines, of[1:]...)
+		}
 	}
+	slices.Reverse(outlines)
+	drawings = append(drawings, outlines...)
 	if len(drawings) == 0 {
 		return nil, nil
 	}

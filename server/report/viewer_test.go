@@ -52,12 +52,17 @@ func TestViewerReport(t *testing.T) {
 			}
 			seen := map[string]bool{}
 			for n, d := range m.Drawings {
-				f := a.Findings[n/2]
+				// Diameters in the order of the findings, then outlines the other way round.
+				at, diameters := n, n < len(a.Findings)
+				if !diameters {
+					at = 2*len(a.Findings) - 1 - n
+				}
+				f := a.Findings[at]
 				if seen[d.TrackingUID] {
 					t.Errorf("two groups have the Tracking UID %s: viewers would merge them", d.TrackingUID)
 				}
 				seen[d.TrackingUID] = true
-				if !slices.Equal(d.Segment.Segments, []int{n/2 + 1}) || d.Segment.SOPInstanceUID != o.SEG.String(tag.SOPInstanceUID) {
+				if !slices.Equal(d.Segment.Segments, []int{at + 1}) || d.Segment.SOPInstanceUID != o.SEG.String(tag.SOPInstanceUID) {
 					t.Errorf("%s points to segment %v of %s", d.TrackingID, d.Segment.Segments, d.Segment.SOPInstanceUID)
 				}
 				if want := fmt.Sprintf("%s AI p=%.2f", f.Label, f.Probability.Value); d.Comment != want {
@@ -74,7 +79,7 @@ func TestViewerReport(t *testing.T) {
 						t.Errorf("%s lies on %v, want %v", l.Name, l.Image, want)
 					}
 				}
-				if n%2 == 0 {
+				if diameters {
 					ends := []volume.Vec{long.From, long.To, short.From, short.To}
 					for i, p := range append(onGrid(&a.Grid, slice, d.Lines[0].Points), onGrid(&a.Grid, slice, d.Lines[1].Points)...) {
 						if p.Sub(ends[i]).Norm() > 1e-4 { // mm, of float32
@@ -100,7 +105,8 @@ func onGrid(g *volume.Grid, slice int, points []float32) (out []volume.Vec) {
 
 // TestViewerOutline: the first lesion's box of 2 x 3 pixels at column 9, row 3 is outlined along the pixels' edges.
 func TestViewerOutline(t *testing.T) {
-	d := content(t, mustBuild(t, withFindings(), source()).ViewerSR).Drawings[1]
+	all := content(t, mustBuild(t, withFindings(), source()).ViewerSR).Drawings
+	d := all[len(all)-1]
 	l := d.Lines[0]
 	if want := []float32{11, 3, 11, 6, 9, 6, 9, 3, 11, 3}; !slices.Equal(l.Points, want) {
 		t.Errorf("outline %v, want %v", l.Points, want)

@@ -105,8 +105,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request, base string) error 
 	}
 	h := w.Header()
 	// What the page holds is a patient's: it talks to this node alone. Decoders are WebAssembly in workers made of blobs,
-	// OHIF's reader of segmentations compiles functions (unsafe-eval),
-	// and the style sheets that React writes have no nonce.
+	// OHIF's reader of segmentations compiles functions (unsafe-eval), and the style sheets that React writes have no nonce.
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self' 'unsafe-eval' blob:"+scripts+
 		"; worker-src 'self' blob:; connect-src 'self' blob: data:; img-src 'self' blob: data:; media-src 'self' blob:"+
 		"; style-src 'self' 'unsafe-inline'; font-src 'self' data:; frame-src 'self' blob:; object-src 'self' blob:"+
