@@ -85,7 +85,7 @@ for (const { name, width, lang, heading } of [
   { name: 'page-phone', width: 375, lang: 'ko', heading: '병변' },
 ]) {
   test(`the page of a study, ${width} pixels wide, in ${lang}`, async () => {
-    const { study, lesions } = await node.answer('Siemens');
+    const { study, lesions, series } = await node.answer('Siemens');
     const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width, height: 900 } });
     const page = await context.newPage();
     const trouble = [];
@@ -100,8 +100,11 @@ for (const { name, width, lang, heading } of [
       // A page wider than the window would have to be pushed aside on a phone.
       const box = await page.locator('body').boundingBox();
       assert.ok(box.width <= width, `the page is ${box.width} pixels wide`);
-      const link = page.locator('a[href*="viewer?StudyInstanceUIDs"]').first();
-      assert.ok((await link.getAttribute('href')).includes(study));
+      const links = page.locator('a[href*="viewer?StudyInstanceUIDs"]'); // lesions drawn, then the segmentation
+      for (const [i, begins] of ['AI lesion measurements', 'AI breast MRI segmentation'].entries()) {
+        const { uid } = series.find(s => s.description.startsWith(begins));
+        assert.ok((await links.nth(i).getAttribute('href')).endsWith(`StudyInstanceUIDs=${study}&initialSeriesInstanceUID=${uid}`));
+      }
       await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
       assert.deepEqual(trouble, []);
     } finally {
