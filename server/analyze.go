@@ -92,6 +92,9 @@ func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built repo
 	for n, ds := range built.Maps {
 		files[fmt.Sprintf("map_%03d.dcm", n+1)] = ds
 	}
+	for n, ds := range built.Reference {
+		files[fmt.Sprintf("reference_%03d.dcm", n+1)] = ds
+	}
 	for n, ds := range built.Pictures {
 		files[fmt.Sprintf("picture_%03d.dcm", n+1)] = ds
 	}

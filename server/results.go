@@ -17,13 +17,14 @@ import (
 
 // resultFlags choose what is written of a reading, and how.
 type resultFlags struct {
-	Language  string   `enum:"en,ko,zh" default:"en" help:"Language of reports and pages: en, ko (Korean) or zh (Chinese)."`
-	ViewerSR  bool     `name:"viewer-sr" default:"true" negatable:"" help:"Also write the SR with drawings that OHIF lists: diameters and outline of each lesion."`
-	Maps      []string `enum:"explanation,PE,SER,ADC" default:"explanation" help:"Parametric Maps to write: explanation, PE, SER, ADC."`
-	MapsAsMR  bool     `name:"maps-as-mr" default:"true" negatable:"" help:"Write each map as a series of MR images too, for viewers without Parametric Maps, such as OHIF, which reads whole ones only."`
-	WholeMaps bool     `name:"whole-maps" help:"Write every slice of a Parametric Map in full, as OHIF's loader needs it; it then takes the space of its whole volume."`
-	Pictures  bool     `default:"true" negatable:"" help:"Write Secondary Captures: projections with marked lesions and each lesion's kinetics in colours."`
-	LabelMap  bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
+	Language      string   `enum:"en,ko,zh" default:"en" help:"Language of reports and pages: en, ko (Korean) or zh (Chinese)."`
+	ViewerSR      bool     `name:"viewer-sr" default:"true" negatable:"" help:"Also write the SR with drawings that OHIF lists: diameters and outline of each lesion."`
+	Maps          []string `enum:"explanation,PE,SER,ADC" default:"explanation" help:"Parametric Maps to write: explanation, PE, SER, ADC."`
+	MapsAsMR      bool     `name:"maps-as-mr" default:"true" negatable:"" help:"Write each map as a series of MR images too, for viewers without Parametric Maps, such as OHIF, which reads whole ones only."`
+	WholeMaps     bool     `name:"whole-maps" help:"Write every slice of a Parametric Map in full, as OHIF's loader needs it; it then takes the space of its whole volume."`
+	Pictures      bool     `default:"true" negatable:"" help:"Write Secondary Captures: projections with marked lesions and each lesion's kinetics in colours."`
+	ReferenceCopy bool     `name:"reference-copy" default:"true" negatable:"" help:"Where all phases share a series, write the phase that results refer to as a series of its own: viewers lay overlays over the wrong phase otherwise, or over none."`
+	LabelMap      bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
 }
 
 // source is what a report takes from the settings.
@@ -39,6 +40,9 @@ func (f *resultFlags) partsOf(ctx context.Context, reading *analysis.Reading, he
 		if p.Headers == nil {
 			p.Headers = header
 		}
+		if f.ReferenceCopy && phasesShareSeries(r.Study) {
+			p.ReferencePhase = r.Study.DCE[r.Study.Reference].Volume
+		}
 		if f.Pictures {
 			if p.Pictures, err = picturesOf(ctx, r); err != nil {
 				return nil, fmt.Errorf("draw the pictures: %w", err)
@@ -47,6 +51,20 @@ func (f *resultFlags) partsOf(ctx context.Context, reading *analysis.Reading, he
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// phasesShareSeries reports whether the series of the reference phase holds other phases too.
+func phasesShareSeries(s *experts.Study) bool {
+	if s == nil {
+		return false
+	}
+	n := 0
+	for _, p := range s.DCE {
+		if p.SeriesUID == s.DCE[s.Reference].SeriesUID {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // The pictures in DICOM are uncompressed colour, half a megabyte a section: so many findings, the most suspicious, and so

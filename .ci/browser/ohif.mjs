@@ -69,17 +69,6 @@ class Viewer {
     await this.page.mouse.move(0, 0);
   }
 
-  // image returns the number, from 1 on, of the image that is shown.
-  async image() {
-    const text = await this.page.locator('[data-cy="viewport-pane"]').first().innerText();
-    return Number(text.match(/\((\d+)\/\d+\)/)[1]);
-  }
-
-  // show brings image n of the series into view.
-  show(n) {
-    return this.page.evaluate(n => window.cornerstone.getRenderingEngines()[0].getViewports()[0].setImageIdIndex(n - 1), n);
-  }
-
   // coloured waits until so many pixels of the image or more have the hue of rgb, and returns how many.
   async coloured(rgb, atLeast) {
     let n = 0;

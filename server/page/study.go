@@ -1,10 +1,12 @@
 package page
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"mome/dicomweb"
@@ -38,10 +40,11 @@ type studyPage struct {
 	Advice   string   // what to do where nothing could be said
 	Banner   string   // that what is shown is about to be replaced
 
-	Readings []readingView
-	Objects  []objectView
-	Viewer   string
-	Old      bool // read back from the SR: most of the page is missing
+	Readings  []readingView
+	Objects   []objectView
+	Viewer    string // with the lesions drawn
+	ViewerSEG string // with the segmentation over the images
+	Old       bool   // read back from the SR: most of the page is missing
 }
 
 // objectView is a stored result.
@@ -97,7 +100,11 @@ func (s *Service) Study(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref
 	d.head(p, record, jobErr == nil)
 	d.objects(p, stored, descriptions)
 	if s.cfg.Viewer != nil {
-		d.Viewer = s.cfg.Viewer(p.Root, ref.Study, segmentation(stored))
+		seg, drawn := newest(stored, uid.SegmentationStorage, uid.LabelMapSegmentationStorage), newest(stored, uid.ComprehensiveSRStorage)
+		d.Viewer = s.cfg.Viewer(p.Root, ref.Study, cmp.Or(drawn, seg))
+		if drawn != "" && seg != "" {
+			d.ViewerSEG = s.cfg.Viewer(p.Root, ref.Study, seg)
+		}
 	}
 	return s.answer(w, p.Language, "study", d)
 }
@@ -260,15 +267,15 @@ func (p reader) object(i archive.Instance) (name string, main bool) {
 	return i.Modality, false
 }
 
-// segmentation is the series of the newest SEG of the node's own, "" without one.
-func segmentation(stored []archive.Instance) (series string) {
-	var newest archive.Instance
+// newest is the series of the newest result of some SOP classes, "" without one.
+func newest(stored []archive.Instance, classes ...string) string {
+	var found archive.Instance
 	for _, i := range stored {
-		if i.Result && i.Modality == "SEG" && !i.Received.Before(newest.Received) {
-			newest = i
+		if i.Result && slices.Contains(classes, i.SOPClass) && !i.Received.Before(found.Received) {
+			found = i
 		}
 	}
-	return newest.Series
+	return found.Series
 }
 
 func answerJSON(w http.ResponseWriter, v any) error {

@@ -91,7 +91,7 @@ func settings(p Part, src Source) (names []string) {
 	for _, s := range []struct {
 		name string
 		on   bool
-	}{{"label map", src.LabelMap}, {"derived MR", src.MapsAsMR}, {"whole maps", src.WholeMaps}} {
+	}{{"label map", src.LabelMap}, {"derived MR", src.MapsAsMR}, {"whole maps", src.WholeMaps}, {"reference phase", p.ReferencePhase != nil}} {
 		if s.on {
 			names = append(names, s.name)
 		}

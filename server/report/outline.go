@@ -9,6 +9,7 @@ import (
 	"mome/dicomweb/seg"
 	"mome/experts"
 	"mome/experts/volume"
+	"mome/fusion"
 )
 
 // segments are the outlines of an assessment and where each is in the SEG.
@@ -201,7 +202,7 @@ func planes(g *volume.Grid) multiframe.Grid {
 // grid describes the reference phase's grid, with what its headers know better.
 func (b *build) grid() multiframe.Grid {
 	out, h := planes(&b.a.Grid), b.src.Headers
-	if h.String(tag.SeriesInstanceUID) == b.a.Reference.SeriesUID {
+	if h.String(tag.SeriesInstanceUID) == b.part.Assessment.Reference.SeriesUID {
 		if t, ok := h.Float(tag.SliceThickness); ok && t > 0 {
 			out.SliceThicknessMM = t
 		}
@@ -212,8 +213,9 @@ func (b *build) grid() multiframe.Grid {
 	return out
 }
 
-func (b *build) reference() multiframe.Source {
-	r := b.a.Reference
+func (b *build) reference() multiframe.Source { return sourceOf(b.a.Reference) }
+
+func sourceOf(r fusion.Reference) multiframe.Source {
 	out := multiframe.Source{SeriesUID: r.SeriesUID, SOPClassUID: r.SOPClassUID}
 	for _, s := range r.Slices {
 		out.Slices = append(out.Slices, multiframe.Slice{SOPInstanceUID: s.SOPInstanceUID, Frame: s.Frame})

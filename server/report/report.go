@@ -17,6 +17,7 @@ import (
 	"mome/dicomweb/iod"
 	"mome/dicomweb/iod/code"
 	"mome/dicomweb/seg"
+	"mome/experts/volume"
 	"mome/fusion"
 	"mome/server/words"
 )
@@ -69,11 +70,12 @@ type Source struct {
 
 // Objects are the data sets of a result, nil where there is nothing to say.
 type Objects struct {
-	SR       *dicom.Dataset // always there
-	SEG      *dicom.Dataset
-	ViewerSR *dicom.Dataset   // see Source.ViewerSR
-	Maps     []*dicom.Dataset // Parametric Maps, and derived MR images where these were asked for
-	Pictures []*dicom.Dataset
+	SR        *dicom.Dataset // always there
+	SEG       *dicom.Dataset
+	ViewerSR  *dicom.Dataset   // see Source.ViewerSR
+	Reference []*dicom.Dataset // see Part.ReferencePhase
+	Maps      []*dicom.Dataset // Parametric Maps, and derived MR images where these were asked for
+	Pictures  []*dicom.Dataset
 }
 
 // InOrder returns all objects in the order in which they must be stored: the SRs, which refer to the rest, come last, so
@@ -88,6 +90,7 @@ func InOrder(all []Objects) (out []*dicom.Dataset) {
 			}
 		}
 	}
+	add(func(o Objects) []*dicom.Dataset { return o.Reference })
 	add(func(o Objects) []*dicom.Dataset { return []*dicom.Dataset{o.SEG} })
 	add(func(o Objects) []*dicom.Dataset { return o.Maps })
 	add(func(o Objects) []*dicom.Dataset { return o.Pictures })
@@ -126,7 +129,10 @@ type Part struct {
 	Assessment *fusion.Assessment
 	Headers    *dicom.Dataset
 	Maps       []Map // at most one of each kind
-	Pictures   []Picture
+	// ReferencePhase, if not nil, is the phase that the assessment refers to: it is written as a series of its own, and results
+	// refer to that. Where all phases share a series, viewers lay a segmentation over the wrong one, or none.
+	ReferencePhase *volume.Volume
+	Pictures       []Picture
 }
 
 // BuildAll makes the objects of every part, as Build does. None of their SRs replaces another.
@@ -152,6 +158,9 @@ func BuildAll(parts []Part, src Source) ([]Objects, error) {
 }
 
 func (b *build) objects() (o Objects, err error) {
+	if o.Reference, err = b.referencePhase(); err != nil {
+		return o, fmt.Errorf("reference phase of study %s: %w", b.a.StudyUID, err)
+	}
 	if len(b.segments.list) > 0 {
 		if o.SEG, err = b.segmentation(); err != nil {
 			return o, fmt.Errorf("segmentation of study %s: %w", b.a.StudyUID, err)
@@ -206,8 +215,10 @@ func newBuild(p Part, src Source) (*build, error) {
 	b.seg = b.instance("SEG", (&seg.Segmentation{LabelMap: src.LabelMap}).Class())
 	b.viewer = b.instance("viewer SR", uid.ComprehensiveSRStorage)
 	if a.Outcome == fusion.NotDone {
+		b.part.ReferencePhase = nil
 		return b, nil
 	}
+	b.copyReference()
 	var err error
 	b.segments, err = b.collect()
 	return b, err

@@ -65,6 +65,7 @@ var page = map[string]in{
 	"sex":                           {"성별", "性别"},
 	"examined":                      {"검사일", "检查日期"},
 	"accession":                     {"접수번호", "检查号"},
+	"Viewer with the segmentation":  {"분할을 함께 보는 뷰어", "阅片软件（叠加分割）"},
 	"Open in the viewer":            {"뷰어에서 열기", "在阅片软件中打开"},
 	"Findings as JSON":              {"소견 (JSON)", "所见 (JSON)"},
 	"Stored results":                {"저장된 결과", "已存结果"},

@@ -65,6 +65,7 @@ var (
 	TimeCourse          = Code{"113066", "DCM", "Time course of signal"}               // CID 7180
 	TimeToPeak          = Code{"113069", "DCM", "Time To Peak"}                        // CID 4109
 	ADC                 = Code{"113041", "DCM", "Apparent Diffusion Coefficient"}      // CID 7272
+	T1Signal            = Code{"110804", "DCM", "T1 Weighted MR Signal Intensity"}     // CID 7180
 	T2Signal            = Code{"110805", "DCM", "T2 Weighted MR Signal Intensity"}     // CID 7180, also a role, CID 6311
 	PercentFGT          = Code{"111046", "DCM", "Percent Fibroglandular Tissue"}       // CID 10069
 	Area                = Code{"42798000", "SCT", "Area"}                              // CID 7471
@@ -140,6 +141,7 @@ var (
 	Saliency        = Code{"130404", "DCM", "Saliency"}                                    // CID 217
 	Background      = Code{"125040", "DCM", "Background"}                                  // CID 7151
 	VisualExplain   = Code{"130401", "DCM", "Visual explanation"}                          // TID 1411
+	PixelCopy       = Code{"113072", "DCM", "Multiplanar reformatting"}                    // CID 7203, here onto the planes as acquired
 	PerfusionImage  = Code{"129104", "DCM", "Perfusion image analysis"}                    // CID 7203
 	DiffusionImage  = Code{"129105", "DCM", "Diffusion image analysis"}                    // CID 7203
 	SourceImage     = Code{"121322", "DCM", "Source Image for Image Processing Operation"} // CID 7202
