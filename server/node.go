@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"mome/dicomweb/archive"
@@ -31,7 +32,7 @@ type node struct {
 	log      *slog.Logger
 }
 
-// openNode opens the archive, starts the queue and listens. Serve answers; close ends it.
+// openNode listens, opens the archive and starts queue and outbox, which tell clients where the node is. Serve answers; close ends it.
 func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err error) {
 	n = &node{log: log}
 	defer func() {
@@ -39,6 +40,9 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 			n.close()
 		}
 	}()
+	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
+		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
+	}
 	if n.analyzer, err = newAnalyzer(f.modelFlags); err != nil {
 		return n, err
 	}
@@ -54,6 +58,10 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	if n.outbox, err = delivery.New(delivery.Config{
 		Archive: n.archive, Targets: f.targets(), Secret: f.WebhookSecret, Version: version, Log: log,
+		Link: func(study string) (page, findings string) {
+			page = n.root(f.PublicURL) + "/study/" + study
+			return page, page + "/findings.json"
+		},
 	}); err != nil {
 		return n, err
 	}
@@ -68,12 +76,9 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	if n.web, err = web.New(web.Config{
 		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer), Viewer: n.viewer, Language: words.Language(f.Language),
+		Model: modelLine(n.analyzer), Viewer: n.viewer, Deliveries: n.outbox, Language: words.Language(f.Language),
 	}); err != nil {
 		return n, err
-	}
-	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
-		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
 	}
 	return n, nil
 }
@@ -105,6 +110,14 @@ func isResult(d *dicom.Dataset) bool {
 
 // url is where the node answers.
 func (n *node) url() string { return "http://" + n.listener.Addr().String() }
+
+// root is the node's root as clients reach it.
+func (n *node) root(publicURL string) string {
+	if publicURL == "" {
+		return n.url()
+	}
+	return strings.TrimSuffix(strings.TrimRight(publicURL, "/"), "/dicom-web")
+}
 
 // serve answers until ctx ends, then lets requests and analyses come to their end.
 func (n *node) serve(ctx context.Context) error { return n.web.Serve(ctx, n.listener) }

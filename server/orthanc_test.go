@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,22 @@ func TestOrthancPushes(t *testing.T) {
 			}
 			if time.Now().After(deadline) {
 				t.Fatalf("no %s reached Orthanc within 30 s", modality)
+			}
+		}
+	}
+	for path, want := range map[string]string{"/jobs/": `"state": "delivered"`, "/study/": "Sent to"} {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			r, err := http.Get(p.url + path + s.Truth.StudyInstanceUID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err == nil && strings.Contains(string(body), want) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not tell of the delivery within 30 s: %v\n%.2000s", path, err, body)
 			}
 		}
 	}

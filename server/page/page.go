@@ -23,6 +23,7 @@ import (
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/query"
+	"mome/server/delivery"
 	"mome/server/jobs"
 	"mome/server/words"
 )
@@ -58,6 +59,11 @@ type Jobs interface {
 	Status(ctx context.Context, study string) (jobs.Status, error)
 }
 
+// Deliveries knows what became of sending a study's results; *delivery.Outbox does.
+type Deliveries interface {
+	Of(ctx context.Context, study string) ([]delivery.Status, error)
+}
+
 // Config wires a Service. Archive, Jobs and BaseURL are needed.
 type Config struct {
 	Archive  Archive
@@ -70,7 +76,9 @@ type Config struct {
 	// Viewer returns where a viewer shows a study, with a series in front unless that is "". root leads from the page to the
 	// node's root. "" and nil: there is no viewer.
 	Viewer func(root, study, series string) string
-	Now    func() time.Time // its location is the zone in which pages tell times; default time.Now
+	// Deliveries tells where results were sent; nil: nowhere.
+	Deliveries Deliveries
+	Now        func() time.Time // its location is the zone in which pages tell times; default time.Now
 }
 
 // Service answers for pages. It is safe for concurrent use.

@@ -17,6 +17,7 @@ import (
 	"mome/dicomweb/query"
 	"mome/fusion"
 	"mome/server/analysis"
+	"mome/server/delivery"
 	"mome/server/jobs"
 )
 
@@ -42,9 +43,10 @@ type studyPage struct {
 
 	Readings  []readingView
 	Objects   []objectView
-	Viewer    string // with the lesions drawn
-	ViewerSEG string // with the segmentation over the images
-	Old       bool   // read back from the SR: most of the page is missing
+	Sent      []delivery.Status // to PACS and programs
+	Viewer    string            // with the lesions drawn
+	ViewerSEG string            // with the segmentation over the images
+	Old       bool              // read back from the SR: most of the page is missing
 }
 
 // objectView is a stored result.
@@ -99,6 +101,11 @@ func (s *Service) Study(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref
 	}
 	d.head(p, record, jobErr == nil)
 	d.objects(p, stored, descriptions)
+	if s.cfg.Deliveries != nil {
+		if d.Sent, err = s.cfg.Deliveries.Of(ctx, ref.Study); err != nil {
+			return err
+		}
+	}
 	if s.cfg.Viewer != nil {
 		seg, drawn := newest(stored, uid.SegmentationStorage, uid.LabelMapSegmentationStorage), newest(stored, uid.ComprehensiveSRStorage)
 		d.Viewer = s.cfg.Viewer(p.Root, ref.Study, cmp.Or(drawn, seg))
@@ -238,16 +245,23 @@ func (p reader) advice(code string) string {
 
 // objects lists the stored results.
 func (d *studyPage) objects(p reader, stored []archive.Instance, descriptions map[string]string) {
-	count := map[string]int{}
+	count, size := map[string]int{}, map[string]int{} // by name, by series
 	for _, i := range stored {
-		if !i.Result {
+		size[i.Series]++
+	}
+	for _, i := range stored {
+		if !i.Result || size[i.Series] == 0 {
 			continue
+		}
+		ref := i.Ref
+		if size[i.Series] > 1 { // images of one map: a line for all of them
+			ref.Instance, size[i.Series] = "", 0
 		}
 		name, main := p.object(i)
 		if count[name]++; count[name] > 1 {
 			name = fmt.Sprintf("%s %d", name, count[name])
 		}
-		url := p.Root + "dicom-web/" + i.Path()
+		url := p.Root + "dicom-web/" + ref.Path()
 		d.Objects = append(d.Objects, objectView{name, descriptions[i.Series], main, url, url + "/metadata?accept=application/json"})
 	}
 }
@@ -263,6 +277,10 @@ func (p reader) object(i archive.Instance) (name string, main bool) {
 		return p.Text("Segmentation (SEG)"), true
 	case i.SOPClass == uid.ParametricMapStorage:
 		return p.Text("Parametric map"), false
+	case i.SOPClass == uid.MRImageStorage:
+		return p.Text("Derived MR images"), false
+	case i.Modality == "OT":
+		return p.Text("Picture"), false
 	}
 	return i.Modality, false
 }

@@ -9,6 +9,7 @@ import (
 
 	"mome/dicomweb"
 	"mome/dicomweb/mediatype"
+	"mome/server/delivery"
 	"mome/server/jobs"
 )
 
@@ -36,6 +37,8 @@ type jobJSON struct {
 	jobs.Status
 	Metadata string   `json:"metadata"`
 	Retrieve []string `json:"retrieve"` // the results, by WADO-RS
+	// Deliveries of the results to others; of GET /jobs/{study} alone.
+	Deliveries []delivery.Status `json:"deliveries,omitempty"`
 }
 
 func toJSON(j jobs.Status, base string) jobJSON {
@@ -78,7 +81,13 @@ func (s *services) showJob(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, toJSON(j, s.base(r)))
+	out := toJSON(j, s.base(r))
+	if s.cfg.Deliveries != nil {
+		if out.Deliveries, err = s.cfg.Deliveries.Of(r.Context(), ref.Study); err != nil {
+			return err
+		}
+	}
+	return answerJSON(w, out)
 }
 
 func answerJSON(w http.ResponseWriter, v any) error {

@@ -45,6 +45,8 @@ type Config struct {
 	Version string // of the software
 	// Language is that of pages for who asks for none; default English.
 	Language words.Language
+	// Deliveries tells where results were sent; default: nowhere.
+	Deliveries page.Deliveries
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -99,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.page, err = page.New(page.Config{
 		Archive: cfg.Archive, Jobs: cfg.Jobs, BaseURL: s.base, Node: cfg.Node, Model: cfg.Model, Version: cfg.Version,
-		Language: cfg.Language, Viewer: cfg.Viewer.Link, Now: cfg.Now,
+		Language: cfg.Language, Viewer: cfg.Viewer.Link, Deliveries: cfg.Deliveries, Now: cfg.Now,
 	}); err != nil {
 		return nil, err
 	}
