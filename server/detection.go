@@ -42,8 +42,8 @@ too. Candidates are ranked by their suspicion. Sizes are the planted ellipsoid's
 though they belong to the mask that outlines are held against.
 
 Examples:
-    server bench detection --studies 24 --cache /tmp/phantoms
-    server bench detection --cache /tmp/phantoms --csv lesions.csv --plot froc.png`
+    server bench detection --studies 24 --cache phantoms
+    server bench detection --cache phantoms --csv lesions.csv --plot froc.png`
 }
 
 // phantoms are those to be read: vendors in turn, four amounts of motion, every pair of both in twelve.
