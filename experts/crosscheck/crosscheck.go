@@ -42,6 +42,7 @@ type Read func(ctx context.Context, c series.Companion) (*volume.Volume, error)
 // 100), so that offsets and rescaling do not count as disagreement.
 func Companions(ctx context.Context, s *experts.Study, companions []series.Companion, read Read) ([]experts.Check, error) {
 	var out []experts.Check
+	o := ours{phases: s.DCE, projections: map[[2]int]*volume.Volume{}}
 	for _, c := range companions {
 		axis := -1
 		if c.Kind == series.Projection {
@@ -54,11 +55,10 @@ func Companions(ctx context.Context, s *experts.Study, companions []series.Compa
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			out = append(out, experts.Check{Name: name(c, -1), SeriesUID: c.SeriesUID,
-				Text: fmt.Sprintf("The %s in series %d could not be compared with the phases: %v.", c.Kind, c.SeriesNumber, err)})
+			out = append(out, notCompared(c, fmt.Sprintf("could not be compared with the phases: %v", err)))
 			continue
 		}
-		check, err := compare(ctx, s, c, theirs, axis)
+		check, err := o.compare(ctx, c, theirs, axis)
 		if err != nil {
 			return nil, err
 		}
@@ -72,50 +72,51 @@ func axisOf(g *volume.Grid, direction volume.Vec) int {
 	return slices.IndexFunc(g.Axis[:], func(a volume.Vec) bool { return math.Abs(a.Dot(direction)) > 0.999 })
 }
 
-func name(c series.Companion, phase int) string {
-	if phase < 0 {
-		return fmt.Sprintf("%s of series %d", c.Kind, c.SeriesNumber)
-	}
-	return fmt.Sprintf("%s of series %d against phase %d less phase 1", c.Kind, c.SeriesNumber, phase+1)
-}
-
-func notThere(c series.Companion) string {
-	return fmt.Sprintf("The %s in series %d does not show the places of the dynamic series; it was not compared.", c.Kind, c.SeriesNumber)
+// notCompared is the check of a companion of which no voxel was compared, and why.
+func notCompared(c series.Companion, why string) experts.Check {
+	return experts.Check{Name: fmt.Sprintf("%s of series %d", c.Kind, c.SeriesNumber), SeriesUID: c.SeriesUID,
+		Text: fmt.Sprintf("The %s in series %d %s.", c.Kind, c.SeriesNumber, why)}
 }
 
 // leastR is the correlation from which both are called the same: interpolation, filters and other rounding stay above it on
 // phantoms, another phase of the same study falls below.
 const leastR = 0.995
 
+// ours is what is computed here from the phases as they were read.
+type ours struct {
+	phases      []experts.Phase
+	projections map[[2]int]*volume.Volume // by phase and axis: scanners store many of each
+}
+
 // compare finds the phase where the companion does not tell it: that which it fits best.
-func compare(ctx context.Context, s *experts.Study, c series.Companion, theirs *volume.Volume, axis int) (experts.Check, error) {
-	if axis < 0 && !theirs.Same(&s.DCE[0].Volume.Grid) {
-		return experts.Check{Name: name(c, -1), SeriesUID: c.SeriesUID, Text: notThere(c)}, nil
+func (o *ours) compare(ctx context.Context, c series.Companion, theirs *volume.Volume, axis int) (experts.Check, error) {
+	const elsewhere = "does not show the places of the dynamic series; it was not compared"
+	if axis < 0 && !theirs.Same(&o.phases[0].Volume.Grid) {
+		return notCompared(c, elsewhere), nil
 	}
 	phases := []int{c.Phase}
-	if c.Phase < 1 || c.Phase >= len(s.DCE) {
+	if c.Phase < 1 || c.Phase >= len(o.phases) {
 		phases = phases[:0]
-		for n := 1; n < len(s.DCE); n++ {
+		for n := 1; n < len(o.phases); n++ {
 			phases = append(phases, n)
 		}
 	}
-	best, at := fit{r: -1}, 0
+	best, at := fit{}, 0
 	for _, n := range phases {
 		if err := ctx.Err(); err != nil {
 			return experts.Check{}, err
 		}
-		if f := fitOf(pairs(s.DCE[0].Volume, s.DCE[n].Volume, theirs, axis)); f.n > 0 && (at == 0 || f.r > best.r) {
+		if f := fitOf(o.pairs(n, theirs, axis)); f.n > 0 && (at == 0 || f.r > best.r) {
 			best, at = f, n
 		}
 	}
-	check := experts.Check{Name: name(c, at), SeriesUID: c.SeriesUID, Voxels: best.n}
 	if at == 0 {
-		check.Name = name(c, -1)
-		check.Text = notThere(c)
-		return check, nil
+		return notCompared(c, elsewhere), nil
 	}
-	check.R, check.MaxDifference, check.MedianRatio = experts.Known(best.r), experts.Known(best.most), experts.Known(1/best.scale)
-	check.Agrees = best.r >= leastR
+	check := experts.Check{
+		Name:      fmt.Sprintf("%s of series %d against phase %d less phase 1", c.Kind, c.SeriesNumber, at+1),
+		SeriesUID: c.SeriesUID, Voxels: best.n, R: experts.Known(best.r), MaxDifference: experts.Known(best.most), Agrees: best.r >= leastR,
+	}
 	what := fmt.Sprintf("The %s in series %d", c.Kind, c.SeriesNumber)
 	of := fmt.Sprintf("phase %d less phase 1", at+1)
 	if c.Kind == series.Projection {
@@ -134,7 +135,8 @@ func compare(ctx context.Context, s *experts.Study, c series.Companion, theirs *
 }
 
 // pairs calls do with our value and the vendor's for every voxel that both have.
-func pairs(before, after, theirs *volume.Volume, axis int) func(do func(ours, theirs float64)) {
+func (o *ours) pairs(phase int, theirs *volume.Volume, axis int) func(do func(ours, theirs float64)) {
+	before, after := o.phases[0].Volume, o.phases[phase].Volume
 	if axis < 0 {
 		return func(do func(ours, theirs float64)) {
 			for at, v := range theirs.Data {
@@ -142,11 +144,7 @@ func pairs(before, after, theirs *volume.Volume, axis int) func(do func(ours, th
 			}
 		}
 	}
-	difference := &volume.Volume{Grid: before.Grid, Data: make([]float32, len(before.Data))}
-	for at := range difference.Data {
-		difference.Data[at] = after.Data[at] - before.Data[at]
-	}
-	flat := volume.MIP(difference, axis)
+	flat := o.projection(phase, axis)
 	return func(do func(ours, theirs float64)) {
 		for at, v := range theirs.Data {
 			i, j, k := theirs.Voxel(at)
@@ -158,4 +156,18 @@ func pairs(before, after, theirs *volume.Volume, axis int) func(do func(ours, th
 			}
 		}
 	}
+}
+
+// projection is the maximum along an axis of a phase less the first.
+func (o *ours) projection(phase, axis int) *volume.Volume {
+	key := [2]int{phase, axis}
+	if o.projections[key] == nil {
+		before, after := o.phases[0].Volume, o.phases[phase].Volume
+		difference := volume.New(before.Grid)
+		for at := range difference.Data {
+			difference.Data[at] = after.Data[at] - before.Data[at]
+		}
+		o.projections[key] = volume.MIP(difference, axis)
+	}
+	return o.projections[key]
 }
