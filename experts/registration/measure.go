@@ -126,20 +126,8 @@ func (l *level) choose(mask *volume.Mask, moving *volume.Grid) {
 	for at := range set {
 		set[at] = mask == nil
 	}
-	if mask != nil { // a voxel of the mask marks the 2 x 2 x 2 around it
-		for at, in := range mask.Data {
-			if !in {
-				continue
-			}
-			i, j, k := mask.Voxel(at)
-			x, y, z := g.At(mask.Point(float64(i), float64(j), float64(k)))
-			x0, y0, z0 := int(math.Floor(x)), int(math.Floor(y)), int(math.Floor(z))
-			for n := range 8 {
-				if i, j, k := x0+n&1, y0+n>>1&1, z0+n>>2; g.Contains(i, j, k) {
-					set[g.Index(i, j, k)] = true
-				}
-			}
-		}
+	if mask != nil {
+		l.mark(set, mask)
 	}
 	area := l.area()
 	need := make([]bool, g.Len())
@@ -171,6 +159,36 @@ func (l *level) choose(mask *volume.Mask, moving *volume.Grid) {
 	for at, in := range need {
 		if in {
 			l.needed[at/area] = append(l.needed[at/area], int32(at%area))
+		}
+	}
+}
+
+// mark sets the 2 x 2 x 2 voxels around each of the mask's. The level's axes are the mask's, both the fixed image's: where a
+// voxel lies along one of them follows from its index along that one alone.
+func (l *level) mark(set []bool, mask *volume.Mask) {
+	g := &l.grid
+	var below [3][]int // the level's voxel at or before each of the mask's
+	for a := range 3 {
+		below[a] = make([]int, mask.Size[a])
+		for n := range below[a] {
+			var at [3]float64
+			at[a] = float64(n)
+			at[0], at[1], at[2] = g.At(mask.Point(at[0], at[1], at[2]))
+			below[a][n] = int(math.Floor(at[a]))
+		}
+	}
+	for k, z := range below[2] {
+		for j, y := range below[1] {
+			for i, in := range mask.Data[mask.Index(0, j, k):][:mask.Size[0]] {
+				if !in {
+					continue
+				}
+				for n := range 8 {
+					if x, y, z := below[0][i]+n&1, y+n>>1&1, z+n>>2; g.Contains(x, y, z) {
+						set[g.Index(x, y, z)] = true
+					}
+				}
+			}
 		}
 	}
 }
