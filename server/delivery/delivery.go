@@ -100,7 +100,7 @@ type Config struct {
 	// Link returns where a study's results are to be seen and read, for webhooks.
 	Link     func(study string) (page, findings string)
 	Version  string
-	Attempts int                                 // before giving up; default 12, about four hours
+	Attempts int                                 // before giving up; default 12, over more than two hours
 	Backoff  func(n int) time.Duration           // the wait after attempt n; default 10 s, doubled each time, at most 30 min
 	HTTP     *http.Client                        // default: one that gives up on an answer that does not begin within two minutes
 	Now      func() time.Time                    // default time.Now
