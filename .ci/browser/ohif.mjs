@@ -80,11 +80,11 @@ class Viewer {
   }
 
   // count returns the pixels of the image, as it is seen, that have the hue of rgb within 25 degrees, which they keep where
-  // segments lie over each other, and no pale colour.
-  async count(rgb) {
+  // segments lie over each other, and components that differ by more than chroma: no pale colour.
+  async count(rgb, chroma = 60) {
     const png = await this.page.locator('.cornerstone-canvas').first().screenshot();
     this.paper ??= await this.context.newPage(); // an empty page: the viewer's own may be at work
-    return this.paper.evaluate(async ([png, rgb]) => {
+    return this.paper.evaluate(async ([png, rgb, chroma]) => {
       const hue = (r, g, b) => (Math.atan2(Math.sqrt(3) * (g - b), 2 * r - g - b) * 180) / Math.PI;
       const bytes = Uint8Array.from(atob(png), c => c.charCodeAt(0));
       const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
@@ -95,10 +95,10 @@ class Viewer {
       for (let i = 0; i < pixels.length; i += 4) {
         const [r, g, b] = pixels.subarray(i, i + 3);
         const off = Math.abs(hue(r, g, b) - hue(...rgb));
-        if (Math.max(r, g, b) - Math.min(r, g, b) > 60 && Math.min(off, 360 - off) < 25) n++;
+        if (Math.max(r, g, b) - Math.min(r, g, b) > chroma && Math.min(off, 360 - off) < 25) n++;
       }
       return n;
-    }, [png.toString('base64'), rgb]);
+    }, [png.toString('base64'), rgb, chroma]);
   }
 
   // close keeps a picture of the page as out/name.png and ends it.

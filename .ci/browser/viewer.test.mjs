@@ -61,6 +61,8 @@ for (const { vendor, series, phases } of [
       await viewer.goTo('Lesion 1');
       // The outline of a lesion of 16 mm: 5 voxels of the small phantom, 8 x 8 pixels each.
       await viewer.coloured(lesionColour, 100);
+      // Outlines leave what they hold as it is: filled, the breast takes 40,000 pixels, its outline 4,000.
+      assert.ok((await viewer.count(breastColour, 20)) < 10_000, 'the segments are filled');
       assert.ok(viewer.asked.some(p => p.includes('/frames/')), 'no image was fetched from the node');
       const shown = await viewer.page.locator('[data-cy="viewport-pane"]').first().innerText();
       assert.ok(shown.includes(series), `the series under the segmentation: ${shown}`);

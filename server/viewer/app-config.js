@@ -2,9 +2,18 @@
 // root. The viewer talks to the node that served it, by the name that the browser has for it.
 const dicomWeb = `${window.location.origin}${nodePath}/dicom-web`;
 
+// The breasts and their tissue are segments too: filled, they tint what lies in them. The panel's settings still fill them.
+const outlines = {
+  id: 'node-segment-outlines',
+  onModeEnter({ servicesManager }) {
+    const style = { renderOutline: true, renderOutlineInactive: true, renderFill: false, renderFillInactive: false };
+    servicesManager.services.segmentationService.setStyle({ type: 'Labelmap' }, style);
+  },
+};
+
 window.config = {
   routerBasename: `${nodePath}/viewer`,
-  extensions: [],
+  extensions: [outlines],
   modes: [],
   customizationService: [{ 'ohif.tours': { $set: [] } }], // the tour dims the images that somebody wants to see
   showStudyList: true,
