@@ -413,3 +413,12 @@ func Explain(ctx context.Context, objects []Object) (series.Result, error) {
 	}
 	return series.Sort(instances), nil
 }
+
+// Assemble builds the volumes of the study that objects hold, as acquired.
+func Assemble(ctx context.Context, objects []Object) (*experts.Study, error) {
+	instances, err := headers(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	return series.Assemble(ctx, instances, series.Sort(instances), opener(objects), nil)
+}

@@ -62,9 +62,9 @@ func analyzer(t testing.TB, judging bool, further ...*fusion.Model) *analysis.An
 
 func objectsOf(t testing.TB, study *phantom.Study) []analysis.Object {
 	t.Helper()
-	var objects []analysis.Object
-	for _, ds := range study.Instances() {
-		objects = append(objects, analysis.FromMemory(part10(t, ds)))
+	objects, err := analysis.FromDatasets(t.Context(), study.Instances())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return objects
 }

@@ -3,12 +3,15 @@ package analysis
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 
 	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
 	"mome/experts/series"
 )
 
@@ -49,6 +52,23 @@ func (p file) Open() (*dicom.File, io.Closer, error) { return dicom.ReadFile(str
 
 // FromMemory returns an object over the bytes of a Part 10 file.
 func FromMemory(part10 []byte) Object { return memory(part10) }
+
+// FromDatasets returns objects over data sets, such as a phantom's, written as Part 10 files: what was never sent is read
+// through the same bytes as what a node receives.
+func FromDatasets(ctx context.Context, instances iter.Seq2[string, *dicom.Dataset]) ([]Object, error) {
+	var objects []Object
+	for name, ds := range instances {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
+			return nil, fmt.Errorf("write %s: %w", name, err)
+		}
+		objects = append(objects, FromMemory(b.Bytes()))
+	}
+	return objects, nil
+}
 
 type memory []byte
 

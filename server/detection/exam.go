@@ -1,20 +1,16 @@
 package detection
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"math"
 
-	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/lesion"
 	"mome/experts/registration"
-	"mome/experts/series"
 	"mome/experts/volume"
 	"mome/fixtures/phantom"
 	"mome/fixtures/phantom/anatomy"
+	"mome/server/analysis"
 )
 
 // exam is a phantom as detection sees it: the dynamic series alone, its phases registered as analysis registers them, with
@@ -35,7 +31,11 @@ func makeExam(ctx context.Context, c phantom.Config) (*exam, error) {
 	if err != nil {
 		return nil, err
 	}
-	study, err := assemble(ctx, p)
+	objects, err := analysis.FromDatasets(ctx, p.Instances())
+	if err != nil {
+		return nil, err
+	}
+	study, err := analysis.Assemble(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -49,34 +49,6 @@ func makeExam(ctx context.Context, c phantom.Config) (*exam, error) {
 	e := &exam{study: study, truth: p.Truth, motion: c.MotionMM, acquisition: c.Acquisition}
 	e.place(p)
 	return e, nil
-}
-
-func assemble(ctx context.Context, p *phantom.Study) (*experts.Study, error) {
-	var files [][]byte
-	var instances []series.Instance
-	for _, ds := range p.Instances() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var b bytes.Buffer
-		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
-			return nil, err
-		}
-		f, err := dicom.Scan(bytes.NewReader(b.Bytes()), int64(b.Len()), dicom.Limits{})
-		if err != nil {
-			return nil, err
-		}
-		header, err := dicom.Header(f)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, b.Bytes())
-		instances = append(instances, series.Instance{Header: header, TransferSyntax: f.TransferSyntax})
-	}
-	return series.Assemble(ctx, instances, series.Sort(instances), func(_ context.Context, n int) (*dicom.File, io.Closer, error) {
-		f, err := dicom.Scan(bytes.NewReader(files[n]), int64(len(files[n])), dicom.Limits{})
-		return f, io.NopCloser(nil), err
-	}, nil)
 }
 
 // place lays the truth on the study's grid, whose slices the analysis has sorted by their place. The tissue is known before

@@ -1,6 +1,7 @@
 package detection
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -50,15 +51,7 @@ func FROC(readings []Reading, chosen func(*Reading, *Planted) bool) []Point {
 	for n := range order {
 		order[n] = n
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case scores[a] > scores[b]:
-			return -1
-		case scores[a] < scores[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
 	var points []Point
 	hit, wrong := 0.0, 0.0
 	for n, at := range order {
@@ -127,7 +120,7 @@ func found(readings []Reading, chosen func(*Reading, *Planted) bool) (outlines [
 	return outlines, total
 }
 
-// median of what of says of outlines; NaN of none.
+// spread is a quantile of what of says of outlines; NaN of none.
 func spread(outlines []Outline, q float64, of func(Outline) float64) float64 {
 	values := make([]float64, 0, len(outlines))
 	for _, o := range outlines {

@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -11,7 +10,6 @@ import (
 
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
-	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/dce"
 	"mome/experts/lesion"
@@ -38,13 +36,9 @@ func readPhantom(t testing.TB, c phantom.Config) *analysis.Reading {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var objects []analysis.Object
-	for _, d := range s.Instances() {
-		var b bytes.Buffer
-		if err := dicom.Write(&b, d, uid.ExplicitVRLittleEndian); err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, analysis.FromMemory(b.Bytes()))
+	objects, err := analysis.FromDatasets(t.Context(), s.Instances())
+	if err != nil {
+		t.Fatal(err)
 	}
 	r, err := a.Read(t.Context(), objects, nil)
 	if err != nil {

@@ -1,13 +1,10 @@
 package training
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
 
-	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/uid"
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/fixtures/phantom"
@@ -52,16 +49,9 @@ func (p *Preparer) analyse(ctx context.Context, cfg phantom.Config) (*phantom.St
 	if err != nil {
 		return nil, nil, err
 	}
-	var objects []analysis.Object
-	for _, ds := range study.Instances() {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		var b bytes.Buffer
-		if err := dicom.Write(&b, ds, uid.ExplicitVRLittleEndian); err != nil {
-			return nil, nil, err
-		}
-		objects = append(objects, analysis.FromMemory(b.Bytes()))
+	objects, err := analysis.FromDatasets(ctx, study.Instances())
+	if err != nil {
+		return nil, nil, err
 	}
 	r, err := p.cfg.Analyzer.Read(ctx, objects, nil)
 	if err == nil && r.Assessment.Outcome == fusion.NotDone {
