@@ -2,14 +2,12 @@ package page
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/query"
 	"mome/server/jobs"
 )
@@ -76,7 +74,7 @@ func (s *Service) Index(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref) 
 		d.List = append(d.List, row)
 	}
 	if d.Active > 0 {
-		d.Refresh = 3
+		d.Refresh = busyRefreshS
 	}
 	return s.answer(w, p.Language, "index", d)
 }
@@ -86,30 +84,25 @@ func (s *Service) outcome(ctx context.Context, p reader, row *indexStudy) error 
 	if row.Status.State != jobs.Done {
 		return nil
 	}
-	content, err := s.cfg.Archive.Attachment(ctx, row.Study, recordName)
-	if dicomweb.KindOf(err) == dicomweb.NotFound {
+	record, err := s.kept(ctx, row.Study)
+	if err != nil {
+		return err
+	}
+	if record == nil {
 		if row.Summary != "" {
 			row.Found = []string{row.Summary}
 		}
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	var record Record
-	if err := json.Unmarshal(content, &record); err != nil {
-		return fmt.Errorf("read the findings: %w", err)
-	}
 	var d studyPage
-	d.headOf(p, all(&record))
+	d.headOf(p, all(record))
 	row.State, row.Tone, row.Found = d.Headline, d.Tone, d.Sub
 	return nil
 }
 
 // study returns what the archive says of a study, nil where it has none.
 func (s *Service) study(ctx context.Context, study string) (*dicom.Dataset, error) {
-	found, _, err := s.cfg.Archive.Find(ctx, query.Query{Level: query.Study, Ref: dicomweb.Ref{Study: study}, Limit: 1,
-		Include: []tag.Tag{tag.PatientAge}})
+	found, _, err := s.cfg.Archive.Find(ctx, query.Query{Level: query.Study, Ref: dicomweb.Ref{Study: study}, Limit: 1})
 	if err != nil {
 		return nil, fmt.Errorf("look up a study: %w", err)
 	}

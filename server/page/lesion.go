@@ -29,7 +29,6 @@ type lesionView struct {
 	Contributions template.HTML
 	Further       []measure
 	Neighbours    []string
-	Thumb         figure
 }
 
 // share is a modality's part in a probability.

@@ -157,7 +157,7 @@ func (p reader) Query() string {
 	return ""
 }
 
-// Languages are the others to choose from.
+// Languages are those to choose from.
 func (p reader) Languages() []words.Language { return words.Languages() }
 
 // layout is what every page has.

@@ -9,8 +9,8 @@ import (
 
 // Patient is who was examined and what the examination is called, as the archive's search answers. Every field may be "".
 type Patient struct {
-	Name, ID, BirthDate, Sex, Age      string
-	Date, Time, Accession, Description string
+	Name, ID, BirthDate, Sex     string
+	Date, Accession, Description string
 }
 
 func patientOf(d *dicom.Dataset) (p Patient) {
@@ -19,8 +19,8 @@ func patientOf(d *dicom.Dataset) (p Patient) {
 	}
 	return Patient{
 		Name: nameOf(d.String(tag.PatientName)), ID: d.String(tag.PatientID), BirthDate: dateOf(d.String(tag.PatientBirthDate)),
-		Sex: d.String(tag.PatientSex), Age: d.String(tag.PatientAge), Date: dateOf(d.String(tag.StudyDate)), Time: timeOf(d.String(tag.StudyTime)),
-		Accession: d.String(tag.AccessionNumber), Description: d.String(tag.StudyDescription),
+		Sex: d.String(tag.PatientSex), Date: dateOf(d.String(tag.StudyDate)), Accession: d.String(tag.AccessionNumber),
+		Description: d.String(tag.StudyDescription),
 	}
 }
 
@@ -51,12 +51,4 @@ func dateOf(da string) string {
 		return da
 	}
 	return da[:4] + "-" + da[4:6] + "-" + da[6:]
-}
-
-// timeOf writes a value of VR TM as 10:11.
-func timeOf(tm string) string {
-	if len(tm) < 4 {
-		return ""
-	}
-	return tm[:2] + ":" + tm[2:4]
 }

@@ -21,7 +21,7 @@ type readingView struct {
 	Heading     string // "" where there is one reading
 	Projections []figure
 	Lesions     []lesionView
-	Breasts     []breastView
+	Breasts     []group
 	Asymmetry   []measure
 	Modalities  []measure
 	Series      []seriesView
@@ -40,11 +40,6 @@ type figure struct {
 
 // measure is a number with its name and how it is defined; Definition may be "".
 type measure struct{ Name, Value, Definition string }
-
-type breastView struct {
-	Side string
-	Rows []measure
-}
 
 type seriesView struct {
 	analysis.SeriesFinding
@@ -180,8 +175,8 @@ func missing(list []*analysis.Findings) (out []string) {
 	return out
 }
 
-func (p reader) breast(b analysis.BreastFinding) breastView {
-	return breastView{p.side(b.Side), known(
+func (p reader) breast(b analysis.BreastFinding) group {
+	return group{p.side(b.Side), known(
 		measure{p.Text("Volume"), positive(b.VolumeCM3, "%.0f cm\u00b3"), p.Text("Voxel summation")},
 		measure{p.Text("Fibroglandular tissue"), join(number(b.FGT, "%.0f %%"), number(b.Fibroglandular, "%.0f cm\u00b3")), p.Text("Share of the breast's volume")},
 		measure{p.Text("Amount of fibroglandular tissue (BI-RADS)"), p.composition(b.Composition), p.Text("Class of that share; a reader's eye may differ")},

@@ -119,11 +119,20 @@ func prune(ctx context.Context, files Files, study string, record Record) error 
 // record returns what is known of a study's analysis: the record or, for results that were stored without one, what their
 // SR and SEG say. nil where there is neither.
 func (s *Service) record(ctx context.Context, study string, stored []archive.Instance) (*Record, error) {
-	content, err := s.cfg.Archive.Attachment(ctx, study, recordName)
-	switch {
-	case dicomweb.KindOf(err) == dicomweb.NotFound:
+	record, err := s.kept(ctx, study)
+	if record == nil && err == nil {
 		return s.fromReport(ctx, stored)
-	case err != nil:
+	}
+	return record, err
+}
+
+// kept returns the record that Keep filed, nil where there is none.
+func (s *Service) kept(ctx context.Context, study string) (*Record, error) {
+	content, err := s.cfg.Archive.Attachment(ctx, study, recordName)
+	if dicomweb.KindOf(err) == dicomweb.NotFound {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	var record Record

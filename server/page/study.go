@@ -21,7 +21,7 @@ import (
 	"mome/server/jobs"
 )
 
-// busyRefreshS is how often the page of a study that is on its way is loaded anew.
+// busyRefreshS is how often a page is loaded anew while an analysis is on its way.
 const busyRefreshS = 3
 
 // studyPage is the page of one study.
