@@ -208,8 +208,9 @@ func load(path string) (*exam, error) {
 			return nil, fmt.Errorf("a grid of %v voxels", h.Grid.Size)
 		}
 	}
-	if n := h.Grid.Len(); n < 1 || n > maxVoxels || len(h.Low) != len(h.TimesS) || len(h.High) != len(h.TimesS) {
-		return nil, fmt.Errorf("a grid of %v voxels with %d phases", h.Grid.Size, len(h.TimesS))
+	n, phases := h.Grid.Len(), len(h.TimesS)
+	if n < 1 || n > maxVoxels || len(h.Low) != phases || len(h.High) != phases || h.Reference < 0 || h.Reference >= phases {
+		return nil, fmt.Errorf("a grid of %v voxels with %d phases, the reference %d", h.Grid.Size, phases, h.Reference)
 	}
 	e := &exam{study: &experts.Study{TimesKnown: h.TimesKnown, Reference: h.Reference}, truth: h.Truth, motion: h.Motion, acquisition: h.Acquisition,
 		labels: make([]uint8, h.Grid.Len()), tissue: make([]uint8, h.Grid.Len())}

@@ -17,11 +17,10 @@ import (
 	"mome/fixtures/phantom"
 )
 
-// Config is what a Runner works with; its zero value works.
+// Config is how Read works; its zero value works.
 type Config struct {
 	Cache    string // folder of prepared examinations; "" prepares them anew by every run
-	Lesions  lesion.Config
-	Parallel int // studies read at the same time; default one for each core
+	Parallel int    // studies read at the same time; default one for each core
 	Progress func(done, total, fromCache int)
 	Now      func() time.Time // default time.Now
 }
@@ -95,7 +94,7 @@ func read(ctx context.Context, e *exam, cfg Config) (Reading, error) {
 	}
 	var found []*experts.Lesion
 	if len(breasts) > 0 {
-		if found, _, err = lesion.Detect(ctx, e.study, breasts, cfg.Lesions); err != nil {
+		if found, _, err = lesion.Detect(ctx, e.study, breasts, lesion.Config{}); err != nil {
 			return Reading{}, fmt.Errorf("find lesions: %w", err)
 		}
 	}

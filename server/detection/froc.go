@@ -20,10 +20,10 @@ type Point struct {
 	Sensitivity float64
 }
 
-// FROC is the free-response receiver operating characteristic (Bunch et al., 1977): what share of the chosen lesions is
+// froc is the free-response receiver operating characteristic (Bunch et al., 1977): what share of the chosen lesions is
 // found by candidates of at least a score, over the false positives a study of at least that score. False positives are
 // those of all studies, whatever lesions are chosen.
-func FROC(readings []Reading, chosen func(*Reading, *Planted) bool) []Point {
+func froc(readings []Reading, chosen func(*Reading, *Planted) bool) []Point {
 	var scores []float64
 	var hits []float64 // one where the candidate found a chosen lesion
 	var falses []float64
@@ -64,8 +64,8 @@ func FROC(readings []Reading, chosen func(*Reading, *Planted) bool) []Point {
 	return points
 }
 
-// At returns the sensitivity at a rate of false positives: that of the last corner that has no more of them.
-func At(points []Point, falsePer float64) float64 {
+// sensitivityAt returns the sensitivity at a rate of false positives: that of the last corner that has no more of them.
+func sensitivityAt(points []Point, falsePer float64) float64 {
 	best := 0.0
 	for _, p := range points {
 		if p.FalsePer <= falsePer {

@@ -72,8 +72,8 @@ const (
 	Gland  Kind = "gland"
 )
 
-// Kinds lists all of them.
-func Kinds() []Kind {
+// kinds lists all of them.
+func kinds() []Kind {
 	return []Kind{Split, Cyst, Nipple, Skin, Heart, Muscle, Node, Vessel, Gland}
 }
 
@@ -266,7 +266,7 @@ func (t *truth) what(l *experts.Lesion) Kind {
 		rise[Heart] += rise[Vessel]
 	}
 	best := Gland
-	for _, k := range Kinds() {
+	for _, k := range kinds() {
 		if rise[k] > rise[best] {
 			best = k
 		}

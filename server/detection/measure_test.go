@@ -84,7 +84,7 @@ func TestFROC(t *testing.T) {
 		{Planted: []Planted{{SizeMM: 9, Candidate: 1, Score: 2}, {SizeMM: 3, Candidate: 2, Score: 1}},
 			Candidates: []Candidate{{Score: 4, Found: -1}, {Score: 2, Found: 0}, {Score: 1, Found: 1}, {Score: 1, Found: -1}}},
 	}
-	points := FROC(readings, func(_ *Reading, p *Planted) bool { return p.SizeMM >= LeastMM })
+	points := froc(readings, func(_ *Reading, p *Planted) bool { return p.SizeMM >= leastMM })
 	want := []Point{{5, 0, 1. / 3}, {4, 0.5, 1. / 3}, {3, 1, 1. / 3}, {2, 1, 2. / 3}, {1, 1.5, 2. / 3}}
 	if len(points) != len(want) {
 		t.Fatalf("%d corners %v, want %v", len(points), points, want)
@@ -95,7 +95,7 @@ func TestFROC(t *testing.T) {
 		}
 	}
 	for rate, want := range map[float64]float64{0: 1. / 3, 0.99: 1. / 3, 1: 2. / 3, 4: 2. / 3} {
-		if got := At(points, rate); math.Abs(got-want) > 1e-12 {
+		if got := sensitivityAt(points, rate); math.Abs(got-want) > 1e-12 {
 			t.Errorf("sensitivity at %g: %g, want %g", rate, got, want)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 // Region holds one breast's region against the phantom.
 type Region struct {
-	Side        string
 	Dice        float64 // with the tissue in front of the muscle, see breastTruth
 	Gland       float64 // Dice of the fibroglandular tissue with gland, lesions and cysts in the region; NaN where none was told
 	GlandInside float64 // share of the side's gland that lies in the region
@@ -32,7 +31,7 @@ func (t *truth) regions(breasts []experts.Breast) []Region {
 	g := &t.study.DCE[0].Volume.Grid
 	lines := newLines(g)
 	for _, b := range breasts {
-		r := Region{Side: string(b.Side), Gland: math.NaN(), NippleMM: math.NaN()}
+		r := Region{Gland: math.NaN(), NippleMM: math.NaN()}
 		target := t.breastTruth(lines, b)
 		r.Dice = dice(b.Mask.Data, target.Data)
 		r.WallMM, r.WallAbsMM = t.wall(lines, b)

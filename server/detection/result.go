@@ -9,8 +9,8 @@ import (
 	"mome/fusion/train/measure"
 )
 
-// LeastMM is the size from which lesions count in the first line: smaller ones are foci, which BI-RADS does not measure.
-const LeastMM = 5
+// leastMM is the size from which lesions count in the first line: smaller ones are foci, which BI-RADS does not measure.
+const leastMM = 5
 
 // Result is what was measured on a set of readings.
 type Result struct {
@@ -68,7 +68,7 @@ type chooser struct {
 // choosers are the lines of the table.
 func choosers(readings []Reading) []chooser {
 	all := []chooser{
-		{"overall", fmt.Sprintf("lesions >= %d mm", LeastMM), func(_ *Reading, p *Planted) bool { return p.SizeMM >= LeastMM }},
+		{"overall", fmt.Sprintf("lesions >= %d mm", leastMM), func(_ *Reading, p *Planted) bool { return p.SizeMM >= leastMM }},
 		{"overall", "all that enhance", func(*Reading, *Planted) bool { return true }},
 	}
 	band := func(group, name string, low, high float64, of func(*Reading, *Planted) float64) {
@@ -131,11 +131,11 @@ func Measure(readings []Reading, seed uint64) Result {
 	out := Result{Studies: len(readings)}
 	sets := choosers(readings)
 	main := sets[0].is
-	out.FROC = FROC(readings, main)
+	out.FROC = froc(readings, main)
 	out.AtRate = bootstrap(readings, seed, len(Rates()), func(drawn []Reading, to []float64) {
-		points := FROC(drawn, main)
+		points := froc(drawn, main)
 		for n, rate := range Rates() {
-			to[n] = At(points, rate)
+			to[n] = sensitivityAt(points, rate)
 		}
 	})
 	out.Threshold = math.Inf(1)
@@ -152,7 +152,7 @@ func Measure(readings []Reading, seed uint64) Result {
 		out.Missing += readings[n].Missing
 		took = append(took, readings[n].Took.Seconds())
 	}
-	for _, k := range Kinds() {
+	for _, k := range kinds() {
 		f := falseOf(readings, k, out.Threshold)
 		out.False = append(out.False, f)
 		out.FalsePer += f.All
