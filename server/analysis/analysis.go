@@ -193,7 +193,7 @@ func (w *work) read(ctx context.Context, objects []Object) (*Reading, error) {
 func (w *work) dynamic(ctx context.Context, objects []Object, instances []series.Instance, sorted series.Result) (*Reading, error) {
 	w.stage("volumes", 0.1)
 	study, err := series.Assemble(ctx, instances, sorted, opener(objects), func(done float64) {
-		w.progress("volumes", 0.1+0.2*done)
+		w.progress("volumes", 0.1+0.18*done)
 	})
 	var broken *series.Error
 	if err != nil && !errors.As(err, &broken) {

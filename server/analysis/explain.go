@@ -42,9 +42,10 @@ func (w *work) explain(ctx context.Context) error {
 	if w.explainer == nil {
 		return nil
 	}
-	w.stage("explanation", 1)
+	w.stage("explanation", 0.9)
 	grid, channels := w.reading.Assessment.Grid, w.reading.Channels()
-	for _, f := range w.reading.Assessment.Findings {
+	for n, f := range w.reading.Assessment.Findings {
+		w.progress("explanation", 0.9+0.1*float64(n)/float64(len(w.reading.Assessment.Findings)))
 		in, err := w.input(w.cfg.Model, f.Lesion, channels)
 		if err != nil {
 			return fmt.Errorf("explain %s: %w", f.Label, err)

@@ -106,7 +106,7 @@ func TestExplanationPointsAtTheLesion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := a.Read(context.Background(), objectsOf(t, study), nil)
+			r, err := a.Read(context.Background(), objectsOf(t, study), rising(t))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -55,17 +55,9 @@ func (w *work) fuse(ctx context.Context, breasts []experts.Breast) error {
 			return fmt.Errorf("judge %s: %w", l.Label, err)
 		}
 		a.Findings = append(a.Findings, f)
-		w.progress("fusion", 0.85+0.15*float64(n+1)/float64(len(lesions)))
+		w.progress("fusion", 0.85+0.05*float64(n+1)/float64(len(lesions)))
 	}
-	slices.SortStableFunc(a.Findings, func(x, y fusion.Finding) int {
-		switch p, q := x.Probability.Value, y.Probability.Value; {
-		case p > q:
-			return -1
-		case p < q:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(a.Findings, func(x, y fusion.Finding) int { return cmp.Compare(y.Probability.Value, x.Probability.Value) })
 	renamed := map[string]string{}
 	for n := range a.Findings {
 		f := &a.Findings[n]

@@ -11,10 +11,9 @@ import (
 	"mome/experts/volume"
 )
 
-// Keep hands everything voxel-like of the reading to write, each under a name: volumes as acquired and, under
-// "registered_", those that were moved, the experts' maps,
-// breast and lesion masks, and, where findings were explained, the heat map and each modality's attribution around each
-// lesion. encode and encodeMask choose the file format.
+// Keep hands everything voxel-like of the reading to write, each under a name: of a Keeping analyzer the volumes as acquired
+// and, under "registered_", those that were moved; the experts' maps, breast and lesion masks, and, where findings were
+// explained, the heat map and each modality's attribution around each lesion. encode and encodeMask choose the file format.
 func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, encode func(io.Writer, *volume.Volume) error, encodeMask func(io.Writer, *volume.Mask) error) error {
 	var failed error
 	vol := func(name string, v *volume.Volume) {
@@ -27,10 +26,10 @@ func (r *Reading) Keep(write func(name string, to func(io.Writer) error) error, 
 			failed = write(name, func(w io.Writer) error { return encodeMask(w, m) })
 		}
 	}
-	acquired, still := namedVolumes(r.Acquired), namedVolumes(r.Study)
-	for n, v := range acquired {
+	still := namedVolumes(r.Study)
+	for n, v := range namedVolumes(r.Acquired) {
 		vol(v.name, v.volume)
-		if still != nil && still[n].volume != v.volume {
+		if still[n].volume != v.volume {
 			vol("registered_"+v.name, still[n].volume)
 		}
 	}

@@ -5,7 +5,19 @@ import (
 
 	"mome/experts"
 	"mome/fixtures/phantom"
+	"mome/server/analysis"
 )
+
+// rising is a Progress that fails the test where it falls.
+func rising(t *testing.T) analysis.Progress {
+	last := 0.0
+	return func(stage string, fraction float64) {
+		if fraction < last-1e-9 { // rounding
+			t.Errorf("progress falls from %g to %g at %s", last, fraction, stage)
+		}
+		last = fraction
+	}
+}
 
 // TestOtherBreast: where each breast has a dynamic series of its own both are read, each on its own images.
 func TestOtherBreast(t *testing.T) {
@@ -20,13 +32,7 @@ func TestOtherBreast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := 0.0
-	r, err := analyzer(t, false).Read(t.Context(), objectsOf(t, s), func(stage string, fraction float64) {
-		if fraction < last-1e-9 { // rounding
-			t.Errorf("progress falls from %g to %g at %s", last, fraction, stage)
-		}
-		last = fraction
-	})
+	r, err := analyzer(t, false).Read(t.Context(), objectsOf(t, s), rising(t))
 	if err != nil {
 		t.Fatal(err)
 	}
