@@ -168,14 +168,21 @@ func (p reader) diffusionRows(l *analysis.LesionFinding) []measure {
 	if l.ADCVoxels > 0 {
 		voxels = fmt.Sprint(l.ADCVoxels)
 	}
-	const unit = "%.0f \u00d7 10\u207b\u2076 mm\u00b2/s"
 	return []measure{
-		{p.Text("Mean ADC"), number(l.ADC, unit), ""},
+		{p.Text("Mean ADC"), adc(l.ADC), ""},
 		{p.Text("Cut-off"), cut, p.Text("1.53e-3 mm2/s, of ACRIN A6702")},
-		{p.Text("10th percentile of ADC"), number(l.ADCP10, unit), ""},
-		{p.Text("Lowest ADC"), number(l.ADCMin, unit), p.Text("Of one voxel: noise makes it lower")},
+		{p.Text("10th percentile of ADC"), adc(l.ADCP10), ""},
+		{p.Text("Lowest ADC"), adc(l.ADCMin), p.Text("Of one voxel: noise makes it lower")},
 		{p.Text("Voxels"), voxels, p.Text("Of the diffusion images, that these were read from")},
 	}
+}
+
+// adc writes an ADC, given in 1e-6 mm2/s, in the unit of its cut-off and of the table of lesions.
+func adc(micro *float64) string {
+	if micro == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f \u00d7 10\u207b\u00b3 mm\u00b2/s", *micro/1000)
 }
 
 func (p reader) t2Rows(l *analysis.LesionFinding) []measure {
