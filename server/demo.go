@@ -26,6 +26,8 @@ import (
 
 type demoCommand struct {
 	phantomFlags
+	modelFlags
+	resultFlags
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
 	Data string `name:"demo-data" type:"path" placeholder:"DIR" help:"Folder of the archive; default: a new temporary one, removed at the end."`
 	Once bool   `help:"End when the answer is there; exit status 1 if a planted lesion was missed."`
@@ -51,8 +53,11 @@ func (c *demoCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	flags := nodeFlags{Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second, Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true,
-		Viewer: true, ViewerDir: viewerDir("data")} // where server viewer install puts it unless told otherwise
+	flags := nodeFlags{
+		modelFlags: c.modelFlags, resultFlags: c.resultFlags, Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second,
+		Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true,
+		Viewer: true, ViewerDir: viewerDir("data"), // where server viewer install puts it unless told otherwise
+	}
 	n, err := openNode(ctx, flags, quiet(log))
 	if err != nil {
 		return err
@@ -178,10 +183,10 @@ func fetch(ctx context.Context, remote *client.Client, results jobs.Results) (*f
 		return nil, errors.New("the analysis stored no SR")
 	}
 	sr, _, err := object(ctx, remote, results.SR[0])
-	if err != nil || len(results.SEG) == 0 {
-		if err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
+	}
+	if len(results.SEG) == 0 {
 		return report.Read(sr, nil, nil)
 	}
 	seg, pixels, err := object(ctx, remote, results.SEG[0])
