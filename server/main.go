@@ -34,7 +34,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the node (the default)."`
 	Demo     demoCommand     `cmd:"" help:"Show everything once: start a node, push a phantom study, print what was found."`
 	Push     pushCommand     `cmd:"" help:"Push the DICOM files of a folder to a node or PACS by STOW-RS."`
-	Analyze  analyzeCommand  `cmd:"" help:"Read a study from a folder, without a server: SR, SEG and findings.json."`
+	Analyze  analyzeCommand  `cmd:"" help:"Read a study from a folder or the archive, without a server: SR, SEG and findings.json."`
 	Explain  explainCommand  `cmd:"" help:"Tell which role each series of a study plays, and why."`
 	Phantom  phantomCommand  `cmd:"" help:"Write a digital breast phantom study with known lesions as DICOM."`
 	Train    trainCommand    `cmd:"" help:"Fit a model on labelled studies, or on digital phantoms, and write its weights."`

@@ -30,7 +30,7 @@ func (f *studyFlags) open(ctx context.Context, log *slog.Logger) (objects []anal
 	if _, err := os.Stat(f.Data); err != nil {
 		return nil, none, fmt.Errorf("no archive in %s (another folder: --data)", f.Data)
 	}
-	a, err := openArchive(ctx, nodeFlags{Data: f.Data, MaxInstance: 4096}, log, nil)
+	a, err := openArchive(ctx, nodeFlags{Data: f.Data}, log, nil)
 	if err != nil {
 		return nil, none, err
 	}
