@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/iod"
+	"mome/experts"
 	"mome/experts/volume"
 	"mome/server/analysis"
 	"mome/server/report"
@@ -38,7 +38,7 @@ that cannot be read (no dynamic series, for one) gets an SR that says so; that i
 breast has a dynamic series of its own, the second one's results are in the folder other_breast below.`
 }
 
-// Run analyses the folder.
+// Run analyses the study.
 func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	objects, done, err := c.open(ctx, log)
 	if err != nil {
@@ -61,22 +61,17 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
-	source := c.source()
-	source.Node, source.Now = nodeEquipment("1"), time.Now()
-	parts, err := c.partsOf(ctx, reading, nil)
-	if err != nil {
-		return err
-	}
-	built, err := report.BuildAll(parts, source)
+	built, err := c.build(ctx, reading, c.source(nodeEquipment("1"), time.Now()))
 	if err != nil {
 		return err
 	}
 	dir := c.Output
 	for n, r := range reading.All() {
-		if err := c.write(dir, r, built[n]); err != nil {
+		findings := analysis.FindingsOf(r, report.Disclaimer)
+		if err := c.write(dir, r, findings, built[n]); err != nil {
 			return err
 		}
-		printFindings(analysis.FindingsOf(r, report.Disclaimer))
+		printFindings(findings)
 		fmt.Println("results in", dir)
 		dir = filepath.Join(c.Output, "other_breast")
 	}
@@ -84,7 +79,7 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 }
 
 // write writes what is known of one reading into dir.
-func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built report.Objects) error {
+func (c *analyzeCommand) write(dir string, reading *analysis.Reading, findings analysis.Findings, built report.Objects) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -108,11 +103,7 @@ func (c *analyzeCommand) write(dir string, reading *analysis.Reading, built repo
 			return err
 		}
 	}
-	err := writeFile(filepath.Join(dir, "findings.json"), func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(analysis.FindingsOf(reading, report.Disclaimer))
-	})
+	err := writeFile(filepath.Join(dir, "findings.json"), func(w io.Writer) error { return writeJSON(w, findings) })
 	if err != nil || !c.Keep {
 		return err
 	}
@@ -181,4 +172,15 @@ func describeFinding(l analysis.LesionFinding) string {
 	}
 	return fmt.Sprintf("%s: side %s, %.0f mm, %.2f cm3 at (%.0f, %.0f, %.0f) mm, %s, curve %s", l.Label, l.Side, l.LongAxisMM,
 		l.VolumeCM3, l.CentreMM[0], l.CentreMM[1], l.CentreMM[2], p, l.Curve)
+}
+
+// shareText lists what each modality added to the log-odds.
+func shareText(l analysis.LesionFinding) string {
+	var parts []string
+	for _, m := range experts.Modalities {
+		if v, ok := l.Contributions[string(m)]; ok {
+			parts = append(parts, fmt.Sprintf("%s %+.2f", m, v))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

@@ -12,7 +12,6 @@ import (
 
 	"mome/fixtures/phantom"
 	"mome/server/analysis"
-	"mome/server/report"
 )
 
 type benchAnalysisCommand struct {
@@ -86,12 +85,7 @@ func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
 	line.end()
 	if err == nil {
 		meter.enter("report")
-		source := c.source()
-		source.Node, source.Now = nodeEquipment("1"), time.Now()
-		var parts []report.Part
-		if parts, err = c.partsOf(ctx, reading, nil); err == nil {
-			_, err = report.BuildAll(parts, source)
-		}
+		_, err = c.build(ctx, reading, c.source(nodeEquipment("1"), time.Now()))
 	}
 	stages := meter.end()
 	if err != nil {

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
 
-	"mome/experts"
 	"mome/experts/series"
 	"mome/server/analysis"
 )
@@ -89,19 +89,10 @@ func yes(b bool) string {
 // oneLine keeps a sender's text from breaking the table.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func printJSON(v any) error {
-	e := json.NewEncoder(os.Stdout)
+func printJSON(v any) error { return writeJSON(os.Stdout, v) }
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
-}
-
-// shareText is how results are summed up in one line.
-func shareText(l analysis.LesionFinding) string {
-	var parts []string
-	for _, m := range experts.Modalities {
-		if v, ok := l.Contributions[string(m)]; ok {
-			parts = append(parts, fmt.Sprintf("%s %+.2f", m, v))
-		}
-	}
-	return strings.Join(parts, ", ")
 }

@@ -12,7 +12,6 @@ import (
 	"mome/experts/weights"
 	"mome/fusion"
 	"mome/fusion/pretrained"
-	"mome/gpu/op"
 	"mome/server/analysis"
 )
 
@@ -86,11 +85,11 @@ func openModel(path, precision string) (*fusion.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := fusion.Options{Branches: branches}
-	if precision == op.BFloat16.String() {
-		o.Precision = op.BFloat16
+	p, err := parsePrecision(precision)
+	if err != nil {
+		return nil, err
 	}
-	model, err := fusion.New(set, o)
+	model, err := fusion.New(set, fusion.Options{Branches: branches, Precision: p})
 	if err != nil && path != "" {
 		return nil, fmt.Errorf("weights %s: %w", path, err)
 	}
@@ -101,9 +100,5 @@ func readWeights(path string) (weights.Set, error) {
 	if path == "" {
 		return pretrained.Phantom()
 	}
-	set, err := weights.Open(path)
-	if err != nil {
-		return weights.Set{}, err // names the file
-	}
-	return set, nil
+	return weights.Open(path) // its error names the file
 }

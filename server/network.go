@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,9 +151,10 @@ func (n *network) run(ctx context.Context, in fusion.Input, label int) error {
 // value is what the last run computed for a node, to be read before the next.
 func (n *network) value(node *gorgonia.Node) ([]float32, error) { return n.program.Value(node) }
 
+// parsePrecision reads the precision of matrix products; that of "" is float32.
 func parsePrecision(name string) (op.Precision, error) {
 	for _, p := range []op.Precision{op.Float32, op.BFloat16} {
-		if p.String() == name {
+		if p.String() == cmp.Or(name, op.Float32.String()) {
 			return p, nil
 		}
 	}

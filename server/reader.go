@@ -39,7 +39,7 @@ func (r *reader) run(ctx context.Context, job jobs.Job, progress func(stage stri
 	if err != nil {
 		return jobs.Result{}, err
 	}
-	reading, err := r.analyzer.Read(ctx, sources, progress)
+	reading, err := r.analyzer.Read(ctx, sources, func(stage string, fraction float64) { progress(stage, 0.97*fraction) })
 	switch {
 	case ctx.Err() != nil:
 		return jobs.Result{}, ctx.Err()
@@ -61,8 +61,8 @@ func (r *reader) run(ctx context.Context, job jobs.Job, progress func(stage stri
 // store writes SR and SEG of a reading into the study.
 func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Reading, stored []archive.Instance, progress func(string, float64)) (jobs.Result, error) {
 	progress("report", 0.97)
-	source := r.results.source()
-	source.Headers, source.Node, source.Now, source.Digests = reading.SourceHeader(), r.node, lastReceived(stored), map[string]string{}
+	source := r.results.source(r.node, lastReceived(stored))
+	source.Digests = map[string]string{}
 	for _, i := range stored {
 		switch {
 		case !i.Result:
@@ -71,17 +71,13 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 			source.Predecessors = append(source.Predecessors, iod.Instance{StudyUID: i.Study, SeriesUID: i.Series, SOPClassUID: i.SOPClass, SOPInstanceUID: i.Instance})
 		}
 	}
-	if source.Headers == nil {
+	if len(reading.Headers) == 0 {
 		var err error
 		if source.Headers, err = r.anyHeader(ctx, stored); err != nil {
 			return jobs.Result{}, err
 		}
 	}
-	parts, err := r.results.partsOf(ctx, reading, source.Headers)
-	if err != nil {
-		return jobs.Result{}, err
-	}
-	objects, err := report.BuildAll(parts, source)
+	objects, err := r.results.build(ctx, reading, source)
 	if err != nil {
 		return jobs.Result{}, err
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"slices"
+	"time"
 
-	"mome/dicomweb/dicom"
+	"mome/dicomweb/iod"
 	"mome/experts"
 	"mome/experts/volume"
 	"mome/server/analysis"
@@ -27,30 +29,30 @@ type resultFlags struct {
 	LabelMap      bool     `name:"label-map" help:"Write the segmentation as a label map (DICOM 2024d) instead of overlapping bit planes."`
 }
 
-// source is what a report takes from the settings.
-func (f *resultFlags) source() report.Source {
-	return report.Source{Language: words.Language(f.Language), ViewerSR: f.ViewerSR, LabelMap: f.LabelMap, MapsAsMR: f.MapsAsMR, WholeMaps: f.WholeMaps}
+// source is what reports take from the settings, with the machine that makes them, and when.
+func (f *resultFlags) source(node iod.Equipment, now time.Time) report.Source {
+	return report.Source{Node: node, Now: now, Language: words.Language(f.Language), ViewerSR: f.ViewerSR, LabelMap: f.LabelMap,
+		MapsAsMR: f.MapsAsMR, WholeMaps: f.WholeMaps}
 }
 
-// partsOf lists the assessments of a reading with the maps and pictures that are asked for; header is for a reading that
-// has none of its own.
-func (f *resultFlags) partsOf(ctx context.Context, reading *analysis.Reading, header *dicom.Dataset) (parts []report.Part, err error) {
+// build makes the objects of each part of a reading, with the maps and pictures that are asked for. The headers of source
+// are for a reading that has none of its own.
+func (f *resultFlags) build(ctx context.Context, reading *analysis.Reading, source report.Source) ([]report.Objects, error) {
+	var parts []report.Part
 	for _, r := range reading.All() {
-		p := report.Part{Assessment: r.Assessment, Headers: r.SourceHeader(), Maps: f.mapsOf(r)}
-		if p.Headers == nil {
-			p.Headers = header
-		}
+		p := report.Part{Assessment: r.Assessment, Headers: cmp.Or(r.SourceHeader(), source.Headers), Maps: f.mapsOf(r)}
 		if f.ReferenceCopy && phasesShareSeries(r.Study) {
 			p.ReferencePhase = r.Study.DCE[r.Study.Reference].Volume
 		}
 		if f.Pictures {
+			var err error
 			if p.Pictures, err = picturesOf(ctx, r); err != nil {
 				return nil, fmt.Errorf("draw the pictures: %w", err)
 			}
 		}
 		parts = append(parts, p)
 	}
-	return parts, nil
+	return report.BuildAll(parts, source)
 }
 
 // phasesShareSeries reports whether the series of the reference phase holds other phases too.
@@ -106,18 +108,15 @@ func (f *resultFlags) mapsOf(r *analysis.Reading) (out []report.Map) {
 			out = append(out, report.Map{Kind: kind, Volume: v})
 		}
 	}
-	maps := map[string]*volume.Volume{}
+	add(report.Explanation, r.Attribution)
 	for _, o := range r.Opinions {
 		switch o.Modality {
 		case experts.DCE:
-			maps["PE"], maps["SER"] = o.Maps["PE_early"], o.Maps["SER"]
+			add(report.PE, o.Maps["PE_early"])
+			add(report.SER, o.Maps["SER"])
 		case experts.DWI:
-			maps["ADC"] = o.Maps["ADC"]
+			add(report.ADC, o.Maps["ADC"])
 		}
 	}
-	add(report.Explanation, r.Attribution)
-	add(report.PE, maps["PE"])
-	add(report.SER, maps["SER"])
-	add(report.ADC, maps["ADC"])
 	return out
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -61,9 +59,7 @@ func (c *weightsShowCommand) Run() error {
 		s.Tensors = append(s.Tensors, shownTensor{t.Name, append([]int{}, t.Shape...)})
 	}
 	if c.JSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(s)
+		return printJSON(s)
 	}
 	fmt.Println(name)
 	c.provenance(s)
