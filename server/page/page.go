@@ -31,6 +31,9 @@ import (
 //go:embed style.css
 var style string
 
+//go:embed icon.svg
+var icon []byte
+
 //go:embed layout.html
 var layoutHTML string
 
@@ -189,6 +192,14 @@ func (s *Service) answer(w http.ResponseWriter, l words.Language, name string, d
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Length", fmt.Sprint(b.Len()))
 	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Icon answers GET /favicon.ico, which browsers ask for unbidden, with an SVG.
+func (s *Service) Icon(w http.ResponseWriter, _ *http.Request, _ dicomweb.Ref) error {
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "max-age=86400")
+	_, err := w.Write(icon)
 	return err
 }
 

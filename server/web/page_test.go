@@ -57,6 +57,7 @@ func TestPage(t *testing.T) {
 		"/study/" + study:                     {`href="../"`, "Phantom, One", `http-equiv="refresh"`, `lang="ko-KR"`},
 		"/study/" + study + "?lang=en":        {`href="../?lang=en"`, "Being analysed", `lang="en-US"`},
 		"/study/" + study + "/pictures/a.png": {"png"},
+		"/favicon.ico":                        {"<svg "},
 	} {
 		got := n.get(n.root + path)
 		if got.StatusCode != 200 {

@@ -63,6 +63,7 @@ func Routes() []Route {
 		{"GET", "/study/{study}", "", "Page of a study: what was found, and why", func(s *services) handler { return s.page.Study }},
 		{"GET", "/study/{study}/findings.json", "", "The same for programs", func(s *services) handler { return s.page.Findings }},
 		{"GET", "/study/{study}/pictures/{picture}", "", "A picture of the page", func(s *services) handler { return s.page.Picture }},
+		{"GET", "/favicon.ico", "", "Icon of the pages", func(s *services) handler { return s.page.Icon }},
 		{"GET", "/jobs", "", "Analyses, newest first", func(s *services) handler { return s.listJobs }},
 		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
 		{"GET", viewer.Path, "", "OHIF viewer, where it is installed", func(s *services) handler { return s.viewer }},
