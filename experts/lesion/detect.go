@@ -25,7 +25,10 @@ import (
 //     stand out from its surroundings (background), is the nipple, or hugs the chest wall (muscle).
 //  5. The surface is found anew on unsmoothed voxels of all phases, at half of its local height, see refined; what is long and
 //     thin then is dropped as well, and so is what has too little suspicion.
-//  6. A second pass with a third of the Deviations adds what the first was too strict for.
+//  6. An outline with a neck is parted there, see lobes. What the outlines leave of a set is searched in turn, so that
+//     a weaker lesion beside another is found.
+//  7. A second pass with a third of the Deviations adds what the first was too strict for; fragments of one lesion become
+//     one, see joined.
 //
 // Suspicion adds up how far a candidate stands out from its surroundings, its compactness, enhancement, wash-out and size,
 // see suspicion: it tells lesions from vessels and gland, not cancers from benign lesions; most candidates of most women
@@ -78,7 +81,7 @@ func Detect(ctx context.Context, s *experts.Study, breasts []experts.Breast, cfg
 	lesions := make([]*experts.Lesion, len(all))
 	for n, a := range all {
 		m := volume.NewMask(*grid)
-		for _, index := range a.voxels {
+		for _, index := range a.onGrid {
 			m.Data[index] = true
 		}
 		lesions[n] = &experts.Lesion{Label: fmt.Sprintf("Lesion %d", n+1), Mask: m, Suspicion: a.suspicion}
@@ -104,9 +107,10 @@ func measure(ctx context.Context, lesions []*experts.Lesion, s *experts.Study, e
 	return ctx.Err()
 }
 
-// candidate is a set of voxels, indices into the grid's Data, and how suspicious it is.
+// candidate is a set of the crop's voxels and how suspicious it is.
 type candidate struct {
-	voxels    []int
+	set       []int
+	onGrid    []int // the same on the grid, indices into its Data; once all candidates of the breast are known
 	suspicion float64
 }
 
@@ -157,7 +161,14 @@ func (f *finder) find(ctx context.Context) ([]*candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.pass(ctx, found, f.cfg.Deviations/3)
+	if found, err = f.pass(ctx, found, f.cfg.Deviations/3); err != nil {
+		return nil, err
+	}
+	found = f.joined(found)
+	for _, c := range found {
+		c.onGrid = f.onGrid(c.set)
+	}
+	return found, nil
 }
 
 // pass adds to found the candidates whose cores lie these deviations above the background.

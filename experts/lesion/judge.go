@@ -28,9 +28,9 @@ const (
 	maxWallShare, wallMM = 0.8, 3.0
 )
 
-// judge turns a set into a candidate with its final outline, or nil where it is too small, background, the nipple or a part
-// of the chest wall, or where the outline is a vessel's.
-func (f *finder) judge(set []int) *candidate {
+// judge turns a set into a candidate with its final outline, into several where that has necks, or into none where it is too
+// small, background, the nipple or a part of the chest wall, or where the outline is a vessel's.
+func (f *finder) judge(set []int) []*candidate {
 	prominence := f.prominence(set)
 	switch {
 	case float64(len(set))*f.voxelMM3() < f.leastMM3(),
@@ -48,14 +48,30 @@ func (f *finder) judge(set []int) *candidate {
 		}
 		set = first
 	}
-	suspicion := f.suspicion(set, prominence)
-	if suspicion < minSuspicion {
-		return nil
+	out := f.candidates(f.lobes(set), prominence)
+	if out == nil { // a lobe that is no lesion by itself is a part of this one
+		out = f.candidates([][]int{set}, prominence)
 	}
-	for _, at := range set {
-		f.taken[at] = true
+	for _, c := range out {
+		for _, at := range c.set {
+			f.taken[at] = true
+		}
 	}
-	return &candidate{voxels: f.onGrid(set), suspicion: suspicion}
+	return out
+}
+
+// candidates returns the sets as candidates, or none where one of them has too little suspicion. They stand
+// out from what surrounds all of them.
+func (f *finder) candidates(sets [][]int, prominence float64) []*candidate {
+	var out []*candidate
+	for _, set := range sets {
+		c := &candidate{set: set, suspicion: f.suspicion(set, prominence)}
+		if c.suspicion < minSuspicion {
+			return nil
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // minVoxels is the least number of a candidate's voxels: two each way, fewer have no shape to judge.
@@ -86,16 +102,14 @@ func (f *finder) centre(set []int) volume.Vec {
 	return f.point([3]float64{sum[0] / n, sum[1] / n, sum[2] / n})
 }
 
-// prominence returns the part of the set's enhancement (its upper decile) by which it exceeds that of its surroundings.
+// prominence returns the part of the set's enhancement (its upper decile) by which it exceeds that of its surroundings, other
+// candidates left out.
 func (f *finder) prominence(set []int) float64 {
 	const fromMM, toMM = 2.0, 5.0
-	near := map[int]bool{}
-	for _, at := range f.grown(set, fromMM) {
-		near[at] = true
-	}
+	near := members(f.grown(set, fromMM))
 	var around []float32
 	for _, at := range f.grown(set, toMM) {
-		if !near[at] {
+		if !near[at] && !f.taken[at] {
 			around = append(around, f.rise[at])
 		}
 	}

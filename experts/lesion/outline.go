@@ -14,7 +14,9 @@ const levelStep = 1.15
 // ball of vesselRadiusMM, and what remains are pieces of their own. Of what is no candidate the parts that enhance more
 // are searched in turn, as far up as there is room for one.
 func (f *finder) search(set []int, level float64) []*candidate {
-	set = f.filled(set) // a rim or a mottled lesion is as thick as it is wide
+	if set = f.free(f.whole(set)); len(set) == 0 { // filled: a rim or a mottled lesion is as thick as it is wide
+		return nil
+	}
 	pieces := [][]int{set}
 	if !f.compact(set) {
 		pieces = f.opened(set, vesselRadiusMM)
@@ -25,7 +27,12 @@ func (f *finder) search(set []int, level float64) []*candidate {
 			continue
 		}
 		if c := f.lesion(piece); c != nil {
-			out = append(out, c)
+			out = append(out, c...)
+			if rest := f.free(piece); len(rest) > 0 && len(rest) < len(piece) {
+				for _, beside := range f.opened(rest, vesselRadiusMM) {
+					out = append(out, f.search(beside, level)...)
+				}
+			}
 			continue
 		}
 		for _, brighter := range f.above(piece, level*levelStep) {
@@ -35,8 +42,13 @@ func (f *finder) search(set []int, level float64) []*candidate {
 	return out
 }
 
+// free returns the voxels of the set that no candidate has taken.
+func (f *finder) free(set []int) []int {
+	return slices.DeleteFunc(slices.Clone(set), func(at int) bool { return f.taken[at] })
+}
+
 // lesion outlines a piece as one lesion, at a higher level where it runs out into its surroundings, and judges it.
-func (f *finder) lesion(piece []int) *candidate {
+func (f *finder) lesion(piece []int) []*candidate {
 	if !f.compact(piece) {
 		return nil
 	}
@@ -57,6 +69,14 @@ func (f *finder) above(set []int, level float64) [][]int {
 		}
 	}
 	return f.parts(set, left)
+}
+
+func members(set []int) map[int]bool {
+	in := make(map[int]bool, len(set))
+	for _, at := range set {
+		in[at] = true
+	}
+	return in
 }
 
 // parts returns the 26-connected parts of left, which is a part of set, in the order of set, and empties it.
@@ -96,10 +116,7 @@ func (f *finder) opened(set []int, radiusMM float64) [][]int {
 			deep[at] = true
 		}
 	}
-	in := make(map[int]bool, len(set))
-	for _, at := range set {
-		in[at] = true
-	}
+	in := members(set)
 	parts := f.parts(set, deep)
 	for n, part := range parts {
 		parts[n] = slices.DeleteFunc(f.grown(part, radiusMM), func(at int) bool { return !in[at] })
@@ -157,10 +174,7 @@ func (f *finder) outline(core []int, share float32) []int {
 	}
 	height := float32(f.height(f.rise, core))
 	near := f.grown(core, reachMM)
-	in := make(map[int]bool, len(core))
-	for _, at := range core {
-		in[at] = true
-	}
+	in := members(core)
 	var around []float32
 	for _, at := range near {
 		if !in[at] {
@@ -171,7 +185,7 @@ func (f *finder) outline(core []int, share float32) []int {
 	level := ground + (height-ground)*share
 	allowed := make(map[int]bool, len(near))
 	for _, at := range near {
-		allowed[at] = f.rise[at] >= level
+		allowed[at] = f.rise[at] >= level && !f.taken[at]
 	}
 	set := []int{peak}
 	taken := map[int]bool{peak: true}
@@ -183,7 +197,7 @@ func (f *finder) outline(core []int, share float32) []int {
 			}
 		})
 	}
-	return f.filled(set)
+	return f.whole(set)
 }
 
 // grown returns the voxels within reachMM of the set, itself included, that lie in the breast.

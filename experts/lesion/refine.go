@@ -58,7 +58,8 @@ func (p *patch) voxel(at int) [3]int {
 // that of what surrounds the lesion there, both weighted by a Gaussian of localMM: the local form of the piecewise constant
 // model of Chan and Vese (IEEE Trans Image Process 2001;10:266), as Lankton and Tannenbaum (ibid. 2008;17:2029) localised
 // it, solved in turns. So an edge lies at half of its own height even where the lesion is brighter elsewhere. Voxels at the
-// surface, which hold both, take no part in the means. What falls apart keeps its largest part; holes are filled.
+// surface, which hold both, take no part in the means. What falls apart keeps its largest part; holes are filled, those of a rim
+// with a gap too.
 func (f *finder) refined(set []int) []int {
 	p := f.newPatch(set, refineReachMM)
 	p.discriminate()
@@ -69,7 +70,8 @@ func (f *finder) refined(set []int) []int {
 		for at, may := range p.may {
 			next[at] = may && 2*p.signal[at] >= high[at]+low[at]
 		}
-		parts := f.parts(p.set(next), p.members(next))
+		all := p.set(next)
+		parts := f.parts(all, members(all))
 		if len(parts) == 0 {
 			return set
 		}
@@ -79,7 +81,7 @@ func (f *finder) refined(set []int) []int {
 			p.in[p.from(at)] = p.may[p.from(at)]
 		}
 	}
-	return p.set(p.in)
+	return f.free(f.whole(p.set(p.in)))
 }
 
 // set returns the crop's voxels of a set of the patch, in order.
@@ -88,16 +90,6 @@ func (p *patch) set(in []bool) []int {
 	for at, is := range in {
 		if is {
 			out = append(out, p.to(at))
-		}
-	}
-	return out
-}
-
-func (p *patch) members(in []bool) map[int]bool {
-	out := map[int]bool{}
-	for at, is := range in {
-		if is {
-			out[p.to(at)] = true
 		}
 	}
 	return out
