@@ -1,6 +1,6 @@
 // Reads a result as OHIF does: the SR, the SEG and the Parametric Map go through the loaders of @cornerstonejs/adapters.
-// usage: node read.mjs DIR, with viewer.dcm, seg.dcm, labelmap.dcm and source.json (the images they refer to), pm.dcm and
-// map.json (its images) in DIR. Prints what a viewer would draw, as JSON, for server/report's test to compare.
+// usage: node read.mjs DIR, with sr.dcm, viewer.dcm, seg.dcm, labelmap.dcm and source.json (the images they refer to), pm.dcm
+// and map.json (its images) in DIR. Prints what a viewer would draw, as JSON, for server/report's test to compare.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { data } from 'dcmjs';
@@ -62,10 +62,10 @@ function dataset(name) {
   return set;
 }
 
-// measurements are what the viewer lists and draws of the SR.
-function measurements() {
+// measurements are what the viewer lists and draws of an SR.
+function measurements(name) {
   const ids = Object.fromEntries(source.images.map((image, n) => [`${image.uid}:1`, imageIds[n]]));
-  const state = adaptersSR.Cornerstone3D.MeasurementReport.generateToolState(dataset('viewer.dcm'), ids, metadataProvider);
+  const state = adaptersSR.Cornerstone3D.MeasurementReport.generateToolState(dataset(name), ids, metadataProvider);
   return Object.entries(state).flatMap(([tool, list]) => list.map(m => ({
     tool, label: m.annotation.data.label, finding: m.finding?.CodeMeaning, site: m.findingSites?.[0]?.CodeMeaning, uid: m.TrackingUniqueIdentifier,
     image: m.annotation.metadata.referencedImageId,
@@ -101,7 +101,7 @@ utilities.logger?.setLevel?.('silent');
 const log = console.log;
 console.log = console.info = console.warn = (...args) => console.error(...args);
 use('source.json');
-const result = { measurements: measurements(), seg: await voxels('seg.dcm'), labelMap: await voxels('labelmap.dcm') };
+const result = { main: measurements('sr.dcm').length, measurements: measurements('viewer.dcm'), seg: await voxels('seg.dcm'), labelMap: await voxels('labelmap.dcm') };
 use('map.json');
 result.map = await values();
 log(JSON.stringify(result));

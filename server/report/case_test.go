@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -261,14 +262,15 @@ func written(t *testing.T, d *dicom.Dataset) []byte {
 	return b.Bytes()
 }
 
-// scanned returns the object as another program reads it, with the value of its Pixel Data.
+// scanned returns the object as another program reads it, with the value of its Pixel Data or Float
+// Pixel Data.
 func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 	t.Helper()
 	f, err := dicom.Scan(bytes.NewReader(file), int64(len(file)), dicom.Limits{})
 	if err != nil {
 		t.Fatalf("scan: %v", err)
 	}
-	e := f.Dataset.Get(tag.PixelData)
+	e := cmp.Or(f.Dataset.Get(tag.PixelData), f.Dataset.Get(tag.FloatPixelData))
 	if e == nil {
 		return f.Dataset, nil
 	}
@@ -279,11 +281,14 @@ func scanned(t *testing.T, file []byte) (*dicom.Dataset, []byte) {
 	return f.Dataset, pixels
 }
 
-// kind names an object of a result by what tells it from the others: "sr", "seg", "viewer", "pm-adc", "mr-adc-1", "sc-1".
+// kind names an object of a result by what tells it from the others: "sr", "seg", "labelmap", "viewer", "pm-adc", "mr-adc-1",
+// "sc-1".
 func kind(d *dicom.Dataset) string {
 	switch d.String(tag.SOPClassUID) {
 	case uid.ComprehensiveSRStorage:
 		return "viewer"
+	case uid.LabelMapSegmentationStorage:
+		return "labelmap"
 	case uid.ParametricMapStorage:
 		return "pm-" + strings.ToLower(d.String(tag.ContentLabel))
 	case uid.SecondaryCaptureImageStorage, uid.MultiFrameTrueColorSecondaryCaptureImageStorage:

@@ -1,17 +1,15 @@
 package report_test
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
+	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/experts"
@@ -68,157 +66,63 @@ var corners = []outcome{
 	}},
 }
 
-// files writes the objects of all outcomes and corners, a folder for each, with the headers of the study's image.
-func files(t *testing.T) map[string][]string {
+// filed is a result as other programs find it.
+type filed struct {
+	name             string
+	objects, sources []string          // paths
+	frames           map[string]string // "Dimensions: (columns,rows,frames)" of each object with pixels, as GDCM says it
+	labelMap         bool              // it has one, which programs of before 2024 do not know
+}
+
+// inFiles writes a result, and images of the study, into folders below dir.
+func inFiles(t *testing.T, dir string, o report.Objects, images []*dicom.Dataset) filed {
 	t.Helper()
-	root, out := t.TempDir(), map[string][]string{}
+	out := filed{name: filepath.Base(dir), frames: map[string]string{}}
+	write := func(folder, name string, d *dicom.Dataset) string {
+		path := filepath.Join(dir, folder, name+".dcm")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, written(t, d), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, d := range inOrder(o) {
+		path := write("result", kind(d), d)
+		out.objects = append(out.objects, path)
+		out.labelMap = out.labelMap || kind(d) == "labelmap"
+		if d.Has(tag.Rows) {
+			out.frames[path] = fmt.Sprintf("Dimensions: (%d,%d,%d)", d.IntOr(tag.Columns, 0), d.IntOr(tag.Rows, 0), d.IntOr(tag.NumberOfFrames, 1))
+		}
+	}
+	for n, d := range images {
+		out.sources = append(out.sources, write("study", fmt.Sprint(n), d))
+	}
+	return out
+}
+
+// files writes the objects of all outcomes and corners, and every kind of object in every language, a folder for each, with
+// the headers of the study's image.
+func files(t *testing.T) (out []filed) {
+	t.Helper()
+	root := t.TempDir()
 	write := func(name string, p report.Part, src report.Source) {
-		dir := filepath.Join(root, name)
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		all, err := report.BuildAll([]report.Part{p}, src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range append(inOrder(all[0]), headers()) {
-			path := filepath.Join(dir, kind(d)+".dcm")
-			if err := os.WriteFile(path, written(t, d), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			out[name] = append(out[name], path)
-		}
+		out = append(out, inFiles(t, filepath.Join(root, name), mustBuildPart(t, p, src), []*dicom.Dataset{headers()}))
 	}
 	for _, c := range slices.Concat(outcomes, corners) {
 		write(c.name, report.Part{Assessment: c.make(), Headers: headers()}, source())
 	}
-	for _, l := range words.Languages()[1:] {
+	for _, l := range words.Languages() {
 		src := source()
-		src.Language = l
-		write("in "+l.Name(), report.Part{Assessment: withFindings(), Headers: headers()}, src)
+		src.Language, src.MapsAsMR = l, true
+		whole := withMaps()
+		whole.ReferencePhase = volume.New(whole.Assessment.Grid)
+		whole.ReferencePhase.Data[7] = 300
+		write("everything, in "+l.Name(), whole, src)
 		write("not done, in "+l.Name(), report.Part{Assessment: notDone(), Headers: headers()}, src)
+		src.LabelMap = true
+		write("label map, in "+l.Name(), report.Part{Assessment: withFindings(), Headers: headers()}, src)
 	}
-	src := source()
-	src.MapsAsMR = true
-	write("with maps", withMaps(), src)
 	whole, src := withMaps(), source()
 	whole.Maps, src.WholeMaps = whole.Maps[:2], true
 	write("whole maps", whole, src)
 	return out
-}
-
-// run runs a program of the system on files, or skips the test. It returns the program's output and whether it
-// succeeded.
-func run(t *testing.T, name string, args ...string) (string, bool) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed: its check of the results is left out", name)
-	}
-	out, err := exec.Command(name, args...).CombinedOutput()
-	return string(out), err == nil
-}
-
-// complaints returns the lines of a validator that are errors, or warnings about things that are not as they should
-// be.
-func complaints(out string, harmless *regexp.Regexp) []string {
-	var lines []string
-	for line := range strings.Lines(out) {
-		if strings.Contains(line, "Error") || strings.Contains(line, "Warning") && !harmless.MatchString(line) {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-	}
-	return lines
-}
-
-// TestDciodvfy: dicom3tools' validator knows neither the Device UID in Contributing Equipment, which IHE demands, nor
-// our coding scheme, nor that a Parametric Map's contrast is a QUANTITY (C.8.32.2), and it warns of the rescale of MR
-// images, which is there for viewers; else it finds nothing.
-func TestDciodvfy(t *testing.T) {
-	harmless := regexp.MustCompile(`DeviceUID|CodingSchemeUID|<99BRMOME>|<QUANTITY>|Rescale(Slope|Intercept|Type)`)
-	for name, paths := range files(t) {
-		for _, path := range paths[:len(paths)-1] { // the last is no object of ours
-			out, _ := run(t, "dciodvfy", "-new", path)
-			if !regexp.MustCompile(`Comprehensive|Segmentation|ParametricMap|MRImage|SCImage`).MatchString(out) {
-				t.Errorf("%s %s: the validator did not recognise the object: %s", name, filepath.Base(path), out)
-			}
-			for _, line := range complaints(out, harmless) {
-				t.Errorf("%s %s: %s", name, filepath.Base(path), line)
-			}
-		}
-	}
-}
-
-// TestDcentvfy: results and images agree on patient and study. Of the attributes that it files under several entities
-// it always warns.
-func TestDcentvfy(t *testing.T) {
-	harmless := regexp.MustCompile(`Different information entities for attribute - Element=<AccessionNumber>`)
-	for name, paths := range files(t) {
-		out, _ := run(t, "dcentvfy", paths...)
-		for _, line := range complaints(out, harmless) {
-			t.Errorf("%s: %s", name, line)
-		}
-	}
-	other := source()
-	other.Headers.Set(tag.PatientBirthDate, "19710101")
-	dir := t.TempDir()
-	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	for path, d := range map[string][]byte{a: written(t, mustBuild(t, notDone(), other).SR), b: written(t, headers())} {
-		if err := os.WriteFile(path, d, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, _ := run(t, "dcentvfy", a, b); len(complaints(out, harmless)) == 0 {
-		t.Error("dcentvfy accepts two birth dates: this check sees nothing")
-	}
-}
-
-// TestDCMTK: dsrdump reads the whole tree against its own rules, dcmdump parses every object.
-func TestDCMTK(t *testing.T) {
-	for name, paths := range files(t) {
-		for _, path := range paths {
-			if out, ok := run(t, "dcmdump", "--load-short", "-q", path); !ok {
-				t.Errorf("%s %s: dcmdump: %s", name, filepath.Base(path), out)
-			}
-		}
-		for _, path := range paths {
-			if base := filepath.Base(path); base != "sr.dcm" && base != "viewer.dcm" {
-				continue
-			}
-			out, ok := run(t, "dsrdump", "--print-long-values", "--print-all-codes", path)
-			if !ok || strings.Contains("\n"+out, "\nE: ") {
-				t.Errorf("%s: dsrdump: %s", name, out)
-			}
-			for _, want := range []string{"홍^길동", "NOT FOR CLINICAL USE"} {
-				if !strings.Contains(out, want) {
-					t.Errorf("%s: dsrdump does not show %q", name, want)
-				}
-			}
-		}
-	}
-}
-
-// TestGDCM: GDCM finds the frames and that a pixel is one bit.
-func TestGDCM(t *testing.T) {
-	all := files(t)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		path := all[name][0]
-		if filepath.Base(path) != "seg.dcm" {
-			continue
-		}
-		out, ok := run(t, "gdcminfo", path)
-		d, _ := scanned(t, mustRead(t, path))
-		frames := fmt.Sprintf("Dimensions: (%d,%d,%d)", size[0], size[1], d.IntOr(tag.NumberOfFrames, 0))
-		if !ok || !strings.Contains(out, "SINGLEBIT") || !strings.Contains(out, frames) && d.IntOr(tag.NumberOfFrames, 0) > 1 {
-			t.Errorf("%s: gdcminfo does not say SINGLEBIT and %s: %s", name, frames, out)
-		}
-	}
-}
-
-func mustRead(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

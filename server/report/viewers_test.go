@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
@@ -20,8 +21,34 @@ import (
 // loaders is the folder with OHIF's loaders and the script that drives them.
 const loaders = "../../.ci/viewer"
 
+// needsLoaders skips a test where the loaders, or what runs them, are absent.
+func needsLoaders(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(loaders, "node_modules", "@cornerstonejs", "adapters")); err != nil {
+		t.Skipf("OHIF's loaders are not installed: npm ci --ignore-scripts in .ci/viewer")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("node is not installed: OHIF's loaders do not read the results")
+	}
+}
+
+// runLoaders runs a script beside the loaders and reads the JSON that it prints.
+func runLoaders(t *testing.T, got any, script string, args ...string) {
+	t.Helper()
+	program := exec.Command("node", append([]string{script}, args...)...)
+	program.Dir = loaders
+	out, err := program.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		t.Fatalf("%s: %v: %s", script, err, exit.Stderr)
+	}
+	if err := errors.Join(err, json.Unmarshal(out, got)); err != nil {
+		t.Fatalf("%s: %v in %.300s", script, err, out)
+	}
+}
+
 // shown is what the script prints: what a viewer would list and draw.
 type shown struct {
+	Main         int // measurements of the main SR
 	Measurements []struct {
 		Tool, Label, Finding, Site, UID, Image string
 		Points                                 []volume.Vec
@@ -57,12 +84,7 @@ func mapped() report.Part {
 // TestViewers: OHIF's loaders draw the lesions where they are, with their labels, and find the SEG's voxels and the map's
 // values.
 func TestViewers(t *testing.T) {
-	if _, err := os.Stat(filepath.Join(loaders, "node_modules", "@cornerstonejs", "adapters")); err != nil {
-		t.Skipf("OHIF's loaders are not installed: npm ci --ignore-scripts in .ci/viewer")
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed: OHIF's loaders do not read the results")
-	}
+	needsLoaders(t)
 	a, dir := square(), t.TempDir()
 	write := func(name string, b []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
@@ -71,6 +93,7 @@ func TestViewers(t *testing.T) {
 	}
 	src := source()
 	o := mustBuild(t, a, src)
+	write("sr.dcm", written(t, o.SR))
 	write("viewer.dcm", written(t, o.ViewerSR))
 	write("seg.dcm", written(t, o.SEG))
 	write("source.json", sourceImages(t, a.Grid, a.Reference.Slices))
@@ -81,15 +104,10 @@ func TestViewers(t *testing.T) {
 	write("pm.dcm", written(t, mustBuildPart(t, p, src).Maps[0]))
 	write("map.json", sourceImages(t, p.Assessment.Grid, p.Assessment.Reference.Slices))
 
-	program := exec.Command("node", "read.mjs", dir)
-	program.Dir, program.Stderr = loaders, os.Stderr
-	out, err := program.Output()
-	if err != nil {
-		t.Fatalf("read.mjs: %v", err)
-	}
 	var got shown
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v in %.300s", err, out)
+	runLoaders(t, &got, "read.mjs", dir)
+	if got.Main != 0 {
+		t.Errorf("%d measurements of the main SR are drawn, beside those of the viewers' one", got.Main)
 	}
 	if len(got.Measurements) != 2*len(a.Findings) {
 		t.Fatalf("%d measurements, want a bidirectional one and an outline of %d lesions", len(got.Measurements), len(a.Findings))
