@@ -74,7 +74,7 @@ func algorithm() fusion.Algorithm {
 	return fusion.Algorithm{
 		Name: "MOME", Version: "0.1.0", Manufacturer: "MOME project", DeviceUID: "2.25.3001",
 		WeightsSHA256: strings.Repeat("9a", 32), OperatingPoint: 0.35,
-		TrainedOn:  "Trained on digital phantoms only.",
+		TrainedOn:  "digital phantoms, not patients",
 		Parameters: map[string]string{"preprocessing": "none", "calibration": "temperature"},
 	}
 }
@@ -191,7 +191,7 @@ func withoutFindings() *fusion.Assessment {
 func notDone() *fusion.Assessment {
 	return &fusion.Assessment{
 		StudyUID: studyUID, Outcome: fusion.NotDone,
-		Reason:    fusion.NotDoneReason{Code: "NODCE", Text: "no dynamic series was found"},
+		Reason:    fusion.NotDoneReason{Code: "NODCE", Text: "no dynamic contrast-enhanced series was found: two T1-weighted time points of one geometry are needed"},
 		Series:    []experts.SeriesUse{use(3, experts.RoleT2, "")},
 		Present:   map[experts.Modality]bool{experts.T2: true},
 		Algorithm: algorithm(),

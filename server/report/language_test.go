@@ -56,6 +56,21 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
+// TestReasonsAreTranslated: what the analysis states as reasons and the built-in weights as their data.
+func TestReasonsAreTranslated(t *testing.T) {
+	for _, text := range []string{
+		notDone().Reason.Text, algorithm().TrainedOn, "412 labelled breast MRI studies of 388 patients",
+		"the dynamic series has 5000000000 voxels, more than the 2000000000 that are read", "the phases of the dynamic series differ in size",
+		"phase 2 cannot be read: unexpected EOF", "no breast was found in the dynamic series", "the analysis failed; the node's log tells why",
+	} {
+		for _, l := range words.Languages()[1:] {
+			if got, ok := l.Translate(text); !ok || got == text {
+				t.Errorf("%s has no %q", l, text)
+			}
+		}
+	}
+}
+
 // TestLanguageReadsBack: the reader goes by codes, whatever language they are explained in.
 func TestLanguageReadsBack(t *testing.T) {
 	src, a := source(), withFindings()

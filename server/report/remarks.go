@@ -15,8 +15,11 @@ import (
 // warning is the sentence that goes with everything that is shown. The words of the disclaimer stand in it in English in
 // every language, for programs that look for them.
 func (b *build) warning() string {
-	trainedOn, _ := b.lang.Translate(clean(b.a.Algorithm.TrainedOn))
-	return strings.TrimSpace(sentence(b.lang.Text(Disclaimer)) + " " + sentence(trainedOn))
+	text := sentence(b.lang.Text(Disclaimer))
+	if trainedOn, _ := b.lang.Translate(clean(b.a.Algorithm.TrainedOn)); trainedOn != "" {
+		text += " " + sentence(b.lang.Text("Trained on %s", trainedOn))
+	}
+	return text
 }
 
 // remarks are the comments of the report: how it ended, what it is, what was missing, how sure the images are, notes, what

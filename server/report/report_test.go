@@ -101,7 +101,7 @@ func TestOutcomes(t *testing.T) {
 		{"without a model", unjudged, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "none of them judged by a model."},
 		{"judged as a whole", examined, code.WithFindings, code.Succeeded, code.Code{}, 4, true, "Whole examination: malignancy: benign 20.0 %, malignant 80.0 %"},
 		{"without findings", withoutFindings, code.WithoutFindings, code.PartlySucceeded, code.Code{}, 2, true, "No lesion exceeded the operating point 0.35."},
-		{"no DCE", notDone, code.NoneSucceeded, code.NotAttempted, code.NoDCE, 0, false, "no dynamic series was found. This is not a negative result."},
+		{"no DCE", notDone, code.NoneSucceeded, code.NotAttempted, code.NoDCE, 0, false, "two T1-weighted time points of one geometry are needed. This is not a negative result."},
 		{"time-out", failed("TIMEOUT"), code.NoneSucceeded, code.Failed, code.Timeout, 0, false, "This is not a negative result."},
 		{"error", failed("ERROR"), code.NoneSucceeded, code.Failed, code.Error, 0, false, "This is not a negative result."},
 		{"geometry", failed("GEOM"), code.NoneSucceeded, code.NotAttempted, code.Geom, 0, false, "This is not a negative result."},
@@ -122,7 +122,7 @@ func TestOutcomes(t *testing.T) {
 			if len(m.Groups) != c.groups || (o.SEG != nil) != c.seg {
 				t.Errorf("%d groups, SEG %v, want %d, %v", len(m.Groups), o.SEG != nil, c.groups, c.seg)
 			}
-			for _, want := range []string{c.say, report.Disclaimer, "Trained on digital phantoms only."} {
+			for _, want := range []string{c.say, report.Disclaimer, "Trained on digital phantoms, not patients."} {
 				if !strings.Contains(comments(m), want) {
 					t.Errorf("the comments do not say %q:\n%s", want, comments(m))
 				}
