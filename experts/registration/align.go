@@ -13,7 +13,6 @@ import (
 type Settings struct {
 	// Off leaves all images as acquired, RigidOnly finds no deformations.
 	Off, RigidOnly bool
-	Options        Options // Mask and Along are Align's own
 	// DiffusionAlong is the phase-encoding direction of the diffusion-weighted images, patient space: the direction in which
 	// field inhomogeneity distorts EPI. Zero is unknown: then they are moved rigidly.
 	DiffusionAlong volume.Vec
@@ -91,7 +90,7 @@ func (a *aligner) phases(ctx context.Context, s *experts.Study) error {
 			continue
 		}
 		p := &phases[n]
-		t, m, err := a.find(ctx, fmt.Sprintf("phase %d", n+1), p.Volume, a.Options, !a.RigidOnly)
+		t, m, err := a.find(ctx, fmt.Sprintf("phase %d", n+1), p.Volume, Options{}, !a.RigidOnly)
 		if err != nil {
 			return err
 		}
@@ -110,9 +109,7 @@ func (a *aligner) t2(ctx context.Context, s *experts.Study) error {
 	if s.T2 == nil {
 		return nil
 	}
-	o := a.Options
-	o.MinMM = max(o.MinMM, leastOtherMM)
-	t, m, err := a.find(ctx, string(experts.T2), s.T2, o, !a.RigidOnly)
+	t, m, err := a.find(ctx, string(experts.T2), s.T2, Options{MinMM: leastOtherMM}, !a.RigidOnly)
 	if err != nil {
 		return err
 	}
@@ -133,9 +130,7 @@ func (a *aligner) diffusion(ctx context.Context, s *experts.Study) error {
 	if shown == nil {
 		return nil
 	}
-	o := a.Options
-	o.MinMM = max(o.MinMM, leastOtherMM)
-	o.Along, o.Volume = a.DiffusionAlong, diffusionVolume
+	o := Options{MinMM: leastOtherMM, Along: a.DiffusionAlong, Volume: diffusionVolume}
 	t, m, err := a.find(ctx, string(experts.DWI), shown, o, !a.RigidOnly && len(s.DWI) > 0 && a.DiffusionAlong != volume.Vec{})
 	if err != nil {
 		return err
@@ -164,30 +159,28 @@ func (a *aligner) diffusion(ctx context.Context, s *experts.Study) error {
 func (a *aligner) find(ctx context.Context, name string, moving *volume.Volume, o Options, deform bool) (Transform, experts.Motion, error) {
 	o.Mask = a.mask
 	m := experts.Motion{Name: name, Method: "rigid, normalised gradient fields"}
-	p, err := newProblem(ctx, a.fixed, moving, o)
+	var r Result
+	var err error
+	if deform {
+		m.Method = "rigid and cubic B-splines, normalised gradient fields"
+		r, err = Register(ctx, a.fixed, moving, o)
+	} else {
+		r.Transform, r.Rigid, err = Rigid(ctx, a.fixed, moving, o)
+	}
 	if err != nil {
 		return Transform{}, m, fmt.Errorf("%s: %w", name, err)
 	}
-	t, r, err := p.rigid(ctx)
-	if err != nil {
-		return Transform{}, m, fmt.Errorf("%s: %w", name, err)
+	last := r.Rigid
+	m.Before, m.After, m.Corrected, m.Reason = last.Before, last.After, last.Kept, "rigid motion "+last.Reason
+	if deform {
+		last = r.Deform
+		m.Reason += "; deformation " + last.Reason
+		if last.Kept {
+			m.After, m.Corrected, m.Deformed = last.After, true, true
+		}
 	}
-	m.Before, m.After, m.Corrected, m.Reason = r.Before, r.After, r.Kept, "rigid motion "+r.Reason
-	m.MeanMM, m.P95MM, m.MaxMM = r.MeanMM, r.P95MM, r.MaxMM
-	if !deform {
-		return t, m, nil
-	}
-	m.Method = "rigid and cubic B-splines, normalised gradient fields"
-	t, r, err = p.deform(ctx, t)
-	if err != nil {
-		return Transform{}, m, fmt.Errorf("%s: %w", name, err)
-	}
-	m.Reason += "; deformation " + r.Reason
-	m.MeanMM, m.P95MM, m.MaxMM = r.MeanMM, r.P95MM, r.MaxMM
-	if r.Kept {
-		m.After, m.Corrected, m.Deformed = r.After, true, true
-	}
-	return t, m, nil
+	m.MeanMM, m.P95MM, m.MaxMM = last.MeanMM, last.P95MM, last.MaxMM
+	return r.Transform, m, nil
 }
 
 // moved returns v as t lays it onto its own grid, v itself where t moves nothing. Places that lie beyond v keep the value
