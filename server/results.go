@@ -84,7 +84,7 @@ func picturesOf(ctx context.Context, r *analysis.Reading) (out []report.Picture,
 		out = append(out, report.Picture{Description: "AI MIP " + p.View, Frames: []image.Image{p.Image}, Drawn: true})
 	}
 	for n, l := range r.Assessment.Findings[:min(len(r.Assessment.Findings), maxKinetics)] {
-		sections, err := picture.KineticSections(ctx, r, n, cfg)
+		sections, err := picture.KineticSections(ctx, r, n, maxSections, cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -92,9 +92,8 @@ func picturesOf(ctx context.Context, r *analysis.Reading) (out []report.Picture,
 			continue
 		}
 		p := report.Picture{Description: "AI kinetics of " + l.Label, Drawn: true}
-		shown := min(len(sections), maxSections)
-		for i := range shown {
-			p.Frames = append(p.Frames, sections[i*(len(sections)-1)/max(shown-1, 1)].Image)
+		for _, s := range sections {
+			p.Frames = append(p.Frames, s.Image)
 		}
 		out = append(out, p)
 	}

@@ -73,10 +73,10 @@ func (d *drawing) lesion(n int) ([]Picture, error) {
 	return out, err
 }
 
-// KineticSections draws the signal enhancement ratio in colours over every transverse section of a finding, from its
-// feet end to its head end, all with one field of view: nothing where the study has no delayed phase, or the finding no
-// mask.
-func KineticSections(ctx context.Context, r *analysis.Reading, finding int, cfg Config) ([]Picture, error) {
+// KineticSections draws the signal enhancement ratio in colours over the transverse sections of a finding, at most so many
+// and evenly spread, from its feet end to its head end, all with one field of view: nothing where the study has no delayed
+// phase, or the finding no mask.
+func KineticSections(ctx context.Context, r *analysis.Reading, finding, most int, cfg Config) ([]Picture, error) {
 	if r.Study == nil || finding < 0 || finding >= len(r.Assessment.Findings) {
 		return nil, nil
 	}
@@ -89,16 +89,18 @@ func KineticSections(ctx context.Context, r *analysis.Reading, finding int, cfg 
 		return nil, nil
 	}
 	var out []Picture
-	from, to, largest := s.from, s.to, s.lattice.Origin
-	for k := from; k <= to; k++ {
+	count, largest := s.to-s.from+1, s.lattice.Origin
+	shown := min(count, most)
+	for i := range shown {
+		k := i * (count - 1) / max(shown-1, 1) // from the feet end
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		s.lattice.Origin = largest.Add(s.lattice.Axis[2].Scale(float64(k) * s.lattice.SpacingMM[2]))
+		s.lattice.Origin = largest.Add(s.lattice.Axis[2].Scale(float64(s.from+k) * s.lattice.SpacingMM[2]))
 		s.outline = contours(volume.ResampleMask(d.mask(finding), s.lattice).Data, s.lattice.Size[0], s.lattice.Size[1])
 		f := d.kinetics(s)
-		p := d.finish(f, s, Kinetics, fmt.Sprintf("signal enhancement ratio, section %d of %d", k-from+1, to-from+1))
-		p.Name = fmt.Sprintf("lesion-%d-kinetics-%d", finding+1, k-from+1)
+		p := d.finish(f, s, Kinetics, fmt.Sprintf("signal enhancement ratio, section %d of %d", k+1, count))
+		p.Name = fmt.Sprintf("lesion-%d-kinetics-%d", finding+1, k+1)
 		if f.err != nil {
 			return nil, f.err
 		}
@@ -129,7 +131,7 @@ func (d *drawing) anatomy(s section) []uint8 {
 // sectionOf lays a square over the section in which the lesion is largest: that of its axial diameters or, where they
 // were not measured, the one with most voxels.
 func (d *drawing) sectionOf(n int) (section, bool) {
-	m, within := d.mask(n), d.extents[n]
+	m, within := d.mask(n), d.extent(n)
 	if within.empty() {
 		return section{}, false
 	}
@@ -227,10 +229,7 @@ func (d *drawing) kinetics(s section) *frame {
 // a finding of which the model made little looks like it.
 func (d *drawing) heat(s section) *frame {
 	f := d.newFrame(s.lattice, d.anatomy(s), s.scale, s.title+", heat map", true)
-	most := 0.0
-	for _, v := range d.Attribution.Data {
-		most = max(most, math.Abs(float64(v)))
-	}
+	most := d.strongest
 	if heat := volume.Resample(d.Attribution, s.lattice); most > 0 {
 		f.tint(func(x, y int) (color.NRGBA, bool) {
 			t := float64(heat.Data[y*s.lattice.Size[0]+x]) / most

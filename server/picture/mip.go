@@ -72,7 +72,7 @@ func (d *drawing) projection(ctx context.Context, v view, b box, early int) (Pic
 	_, high := levels(values, 0, 0.998)
 	title := fmt.Sprintf("MIP, phase %d - phase 1, %s", early+1, v.name)
 	f := d.newFrame(l, window(values, 0, high), mipPixelsPerMM, title, false)
-	lesions := make([][]bool, len(d.extents))
+	lesions := make([][]bool, len(d.Assessment.Findings))
 	for n := range lesions {
 		lesions[n] = d.shadow(n, v, b)
 	}
@@ -103,7 +103,7 @@ func (v view) ray(g *volume.Grid, b box, x, y int) (at, step int) {
 
 // shadow projects a finding's mask within a box: one bool per pixel of its lattice, nil where the finding has no mask.
 func (d *drawing) shadow(n int, v view, b box) []bool {
-	m, e := d.mask(n), d.extents[n]
+	m, e := d.mask(n), d.extent(n)
 	if m == nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 
 	"mome/experts"
 	"mome/experts/volume"
@@ -84,6 +85,11 @@ func Draw(ctx context.Context, r *analysis.Reading, cfg Config) ([]Picture, erro
 	if err != nil {
 		return nil, err
 	}
+	if r.Attribution != nil {
+		for _, v := range r.Attribution.Data {
+			d.strongest = max(d.strongest, math.Abs(float64(v)))
+		}
+	}
 	for n := range min(len(r.Assessment.Findings), MaxLesions) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -117,7 +123,8 @@ type drawing struct {
 	grid *volume.Grid // of the dynamic series
 	maps map[string]*volume.Volume
 
-	extents []box // of the findings' masks, empty without one
+	extents   map[int]box // of the findings' masks that were asked for
+	strongest float64     // absolute attribution of all
 }
 
 func newDrawing(r *analysis.Reading, cfg Config) (*drawing, error) {
@@ -128,16 +135,24 @@ func newDrawing(r *analysis.Reading, cfg Config) (*drawing, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &drawing{Reading: r, cfg: cfg, face: face, grid: &r.Study.DCE[0].Volume.Grid, maps: map[string]*volume.Volume{}}
+	d := &drawing{Reading: r, cfg: cfg, face: face, grid: &r.Study.DCE[0].Volume.Grid, maps: map[string]*volume.Volume{},
+		extents: map[int]box{}}
 	for _, o := range r.Opinions {
 		for name, m := range o.Maps {
 			d.maps[name] = m
 		}
 	}
-	for n := range r.Assessment.Findings {
-		d.extents = append(d.extents, emptyBox().with(d.mask(n)))
-	}
 	return d, nil
+}
+
+// extent returns the box of a finding's mask, empty without one. It is looked for once: a mask is as large as the volume.
+func (d *drawing) extent(n int) box {
+	b, ok := d.extents[n]
+	if !ok {
+		b = emptyBox().with(d.mask(n))
+		d.extents[n] = b
+	}
+	return b
 }
 
 // mask returns the mask of a finding, nil where it is not on the grid.

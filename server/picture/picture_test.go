@@ -248,7 +248,7 @@ func TestKineticsShowsWhatTheMapSays(t *testing.T) {
 func TestKineticSections(t *testing.T) {
 	r := study(grid([3]int{64, 64, 40}, 1, axial()))
 	addLesion(r, volume.Vec{10.5, -10.5, 0.5}, 3, 0.1)
-	all, err := KineticSections(t.Context(), r, 0, Config{Notice: "NOT FOR CLINICAL USE"})
+	all, err := KineticSections(t.Context(), r, 0, 9, Config{Notice: "NOT FOR CLINICAL USE"})
 	if err != nil || len(all) != 7 { // a ball of 3 mm about a voxel's centre
 		t.Fatalf("got %d sections, %v, want 7", len(all), err)
 	}
@@ -258,6 +258,15 @@ func TestKineticSections(t *testing.T) {
 		}
 		if p.Plane.SpacingMM != all[0].Plane.SpacingMM || p.Image.Rect != all[0].Image.Rect || p.Plane.FrameOfReference != "1.2.3" {
 			t.Errorf("section %d has another geometry: %+v", n, p.Plane)
+		}
+	}
+	some, err := KineticSections(t.Context(), r, 0, 3, Config{Notice: "NOT FOR CLINICAL USE"})
+	if err != nil || len(some) != 3 {
+		t.Fatalf("got %d sections, %v, want 3", len(some), err)
+	}
+	for n, p := range some {
+		if want := all[3*n]; p.Title != want.Title || !bytes.Equal(p.Image.Pix, want.Image.Pix) {
+			t.Errorf("%d of 3: %s, want %s", n+1, p.Title, want.Title)
 		}
 	}
 }
