@@ -227,6 +227,37 @@ func FuzzParseSecrets(f *testing.F) {
 	})
 }
 
+// FuzzIdentify has a request with any header and query: nothing panics, and nobody gets in.
+func FuzzIdentify(f *testing.F) {
+	for _, seed := range []string{"Bearer x", "Basic YTpi", "Basic " + strings.Repeat("=", 99), "Bearer a.b.c", "Bearer eyJhbGciOiJub25lIn0.e30.", "\x00"} {
+		f.Add(seed, "access_token=1&x")
+		f.Add(seed, "")
+	}
+	list, err := access.NewSecrets(access.SecretsConfig{List: []string{"a:read:" + scannerToken}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	// The provider does not answer: nothing listens on port 1.
+	provider, err := access.NewOpenID(access.OpenIDConfig{Issuer: "http://127.0.0.1:1", Audience: "mome"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	g, err := access.NewGuard(access.Config{Secrets: list, OpenID: provider})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, header, query string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		r.URL.RawQuery = query
+		p, err := g.Identify(r)
+		if err == nil && !strings.Contains(header, scannerToken) {
+			t.Errorf("%q let %+v in", header, p)
+		}
+		g.Challenge(r, err, access.Read)
+	})
+}
+
 func TestScopes(t *testing.T) {
 	for text, want := range map[string]access.Scope{"read": access.Read, "read,write": access.Read | access.Write, " delete , admin": access.Delete | access.Admin, "all": access.All} {
 		if got, err := access.ParseScope(text); got != want || err != nil {
