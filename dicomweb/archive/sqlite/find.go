@@ -19,28 +19,34 @@ type whole = func(context.Context, index.Instance) (*dicom.Dataset, error)
 // The conditions on q's level and above are SQL as far as columns go; what they leave open is decided on each row's
 // data set. Those on the levels below ask whether some instance below meets them all.
 func (x *Index) Find(ctx context.Context, q query.Query, whole whole) (results []*dicom.Dataset, remaining int, err error) {
+	var text string
 	err = x.View(ctx, func(tx *sql.Tx) error {
-		f := plan(ctx, tx, q, whole)
+		f := plan(ctx, x, tx, q, whole)
 		if f.exact {
 			err = f.page()
 		} else {
 			err = f.sift()
 		}
-		results, remaining = f.results, f.remaining
+		results, remaining, text = f.results, f.remaining, f.text
 		return err
 	})
+	if err == nil {
+		x.statements.learn(ctx, x.read, text) // for the next time: now that no connection is held
+	}
 	return results, remaining, err
 }
 
 // finder is one Find.
 type finder struct {
 	ctx    context.Context
+	x      *Index
 	tx     *sql.Tx
 	q      query.Query
 	whole  whole
 	header bool // headers are read: of q's own level, or of the instances below
 
 	from, where string
+	text        string // of the statement that each ran
 	args        []any
 	exact       bool                 // SQL decides alone
 	open        [3][]query.Condition // per level: what the data sets have to decide
@@ -55,8 +61,8 @@ type finder struct {
 }
 
 // plan turns q into SQL and what SQL leaves open.
-func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
-	f := &finder{ctx: ctx, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
+func plan(ctx context.Context, x *Index, tx *sql.Tx, q query.Query, whole whole) *finder {
+	f := &finder{ctx: ctx, x: x, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
 	join := ` CROSS JOIN ` // from the top down, in the order of the answer
 	if byUID(q) {
 		join = ` JOIN ` // from wherever the UID is
@@ -208,7 +214,8 @@ type candidate struct {
 
 // each calls fn for the candidates.
 func (f *finder) each(where string, args []any, fn func(*candidate) error) error {
-	rows, err := f.tx.QueryContext(f.ctx, `SELECT `+f.selected()+` FROM `+f.from+` WHERE `+where, args...)
+	f.text = `SELECT ` + f.selected() + ` FROM ` + f.from + ` WHERE ` + where
+	rows, err := f.x.queryIn(f.ctx, f.tx, f.text, args...)
 	if err != nil {
 		return err
 	}
