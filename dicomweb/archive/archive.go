@@ -37,6 +37,9 @@ type Instance = index.Instance
 type PutOptions struct {
 	Study  string // when set, instances of another study are refused with ErrOtherStudy
 	Result bool   // the node's own result: never advances the study's revision
+	// Taken is called when the reader is at its end and will not be read again; the instance is not stored yet. Who has
+	// several instances in one stream goes on with the next meanwhile, so that they share what a durable write costs.
+	Taken func()
 }
 
 // Outcome is what became of an instance.
