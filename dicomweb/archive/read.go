@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"time"
 
 	"mome/dicomweb"
@@ -85,6 +86,17 @@ type Object struct {
 
 // ReadAt reads from the file.
 func (o *Object) ReadAt(p []byte, off int64) (int, error) { return o.blob.ReadAt(p, off) }
+
+// Stretch returns a reader of n bytes from off on: one that the system can send without copying them, where the store
+// has such. It is for one goroutine, until the next is asked for.
+func (o *Object) Stretch(off, n int64) (io.Reader, error) {
+	if s, ok := o.blob.(interface {
+		Stretch(off, n int64) (io.Reader, error)
+	}); ok {
+		return s.Stretch(off, n)
+	}
+	return io.NewSectionReader(o.blob, off, n), nil
+}
 
 // Size returns the file's length in bytes.
 func (o *Object) Size() int64 { return o.blob.Size() }

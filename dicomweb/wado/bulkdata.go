@@ -92,7 +92,7 @@ func sendValue(w http.ResponseWriter, r *http.Request, f *dicom.File, e *dicom.E
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(pw, body); err != nil {
+	if _, err := send(pw, body); err != nil {
 		return err
 	}
 	return mw.Close()
