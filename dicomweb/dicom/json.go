@@ -86,7 +86,7 @@ func (j *jsonWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 	if len(e.Value) == 0 && !e.Deferred() && e.Fragments == nil {
 		return dst, nil
 	}
-	if e.VR.opaque() {
+	if e.VR.Opaque() {
 		return j.opaque(dst, d, e)
 	}
 	e, err := j.load(e)
