@@ -22,6 +22,7 @@ type benchCommand struct {
 	Model     benchModelCommand     `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
 	Analysis  benchAnalysisCommand  `cmd:"" help:"Time and memory of each stage of reading a study."`
 	Detection benchDetectionCommand `cmd:"" help:"How lesions are found and outlined, on digital phantoms."`
+	DICOMweb  benchDICOMwebCommand  `cmd:"" name:"dicomweb" help:"CPU time, latency and memory of DICOMweb servers, side by side."`
 }
 
 type benchModelCommand struct {
