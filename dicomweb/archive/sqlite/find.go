@@ -49,6 +49,7 @@ type finder struct {
 	text        string // of the statement that each ran
 	args        []any
 	exact       bool                 // SQL decides alone
+	deepest     query.Level          // the lowest that a condition of where is on
 	open        [3][]query.Condition // per level: what the data sets have to decide
 	below       clause               // what SQL says of the levels below q's
 	wanted      [3][]tag.Tag         // per level: the attributes of an answer
@@ -67,8 +68,7 @@ func plan(ctx context.Context, x *Index, tx *sql.Tx, q query.Query, whole whole)
 	if byUID(q) {
 		join = ` JOIN ` // from wherever the UID is
 	}
-	f.from = [...]string{`study s`, `study s` + join + `series e ON e.study = s.id`,
-		`study s` + join + `series e ON e.study = s.id` + join + `instance i ON i.series = e.id`}[q.Level]
+	f.from = tree(join, q.Level)
 	if q.Level == query.Instance && f.header {
 		f.from += ` JOIN header h ON h.instance = i.id`
 	}
@@ -79,6 +79,7 @@ func plan(ctx context.Context, x *Index, tx *sql.Tx, q query.Query, whole whole)
 	}{{query.Study, q.Ref.Study}, {query.Series, q.Ref.Series}, {query.Instance, q.Ref.Instance}} {
 		if u.value != "" && u.l <= q.Level {
 			f.where, f.args = f.where+` AND `+alias(u.l)+`.uid = ?`, append(f.args, u.value)
+			f.deepest = u.l
 		}
 	}
 	for l := query.Study; l <= query.Instance; l++ {
@@ -91,12 +92,16 @@ func plan(ctx context.Context, x *Index, tx *sql.Tx, q query.Query, whole whole)
 		}
 		if l <= q.Level {
 			f.where, f.args = f.where+` AND `+c.text, append(f.args, c.args...)
+			if len(conditions) > 0 {
+				f.deepest = max(f.deepest, l)
+			}
 		} else if len(conditions) > 0 {
 			f.below.text += ` AND ` + c.text
 			f.below.args = append(f.below.args, c.args...)
 		}
 	}
 	if f.below.text != "1" {
+		f.deepest = q.Level
 		f.where += ` AND ` + f.someBelowSQL()
 		f.args = append(f.args, f.below.args...)
 	}
@@ -175,12 +180,27 @@ func (f *finder) page() error {
 	if err != nil || limit < 0 || len(f.results) < limit {
 		return err
 	}
-	var total int
-	if err := f.tx.QueryRowContext(f.ctx, `SELECT COUNT(*) FROM `+f.from+` WHERE `+f.where, f.args...).Scan(&total); err != nil {
-		return err
-	}
+	total, err := f.count()
 	f.remaining = max(0, total-f.q.Offset-len(f.results))
-	return nil
+	return err
+}
+
+// count counts what meets a query that SQL decides alone: by the numbers that the lowest level with a condition keeps
+// of what is below it, so that it does not go through every instance of an archive.
+func (f *finder) count() (n int, err error) {
+	what, from := `COUNT(*)`, f.from
+	if f.deepest < f.q.Level {
+		what = `COALESCE(SUM(` + alias(f.deepest) + [...]string{query.Series: `.series`, query.Instance: `.instances`}[f.q.Level] + `), 0)`
+		from = tree(` JOIN `, f.deepest)
+	}
+	err = f.tx.QueryRowContext(f.ctx, `SELECT `+what+` FROM `+from+` WHERE `+f.where, f.args...).Scan(&n)
+	return n, err
+}
+
+// tree is the join of the tables down to level l.
+func tree(join string, l query.Level) string {
+	return [...]string{`study s`, `study s` + join + `series e ON e.study = s.id`,
+		`study s` + join + `series e ON e.study = s.id` + join + `instance i ON i.series = e.id`}[l]
 }
 
 // sift answers a query whose candidates are decided one by one.
