@@ -39,6 +39,7 @@ func Routes() []Route {
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
 	store := func(s *services) handler { return s.stow.Store }
+	remove := func(s *services) handler { return s.delete }
 	findSeries := func(s *services) handler { return s.qido.Series }
 	findInstances := func(s *services) handler { return s.qido.Instances }
 	return []Route{
@@ -58,6 +59,9 @@ func Routes() []Route {
 		{"GET", prefix + "/series", "10.6", "Search for series", findSeries},
 		{"GET", series + "/instances", "10.6", "Search for instances of a series", findInstances},
 		{"GET", prefix + "/instances", "10.6", "Search for instances", findInstances},
+		{"DELETE", study, "", "Delete a study, where that is allowed", remove},
+		{"DELETE", series, "", "Delete a series, where that is allowed", remove},
+		{"DELETE", instance, "", "Delete an instance, where that is allowed", remove},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
 		{"GET", "/study/{study}", "", "Page of a study: what was found, and why", func(s *services) handler { return s.page.Study }},
