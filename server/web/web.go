@@ -19,6 +19,7 @@ import (
 
 	"mome/dicomweb/archive"
 	"mome/dicomweb/qido"
+	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
 	"mome/dicomweb/wado"
 	"mome/server/page"
@@ -31,6 +32,7 @@ type Archive interface {
 	stow.Archive
 	qido.Archive
 	wado.Archive
+	render.Archive
 	page.Archive
 }
 
@@ -75,12 +77,13 @@ type Server struct {
 
 // services are the handlers' receivers.
 type services struct {
-	cfg  Config
-	base func(*http.Request) string
-	stow *stow.Service
-	qido *qido.Service
-	wado *wado.Service
-	page *page.Service
+	cfg    Config
+	base   func(*http.Request) string
+	stow   *stow.Service
+	qido   *qido.Service
+	wado   *wado.Service
+	render *render.Service
+	page   *page.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -97,6 +100,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
