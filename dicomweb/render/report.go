@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"mome/dicomweb"
@@ -65,6 +66,7 @@ type page struct {
 type entry struct {
 	Name, Value string
 	Section     bool // a container
+	Folded      bool // many of a kind, shown when asked for
 	Level       int  // of its heading, 2 to 6
 	Items       []entry
 }
@@ -102,7 +104,28 @@ func entryOf(i *sr.Item, depth int) entry {
 	for _, child := range i.Items {
 		e.Items = append(e.Items, entryOf(child, depth+1))
 	}
+	e.Items = fold(e.Items)
 	return e
+}
+
+// fold puts rows of references without a name, such as the hundreds of images that were read, into one entry each.
+func fold(items []entry) (out []entry) {
+	const few = 4
+	bare := func(e entry) bool { return e.Name == "" && len(e.Items) == 0 && !e.Section }
+	for len(items) > 0 {
+		n := slices.IndexFunc(items, func(e entry) bool { return !bare(e) })
+		if n < 0 {
+			n = len(items)
+		}
+		if n <= few {
+			n = min(max(n, 1), len(items))
+			out = append(out, items[:n]...)
+		} else {
+			out = append(out, entry{Value: fmt.Sprintf("%d references", n), Folded: true, Items: items[:n]})
+		}
+		items = items[n:]
+	}
+	return out
 }
 
 // words is what people read of a code.

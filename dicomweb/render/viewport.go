@@ -32,8 +32,8 @@ func (v viewport) show(img image.Image, stretchX, stretchY float64) (image.Image
 	w, h := float64(part.Dx())*stretchX, float64(part.Dy())*stretchY
 	scale := 1.0
 	switch {
-	case v.width > 0 && v.height > 0:
-		scale = min(float64(v.width)/w, float64(v.height)/h)
+	case v.width > 0 || v.height > 0: // WADO-URI may leave one of them out
+		scale = min(orMost(v.width)/w, orMost(v.height)/h)
 	case max(w, h) > maxViewport: // stretched pixels only
 		scale = maxViewport / max(w, h)
 	}
@@ -51,6 +51,13 @@ func (v viewport) show(img image.Image, stretchX, stretchY float64) (image.Image
 		return grey8(out), nil
 	}
 	return out, nil
+}
+
+func orMost(size int) float64 {
+	if size == 0 {
+		return maxViewport
+	}
+	return float64(size)
 }
 
 // part returns the pixels that the viewport shows, and whether they are to be flipped.

@@ -69,6 +69,7 @@ func Routes() []Route {
 		{"GET", series + "/instances", "10.6", "Search for instances of a series", findInstances},
 		{"GET", prefix + "/instances", "10.6", "Search for instances", findInstances},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
+		{"GET", "/wado", "9", "An instance by WADO-URI: requestType=WADO", func(s *services) handler { return s.render.URI }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
 		{"GET", "/study/{study}", "", "Page of a study: what was found, and why", func(s *services) handler { return s.page.Study }},
 		{"GET", "/study/{study}/findings.json", "", "The same for programs", func(s *services) handler { return s.page.Findings }},
