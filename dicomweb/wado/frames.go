@@ -88,7 +88,7 @@ func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *p
 		if r.Method == http.MethodHead {
 			return nil
 		}
-		_, err = io.Copy(w, first)
+		_, err = send(w, first)
 		return err
 	}
 	mw := related.NewWriter(w)
@@ -108,7 +108,7 @@ func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *p
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(pw, body); err != nil {
+		if _, err := send(pw, body); err != nil {
 			return fmt.Errorf("wado: send frame %d: %w", n, err)
 		}
 	}

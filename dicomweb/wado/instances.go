@@ -106,7 +106,7 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err = io.Copy(w, p)
+	_, err = send(w, p.Reader)
 	return err
 }
 
@@ -170,7 +170,7 @@ func writePart(mw *related.Writer, h related.Header, p *payload) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, p)
+	_, err = send(w, p.Reader)
 	return err
 }
 
