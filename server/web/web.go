@@ -21,6 +21,7 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/qido"
+	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
 	"mome/dicomweb/wado"
 	"mome/server/access"
@@ -34,6 +35,7 @@ type Archive interface {
 	stow.Archive
 	qido.Archive
 	wado.Archive
+	render.Archive
 	page.Archive
 	// Delete takes out what ref names and returns how many instances that were; see archive.Archive.
 	Delete(ctx context.Context, ref dicomweb.Ref) (int, error)
@@ -98,6 +100,7 @@ type services struct {
 	qido      *qido.Service
 	wado      *wado.Service
 	page      *page.Service
+	render    *render.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -117,6 +120,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
