@@ -50,6 +50,7 @@ const (
 	TooLarge                     // 413
 	UnsupportedMedia             // 415
 	Unavailable                  // 503, try again later
+	Gone                         // 410, was there once
 )
 
 // Status returns the HTTP status of the kind.
@@ -57,6 +58,7 @@ func (k Kind) Status() int {
 	return [...]int{
 		http.StatusInternalServerError, http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable,
 		http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusServiceUnavailable,
+		http.StatusGone,
 	}[k]
 }
 

@@ -35,6 +35,7 @@ func Routes() []Route {
 		study    = prefix + "/studies/{study}"
 		series   = study + "/series/{series}"
 		instance = series + "/instances/{instance}"
+		workitem = prefix + "/workitems/{workitem}"
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
@@ -58,6 +59,16 @@ func Routes() []Route {
 		{"GET", prefix + "/series", "10.6", "Search for series", findSeries},
 		{"GET", series + "/instances", "10.6", "Search for instances of a series", findInstances},
 		{"GET", prefix + "/instances", "10.6", "Search for instances", findInstances},
+		{"POST", prefix + "/workitems", "11.4", "Create a workitem", func(s *services) handler { return s.ups.Create }},
+		{"GET", workitem, "11.5", "Retrieve a workitem", func(s *services) handler { return s.ups.Retrieve }},
+		{"POST", workitem, "11.6", "Update a workitem", func(s *services) handler { return s.ups.Update }},
+		{"PUT", workitem + "/state", "11.7", "Claim, complete or cancel a workitem", func(s *services) handler { return s.ups.ChangeState }},
+		{"POST", workitem + "/cancelrequest", "11.8", "Ask for the cancellation of a workitem", func(s *services) handler { return s.ups.RequestCancel }},
+		{"GET", prefix + "/workitems", "11.9", "Search for workitems", func(s *services) handler { return s.ups.Search }},
+		{"POST", workitem + "/subscribers/{aetitle}", "11.10", "Subscribe to a workitem, or to all by their well-known UIDs", func(s *services) handler { return s.ups.Subscribe }},
+		{"DELETE", workitem + "/subscribers/{aetitle}", "11.11", "Unsubscribe", func(s *services) handler { return s.ups.Unsubscribe }},
+		{"POST", workitem + "/subscribers/{aetitle}/suspend", "11.12", "Subscribe to no further workitems", func(s *services) handler { return s.ups.Suspend }},
+		{"GET", prefix + "/subscribers/{aetitle}", "8.10.4", "Event reports, by WebSocket", func(s *services) handler { return s.ups.Listen }},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
 		{"GET", "/study/{study}", "", "Page of a study: what was found, and why", func(s *services) handler { return s.page.Study }},

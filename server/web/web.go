@@ -20,6 +20,7 @@ import (
 	"mome/dicomweb/archive"
 	"mome/dicomweb/qido"
 	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
 	"mome/dicomweb/wado"
 	"mome/server/page"
 	"mome/server/viewer"
@@ -47,6 +48,8 @@ type Config struct {
 	Language words.Language
 	// Deliveries tells where results were sent; default: nowhere.
 	Deliveries page.Deliveries
+	// Worklist is what the node serves as UPS-RS; default: none.
+	Worklist *ups.Worklist
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -80,6 +83,7 @@ type services struct {
 	stow *stow.Service
 	qido *qido.Service
 	wado *wado.Service
+	ups  *ups.Service
 	page *page.Service
 }
 
@@ -97,6 +101,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
