@@ -35,6 +35,7 @@ func Routes() []Route {
 		study    = prefix + "/studies/{study}"
 		series   = study + "/series/{series}"
 		instance = series + "/instances/{instance}"
+		workitem = prefix + "/workitems/{workitem}"
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
@@ -72,6 +73,16 @@ func Routes() []Route {
 		{"DELETE", study, "", "Delete a study, where that is allowed", remove},
 		{"DELETE", series, "", "Delete a series, where that is allowed", remove},
 		{"DELETE", instance, "", "Delete an instance, where that is allowed", remove},
+		{"POST", prefix + "/workitems", "11.4", "Create a workitem", func(s *services) handler { return s.ups.Create }},
+		{"GET", workitem, "11.5", "Retrieve a workitem", func(s *services) handler { return s.ups.Retrieve }},
+		{"POST", workitem, "11.6", "Update a workitem", func(s *services) handler { return s.ups.Update }},
+		{"PUT", workitem + "/state", "11.7", "Claim, complete or cancel a workitem", func(s *services) handler { return s.ups.ChangeState }},
+		{"POST", workitem + "/cancelrequest", "11.8", "Ask for the cancellation of a workitem", func(s *services) handler { return s.ups.RequestCancel }},
+		{"GET", prefix + "/workitems", "11.9", "Search for workitems", func(s *services) handler { return s.ups.Search }},
+		{"POST", workitem + "/subscribers/{aetitle}", "11.10", "Subscribe to a workitem, or to all by their well-known UIDs", func(s *services) handler { return s.ups.Subscribe }},
+		{"DELETE", workitem + "/subscribers/{aetitle}", "11.11", "Unsubscribe", func(s *services) handler { return s.ups.Unsubscribe }},
+		{"POST", workitem + "/subscribers/{aetitle}/suspend", "11.12", "Subscribe to no further workitems", func(s *services) handler { return s.ups.Suspend }},
+		{"GET", prefix + "/subscribers/{aetitle}", "8.10.4", "Event reports, by WebSocket", func(s *services) handler { return s.ups.Listen }},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/wado", "9", "An instance by WADO-URI: requestType=WADO", func(s *services) handler { return s.render.URI }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},

@@ -23,6 +23,7 @@ import (
 	"mome/dicomweb/qido"
 	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
 	"mome/dicomweb/wado"
 	"mome/server/access"
 	"mome/server/page"
@@ -54,6 +55,8 @@ type Config struct {
 	Language words.Language
 	// Deliveries tells where results were sent; default: nowhere.
 	Deliveries page.Deliveries
+	// Worklist is what the node serves as UPS-RS; default: none.
+	Worklist *ups.Worklist
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -101,6 +104,7 @@ type services struct {
 	wado      *wado.Service
 	page      *page.Service
 	render    *render.Service
+	ups       *ups.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -123,6 +127,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
