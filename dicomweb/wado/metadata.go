@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"mome/dicomweb"
@@ -31,11 +30,7 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 		return err
 	}
 	base := s.cfg.BaseURL(r)
-	etag := etagOf(list, base)
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if notModified(w, r, etagOf(list, base)) {
 		return nil
 	}
 	body, err := s.metadata(r.Context(), ref, base)
@@ -104,17 +99,6 @@ func etagOf(list []archive.Instance, base string) string {
 		fmt.Fprintf(h, "\n%s %s", i.Ref.Path(), i.SHA256)
 	}
 	return `W/"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
-}
-
-// matches reports whether an If-None-Match header names the tag, by weak comparison (RFC 9110 section 13.1.2).
-func matches(header, etag string) bool {
-	strip := func(s string) string { return strings.TrimPrefix(strings.TrimSpace(s), "W/") }
-	for candidate := range strings.SplitSeq(header, ",") {
-		if c := strip(candidate); c == "*" || c != "" && c == strip(etag) {
-			return true
-		}
-	}
-	return false
 }
 
 // withoutRange returns the request without its Range: a stretch of JSON is of no use.
