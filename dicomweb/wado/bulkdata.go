@@ -31,7 +31,7 @@ func (s *Service) BulkData(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	defer o.Close()
 	path := r.PathValue("path")
 	_, e := f.Dataset.Find(strings.TrimSuffix(path, "/"))
-	if e == nil || !opaque(e.VR) || len(e.Value) == 0 && e.Span.Length == 0 {
+	if e == nil || !e.VR.Opaque() || len(e.Value) == 0 && e.Span.Length == 0 {
 		return dicomweb.Errorf(dicomweb.NotFound, "the object has no bulk data of this name")
 	}
 	location := s.cfg.BaseURL(r) + "/" + ref.Path() + "/bulkdata/" + path
@@ -92,7 +92,7 @@ func sendValue(w http.ResponseWriter, r *http.Request, f *dicom.File, e *dicom.E
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(pw, body); err != nil {
+	if _, err := send(pw, body); err != nil {
 		return err
 	}
 	return mw.Close()

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -79,8 +78,7 @@ func sendFrames(w http.ResponseWriter, r *http.Request, sha256 string, f *dicom.
 	if !offers[k].Multipart {
 		w.Header().Set("Content-Type", typeOf(offers[k]).String())
 		w.Header().Set("Content-Location", location(list[0]))
-		http.ServeContent(w, r, "", time.Time{}, first)
-		return nil
+		return serve(w, r, first)
 	}
 	headers, sizes, known := make([]related.Header, len(list)), make([]int64, len(list)), true
 	for i, n := range list {

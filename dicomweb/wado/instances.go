@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -84,7 +83,7 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err = io.Copy(w, p)
+	_, err = send(w, p.Reader)
 	return err
 }
 
@@ -100,8 +99,7 @@ func (s *Service) stored(w http.ResponseWriter, r *http.Request, c chosen) error
 		return err
 	}
 	defer o.Close()
-	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(o, 0, o.Size()))
-	return nil
+	return serve(w, r, io.NewSectionReader(o, 0, o.Size()))
 }
 
 // multipart sends the instances one after the other.
@@ -143,7 +141,7 @@ func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chose
 				return err
 			}
 		}
-		err := writePart(mw, header(send[i]), p)
+		err := writePart(mw, header(send[i]), p.Reader)
 		p.close()
 		if err != nil {
 			return fmt.Errorf("wado: send instance %s: %w", send[i].Ref.Instance, err)
@@ -170,7 +168,7 @@ func writePart(mw *related.Writer, h related.Header, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, body)
+	_, err = send(w, body)
 	return err
 }
 

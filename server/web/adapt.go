@@ -37,7 +37,7 @@ func adapt(h handler, names []string) echo.HandlerFunc {
 		if err := ref.Validate(); err != nil {
 			return err
 		}
-		return h(c.Response(), r, ref)
+		return h(response{c.Response()}, r, ref)
 	}
 }
 
