@@ -53,6 +53,7 @@ const (
 	Unauthorized                 // 401, no credentials that this node knows
 	Forbidden                    // 403, the credentials do not allow it, or a setting does not
 	TooMany                      // 429, try again after a while
+	Gone                         // 410, was there once
 )
 
 // Status returns the HTTP status of the kind.
@@ -61,6 +62,7 @@ func (k Kind) Status() int {
 		http.StatusInternalServerError, http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable,
 		http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusServiceUnavailable,
 		http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusGone,
 	}[k]
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -34,11 +33,7 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 		return err
 	}
 	base := s.cfg.BaseURL(r)
-	etag := etagOf(members, ref, base)
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if notModified(w, r, etagOf(members, ref, base)) {
 		return nil
 	}
 	return s.metadata(w, r, members, base, offers[answer].Media)
@@ -125,15 +120,4 @@ func etagOf(members []index.Member, ref dicomweb.Ref, base string) string {
 		io.WriteString(h, m.SHA256)
 	}
 	return `W/"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
-}
-
-// matches reports whether an If-None-Match header names the tag, by weak comparison (RFC 9110 section 13.1.2).
-func matches(header, etag string) bool {
-	strip := func(s string) string { return strings.TrimPrefix(strings.TrimSpace(s), "W/") }
-	for candidate := range strings.SplitSeq(header, ",") {
-		if c := strip(candidate); c == "*" || c != "" && c == strip(etag) {
-			return true
-		}
-	}
-	return false
 }

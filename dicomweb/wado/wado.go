@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -123,11 +122,4 @@ func both(single bool, offers ...mediatype.Offer) []mediatype.Offer {
 		out = append(out, offers...)
 	}
 	return out
-}
-
-// payload is the body of one part, ready to be sent.
-type payload struct {
-	io.Reader
-	size  int64
-	close func() error
 }

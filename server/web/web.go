@@ -21,7 +21,9 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/qido"
+	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
 	"mome/dicomweb/wado"
 	"mome/server/access"
 	"mome/server/page"
@@ -34,6 +36,7 @@ type Archive interface {
 	stow.Archive
 	qido.Archive
 	wado.Archive
+	render.Archive
 	page.Archive
 	// Delete takes out what ref names and returns how many instances that were; see archive.Archive.
 	Delete(ctx context.Context, ref dicomweb.Ref) (int, error)
@@ -52,6 +55,8 @@ type Config struct {
 	Language words.Language
 	// Deliveries tells where results were sent; default: nowhere.
 	Deliveries page.Deliveries
+	// Worklist is what the node serves as UPS-RS; default: none.
+	Worklist *ups.Worklist
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -98,6 +103,8 @@ type services struct {
 	qido      *qido.Service
 	wado      *wado.Service
 	page      *page.Service
+	render    *render.Service
+	ups       *ups.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -117,6 +124,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
