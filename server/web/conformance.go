@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,7 +42,7 @@ func services18() conformance.Section {
 	}
 	for _, r := range Routes() {
 		c := r.Coverage()
-		s.Rows = append(s.Rows, []string{r.Method, r.Path, r.Section, r.Summary, c.Scope.String(), strings.Join(c.Takes, ", "), strings.Join(c.Answers, ", "), strings.Join(c.Tests, ", ")})
+		s.Rows = append(s.Rows, []string{r.Method, r.Path, r.Section, r.Summary, cmp.Or(c.Scope.String(), "open"), strings.Join(c.Takes, ", "), strings.Join(c.Answers, ", "), strings.Join(c.Tests, ", ")})
 	}
 	return s
 }

@@ -74,8 +74,8 @@ type Config struct {
 	Audit   *access.Audit
 	// TLS is what Serve talks, default: plain HTTP.
 	TLS *tls.Config
-	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is told of each study that
-	// has none left then; default: nobody is.
+	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is called before the last
+	// instance of a study goes and ends its analysis; default: nothing is.
 	AllowDelete bool
 	Forget      func(ctx context.Context, study string) error
 	// Origins may read the answers from other sites' pages (CORS), "*" for all, which is the default; "none" for none.
