@@ -38,6 +38,8 @@ func Routes() []Route {
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
+	bulkData := func(s *services) handler { return s.wado.AllBulkData }
+	pixelData := func(s *services) handler { return s.wado.PixelData }
 	store := func(s *services) handler { return s.stow.Store }
 	findSeries := func(s *services) handler { return s.qido.Series }
 	findInstances := func(s *services) handler { return s.qido.Instances }
@@ -48,7 +50,13 @@ func Routes() []Route {
 		{"GET", study + "/metadata", "10.4.1.1.2", "Metadata of a study", metadata},
 		{"GET", series + "/metadata", "10.4.1.1.2", "Metadata of a series", metadata},
 		{"GET", instance + "/metadata", "10.4.1.1.2", "Metadata of an instance", metadata},
+		{"GET", study + "/bulkdata", "10.4.1.1.5", "Bulk data of a study", bulkData},
+		{"GET", series + "/bulkdata", "10.4.1.1.5", "Bulk data of a series", bulkData},
+		{"GET", instance + "/bulkdata", "10.4.1.1.5", "Bulk data of an instance", bulkData},
 		{"GET", instance + "/bulkdata/{path...}", "10.4.1.1.5", "A value that metadata refer to", func(s *services) handler { return s.wado.BulkData }},
+		{"GET", study + "/pixeldata", "10.4.1.1.6", "Pixel data of a study", pixelData},
+		{"GET", series + "/pixeldata", "10.4.1.1.6", "Pixel data of a series", pixelData},
+		{"GET", instance + "/pixeldata", "10.4.1.1.6", "Pixel data of an instance", pixelData},
 		{"GET", instance + "/frames/{frames}", "10.4.1.1.6", "Frames of an instance", func(s *services) handler { return s.wado.Frames }},
 		{"POST", prefix + "/studies", "10.5", "Store instances", store},
 		{"POST", study, "10.5", "Store instances of one study", store},
