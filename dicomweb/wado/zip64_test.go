@@ -11,33 +11,35 @@ import (
 	"mome/dicomweb/mediatype"
 )
 
-// ends keeps the first and last bytes of what is written; between them it reads as zeros.
-type ends struct {
-	head, tail []byte
-	n          int64
+// sparse keeps what is written but for zeros.
+type sparse struct {
+	n      int64
+	chunks []chunk
+	blank  [64 << 10]byte
 }
 
-const kept = 1 << 20
+type chunk struct {
+	at    int64
+	bytes []byte
+}
 
-func (e *ends) Write(b []byte) (int, error) {
-	e.n += int64(len(b))
-	e.head = append(e.head, b[:min(len(b), kept-min(kept, len(e.head)))]...)
-	e.tail = append(e.tail, b...)
-	e.tail = e.tail[max(0, len(e.tail)-kept):]
+func (s *sparse) Write(b []byte) (int, error) {
+	if len(b) > len(s.blank) || !bytes.Equal(b, s.blank[:len(b)]) {
+		s.chunks = append(s.chunks, chunk{s.n, bytes.Clone(b)})
+	}
+	s.n += int64(len(b))
 	return len(b), nil
 }
 
-func (e *ends) ReadAt(b []byte, off int64) (int, error) {
+func (s *sparse) ReadAt(b []byte, off int64) (int, error) {
 	clear(b)
-	for i := range b {
-		switch at := off + int64(i); {
-		case at >= e.n:
-			return i, io.EOF
-		case at < int64(len(e.head)):
-			b[i] = e.head[at]
-		case at >= e.n-int64(len(e.tail)):
-			b[i] = e.tail[at-e.n+int64(len(e.tail))]
+	for _, c := range s.chunks {
+		if from := max(off, c.at); from < min(off+int64(len(b)), c.at+int64(len(c.bytes))) {
+			copy(b[from-off:], c.bytes[from-c.at:])
 		}
+	}
+	if n := s.n - off; n < int64(len(b)) {
+		return int(max(0, n)), io.EOF
 	}
 	return len(b), nil
 }
@@ -55,7 +57,7 @@ func TestZIP64(t *testing.T) {
 		t.Skip("writes 4 GiB")
 	}
 	const large = 1<<32 + 5
-	var out ends
+	var out sparse
 	z := zip.NewWriter(&out)
 	for _, e := range []*entry{
 		{name: "large", body: &payload{Reader: io.LimitReader(zeros{}, large), size: large}},
