@@ -259,6 +259,7 @@ func (q *Queue) saveAll() error {
 		e.unsaved = false
 		if e.State.Final() {
 			delete(q.active, study)
+			q.cfg.Ended(study)
 		}
 	}
 	return nil

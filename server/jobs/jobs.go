@@ -172,7 +172,10 @@ type Config struct {
 	// one revision must do no harm. A result beside an error counts when the error is the last. Progress may be called from any goroutine until Run returns. An error's text is
 	// shown to users: it must hold no patient data.
 	Run func(ctx context.Context, job Job, progress func(stage string, fraction float64)) (Result, error)
-	Log *slog.Logger // default: nothing is logged
+	// Ended is told of a study whose way has ended, done, failed or forgotten, once that is written down. It must not block and
+	// must not call the queue; it may be nil.
+	Ended func(study string)
+	Log   *slog.Logger // default: nothing is logged
 }
 
 func (c *Config) validate() error {
@@ -206,6 +209,9 @@ func (c *Config) validate() error {
 	if c.Alarm == nil {
 		now := c.Now
 		c.Alarm = func(at time.Time) <-chan time.Time { return time.After(at.Sub(now())) }
+	}
+	if c.Ended == nil {
+		c.Ended = func(string) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
