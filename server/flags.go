@@ -10,6 +10,7 @@ import (
 type nodeFlags struct {
 	modelFlags
 	resultFlags
+	accessFlags
 
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
 	Data           string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`

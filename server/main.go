@@ -40,6 +40,7 @@ type commands struct {
 	Train    trainCommand    `cmd:"" help:"Fit a model on labelled studies, or on digital phantoms, and write its weights."`
 	Evaluate evaluateCommand `cmd:"" help:"Measure weights on labelled studies, or on digital phantoms: tables with intervals, by modality, vendor, site, age."`
 	Reindex  reindexCommand  `cmd:"" help:"Rebuild the index of an archive from its files alone."`
+	Token    tokenCommand    `cmd:"" help:"Make a token that lets a scanner, PACS or person in."`
 	Viewer   viewerCommand   `cmd:"" help:"Install the OHIF viewer for the node to serve, or remove it."`
 	Weights  weightsCommand  `cmd:"" help:"Import, show, verify and export weights."`
 	Model    modelCommand    `cmd:"" help:"Run the network on volumes from files."`

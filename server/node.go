@@ -12,6 +12,7 @@ import (
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/server/access"
 	"mome/server/analysis"
 	"mome/server/delivery"
 	"mome/server/jobs"
@@ -27,6 +28,8 @@ type node struct {
 	queue    *jobs.Queue
 	outbox   *delivery.Outbox
 	web      *web.Server
+	audit    *access.Audit
+	scheme   string // http or https
 	viewer   *viewer.Viewer
 	listener net.Listener
 	log      *slog.Logger
@@ -34,12 +37,22 @@ type node struct {
 
 // openNode listens, opens the archive and starts queue and outbox, which tell clients where the node is. Serve answers; close ends it.
 func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err error) {
-	n = &node{log: log}
+	n = &node{log: log, scheme: "http"}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
+	if err = f.permit(f.Addr); err != nil {
+		return n, err
+	}
+	site := web.Config{Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language)}
+	if err = f.web(&site, log); err != nil {
+		return n, err
+	}
+	if n.audit = site.Audit; site.TLS != nil {
+		n.scheme = "https"
+	}
 	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
 		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
 	}
@@ -74,12 +87,11 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.viewer, err = viewer.New(f.viewer()); err != nil {
 		return n, err
 	}
-	if n.web, err = web.New(web.Config{
-		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer), Viewer: n.viewer, Deliveries: n.outbox, Language: words.Language(f.Language),
-	}); err != nil {
+	site.Archive, site.Jobs, site.Deliveries, site.Viewer, site.Model = n.archive, n.queue, n.outbox, n.viewer, modelLine(n.analyzer)
+	if n.web, err = web.New(site); err != nil {
 		return n, err
 	}
+	n.audit.Started()
 	return n, nil
 }
 
@@ -109,7 +121,7 @@ func isResult(d *dicom.Dataset) bool {
 }
 
 // url is where the node answers.
-func (n *node) url() string { return "http://" + n.listener.Addr().String() }
+func (n *node) url() string { return n.scheme + "://" + n.listener.Addr().String() }
 
 // root is the node's root as clients reach it.
 func (n *node) root(publicURL string) string {
@@ -143,7 +155,10 @@ func (n *node) close() error {
 	if n.archive != nil {
 		err = errors.Join(err, n.archive.Close())
 	}
-	return err
+	if n.web != nil {
+		n.audit.Stopped()
+	}
+	return errors.Join(err, n.audit.Close())
 }
 
 // modelLine describes the model in one line.

@@ -47,10 +47,13 @@ func (d *Dataset) charsets() []string {
 }
 
 // coding returns how the text of e is encoded: only some VRs follow Specific Character Set, the others are ASCII
-// (PS3.5 section 6.1.2.2). Where no character set is named, text that happens to be UTF-8 is taken as that: data sets
+// (PS3.5 section 6.1.2.2). Where no character set is named or counts, text that happens to be UTF-8 is taken as that: data sets
 // that were built in memory get the name when they are written, and some products forget it.
 func (d *Dataset) coding(e *Element) coding {
 	if !e.VR.encoded() {
+		if utf8.Valid(e.Value) {
+			return coding{utf8: true}
+		}
 		return coding{g0: ascii}
 	}
 	names := d.charsets()

@@ -2,32 +2,16 @@ package dicom
 
 import (
 	"encoding/base64"
-	"encoding/binary"
-	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"mome/dicomweb/dicom/tag"
 )
 
-// JSONOptions tells how values of bytes are put into the DICOM JSON Model.
-type JSONOptions struct {
-	// BulkDataURI gives the URI of a value that shall not be in the JSON; "" puts it there all the same. It is asked
-	// for values of VR OB, OD, OF, OL, OV, OW and UN only: all other values, also long lists of numbers such as Graphic
-	// Data, are always written as Value, for clients expect them there. path names the element within the object:
-	// the tag in hexadecimal, before it the sequences and the items, counted from 0, that lead to it:
-	// "7FE00010", "00540016/0/00181074". Dataset.Find takes it back.
-	BulkDataURI func(path string, e *Element) string
-	// InlineLimit is the length in bytes up to which such a value is written as InlineBinary without asking; 0
-	// means 1024. Images are always asked for.
-	InlineLimit int
-}
-
 // AppendJSON appends the data set in the DICOM JSON Model (PS3.18 annex F) to dst, reading values that were left in
 // the file where they are to be inline.
 func (f *File) AppendJSON(dst []byte, opt JSONOptions) ([]byte, error) {
-	j := jsonWriter{opt: opt, file: f}
+	j := jsonWriter{modelWriter{opt: opt, file: f}}
 	return j.dataset(dst, f.Dataset)
 }
 
@@ -39,15 +23,11 @@ func (f *File) AppendJSON(dst []byte, opt JSONOptions) ([]byte, error) {
 //
 // It is an error when a value was left in a file and has no BulkDataURI: File.AppendJSON reads those.
 func AppendJSON(dst []byte, d *Dataset, opt JSONOptions) ([]byte, error) {
-	j := jsonWriter{opt: opt}
+	j := jsonWriter{modelWriter{opt: opt}}
 	return j.dataset(dst, d)
 }
 
-type jsonWriter struct {
-	opt  JSONOptions
-	file *File
-	path []byte
-}
+type jsonWriter struct{ modelWriter }
 
 func (j *jsonWriter) dataset(dst []byte, d *Dataset) ([]byte, error) {
 	dst = append(dst, '{')
@@ -80,18 +60,20 @@ func (j *jsonWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 	if e.VR == SQ {
 		return j.items(dst, e)
 	}
-	if e.BulkDataURI != "" {
-		return appendJSONString(append(dst, `,"BulkDataURI":`...), e.BulkDataURI), nil
-	}
-	if len(e.Value) == 0 && !e.Deferred() && e.Fragments == nil {
+	if e.empty() {
 		return dst, nil
 	}
-	if e.VR.opaque() {
-		return j.opaque(dst, d, e)
+	if uri := j.bulkDataURI(e); uri != "" {
+		return appendJSONString(append(dst, `,"BulkDataURI":`...), uri), nil
 	}
 	e, err := j.load(e)
 	if err != nil {
 		return nil, err
+	}
+	if e.VR.Opaque() {
+		dst = append(dst, `,"InlineBinary":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, littleEndian(e, d.byteOrder()))
+		return append(dst, '"'), nil
 	}
 	switch e.VR {
 	case AT, US, SS, UL, SL, UV, SV, FL, FD:
@@ -105,24 +87,6 @@ func (j *jsonWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 		return append(dst, `,"Value":["ISO_IR 192"]`...), nil
 	}
 	return appendValues(dst, d.ElementStrings(e), appendJSONString), nil
-}
-
-// load returns e with its value in memory.
-func (j *jsonWriter) load(e *Element) (*Element, error) {
-	if !e.Deferred() {
-		return e, nil
-	}
-	if j.file == nil || e.Fragments != nil {
-		return nil, fmt.Errorf("dicom: JSON of %v %s: the value was left in the file and has no BulkDataURI",
-			e.Tag, e.Tag.Keyword())
-	}
-	v, err := j.file.Value(e)
-	if err != nil {
-		return nil, err
-	}
-	c := *e
-	c.Value = v
-	return &c, nil
 }
 
 func (j *jsonWriter) items(dst []byte, e *Element) ([]byte, error) {
@@ -143,38 +107,6 @@ func (j *jsonWriter) items(dst []byte, e *Element) ([]byte, error) {
 	}
 	j.path = j.path[:base]
 	return append(dst, ']'), nil
-}
-
-func (j *jsonWriter) opaque(dst []byte, d *Dataset, e *Element) ([]byte, error) {
-	limit := j.opt.InlineLimit
-	if limit == 0 {
-		limit = 1024
-	}
-	if j.opt.BulkDataURI != nil && (len(e.Value) > limit || e.Value == nil || isPixels(e.Tag)) {
-		if uri := j.opt.BulkDataURI(string(j.path), e); uri != "" {
-			return appendJSONString(append(dst, `,"BulkDataURI":`...), uri), nil
-		}
-	}
-	e, err := j.load(e)
-	if err != nil {
-		return nil, err
-	}
-	dst = append(dst, `,"InlineBinary":"`...)
-	dst = base64.StdEncoding.AppendEncode(dst, littleEndian(e, d.byteOrder()))
-	return append(dst, '"'), nil
-}
-
-// littleEndian returns the value in little endian, as PS3.18 section F.2.7 wants it.
-func littleEndian(e *Element, o binary.ByteOrder) []byte {
-	size := e.VR.word()
-	if o == binary.LittleEndian || size == 1 {
-		return e.Value
-	}
-	b := slices.Clone(e.Value)
-	for v := b; len(v) >= size; v = v[size:] {
-		slices.Reverse(v[:size])
-	}
-	return b
 }
 
 func appendValues(dst []byte, values []string, one func([]byte, string) []byte) []byte {

@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 	"strings"
@@ -10,36 +11,16 @@ import (
 
 // appendNumbers appends the values of a binary VR; bytes behind the last whole one are not told.
 func appendNumbers(dst []byte, d *Dataset, e *Element) []byte {
-	size, o := e.VR.word(), d.byteOrder()
-	if e.VR == AT {
-		size = 4
-	}
+	size, o := numberSize(e.VR), d.byteOrder()
 	if len(e.Value) < size {
 		return dst
 	}
 	dst = append(dst, `,"Value":[`...)
 	for v := e.Value; len(v) >= size; v = v[size:] {
-		switch e.VR {
-		case AT:
-			dst = append(appendHex(append(dst, '"'), tag.New(o.Uint16(v), o.Uint16(v[2:]))), '"')
-		case US:
-			dst = strconv.AppendUint(dst, uint64(o.Uint16(v)), 10)
-		case SS:
-			dst = strconv.AppendInt(dst, int64(int16(o.Uint16(v))), 10)
-		case UL:
-			dst = strconv.AppendUint(dst, uint64(o.Uint32(v)), 10)
-		case SL:
-			dst = strconv.AppendInt(dst, int64(int32(o.Uint32(v))), 10)
-		case UV:
-			n := o.Uint64(v)
-			dst = quoted(dst, n > 1<<53, strconv.FormatUint(n, 10))
-		case SV:
-			n := int64(o.Uint64(v))
-			dst = quoted(dst, n > 1<<53 || n < -1<<53, strconv.FormatInt(n, 10))
-		case FL:
-			dst = appendFloat(dst, float64(math.Float32frombits(o.Uint32(v))), 32)
-		default: // FD
-			dst = appendFloat(dst, math.Float64frombits(o.Uint64(v)), 64)
+		if quoted(e.VR, v, o) {
+			dst = append(appendNumber(append(dst, '"'), e.VR, v, o), '"')
+		} else {
+			dst = appendNumber(dst, e.VR, v, o)
 		}
 		dst = append(dst, ',')
 	}
@@ -47,22 +28,63 @@ func appendNumbers(dst []byte, d *Dataset, e *Element) []byte {
 	return dst
 }
 
-// quoted appends s, as a string where JSON numbers cannot hold it.
-func quoted(dst []byte, quote bool, s string) []byte {
-	if quote {
-		return append(append(append(dst, '"'), s...), '"')
+// numberSize returns the length in bytes of one value of a binary VR.
+func numberSize(vr VR) int {
+	if vr == AT {
+		return 4
 	}
-	return append(dst, s...)
+	return vr.word()
+}
+
+// quoted reports whether the first value of v is a string in JSON, whose numbers cannot hold it.
+func quoted(vr VR, v []byte, o binary.ByteOrder) bool {
+	switch vr {
+	case AT:
+		return true
+	case UV:
+		return o.Uint64(v) > 1<<53
+	case SV:
+		n := int64(o.Uint64(v))
+		return n > 1<<53 || n < -1<<53
+	case FL:
+		return o.Uint32(v)&0x7F800000 == 0x7F800000 // NaN and the infinities
+	case FD:
+		return o.Uint64(v)>>52&0x7FF == 0x7FF
+	}
+	return false
+}
+
+// appendNumber appends the first value of v as text.
+func appendNumber(dst []byte, vr VR, v []byte, o binary.ByteOrder) []byte {
+	switch vr {
+	case AT:
+		return appendHex(dst, tag.New(o.Uint16(v), o.Uint16(v[2:])))
+	case US:
+		return strconv.AppendUint(dst, uint64(o.Uint16(v)), 10)
+	case SS:
+		return strconv.AppendInt(dst, int64(int16(o.Uint16(v))), 10)
+	case UL:
+		return strconv.AppendUint(dst, uint64(o.Uint32(v)), 10)
+	case SL:
+		return strconv.AppendInt(dst, int64(int32(o.Uint32(v))), 10)
+	case UV:
+		return strconv.AppendUint(dst, o.Uint64(v), 10)
+	case SV:
+		return strconv.AppendInt(dst, int64(o.Uint64(v)), 10)
+	case FL:
+		return appendFloat(dst, float64(math.Float32frombits(o.Uint32(v))), 32)
+	}
+	return appendFloat(dst, math.Float64frombits(o.Uint64(v)), 64) // FD
 }
 
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):
-		return append(dst, `"NaN"`...)
+		return append(dst, "NaN"...)
 	case math.IsInf(f, 1):
-		return append(dst, `"Infinity"`...)
+		return append(dst, "Infinity"...)
 	case math.IsInf(f, -1):
-		return append(dst, `"-Infinity"`...)
+		return append(dst, "-Infinity"...)
 	}
 	format := byte('f')
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {

@@ -1,12 +1,10 @@
 package dicom
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,8 +18,9 @@ import (
 func ParseJSON(r io.Reader, lim Limits) ([]*Dataset, error) {
 	lim = lim.withDefaults()
 	limited := &io.LimitedReader{R: r, N: lim.HeaderBytes + 1}
-	p := &jsonParser{dec: json.NewDecoder(limited), lim: lim}
-	p.dec.UseNumber()
+	dec := json.NewDecoder(limited)
+	dec.UseNumber()
+	p := &jsonParser{budget: budget{lim: lim, model: "DICOM JSON", offset: dec.InputOffset}, dec: dec}
 	all, err := p.all()
 	if limited.N <= 0 {
 		return nil, &FormatError{Offset: p.dec.InputOffset(), Reason: ReasonHeaderBytes}
@@ -33,45 +32,14 @@ func ParseJSON(r io.Reader, lim Limits) ([]*Dataset, error) {
 		return nil, p.bad(0, "more behind the end")
 	}
 	for _, d := range all {
-		ascii, _ := textOf(d)
-		nameUTF8(d, !ascii)
+		nameUTF8(d)
 	}
 	return all, nil
 }
 
-// nameUTF8 makes Specific Character Set tell what the text is now.
-func nameUTF8(d *Dataset, needed bool) {
-	if needed || d.Has(tag.SpecificCharacterSet) {
-		d.Set(tag.SpecificCharacterSet, "ISO_IR 192")
-	}
-	for e := range d.All() {
-		for _, item := range e.Items {
-			item.charset = []string{"ISO_IR 192"}
-			nameUTF8(item, false)
-		}
-	}
-}
-
 type jsonParser struct {
-	dec             *json.Decoder
-	lim             Limits
-	elements, items int
-	held            int64 // bytes of memory accounted against Limits.HeaderBytes
-}
-
-// valueCost is what a jsonValue takes in memory while its attribute is read, in bytes.
-const valueCost = 96
-
-func (p *jsonParser) hold(n int64, t tag.Tag) error {
-	if p.held += n; p.held > p.lim.HeaderBytes {
-		return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonHeaderBytes}
-	}
-	return nil
-}
-
-// bad is the error of JSON that is no DICOM JSON.
-func (p *jsonParser) bad(t tag.Tag, reason string) error {
-	return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: "DICOM JSON: " + reason}
+	budget
+	dec *json.Decoder
 }
 
 // token returns the next token; syntax errors become a FormatError, without the text that encoding/json quotes.
@@ -125,8 +93,8 @@ func (p *jsonParser) all() ([]*Dataset, error) {
 
 // dataset reads attributes up to the closing brace; the opening one was read.
 func (p *jsonParser) dataset(t tag.Tag, depth int) (*Dataset, error) {
-	if depth > p.lim.Depth {
-		return nil, &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonDepth}
+	if err := p.nested(t, depth); err != nil {
+		return nil, err
 	}
 	d := New()
 	for p.dec.More() {
@@ -141,13 +109,7 @@ func (p *jsonParser) dataset(t tag.Tag, depth int) (*Dataset, error) {
 	if err := p.open(t, '}'); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(d.elements, func(a, b *Element) int { return cmp.Compare(a.Tag, b.Tag) })
-	for i := 1; i < len(d.elements); i++ {
-		if e := d.elements[i]; e.Tag == d.elements[i-1].Tag {
-			return nil, p.bad(e.Tag, "the attribute occurs twice")
-		}
-	}
-	return d, nil
+	return d, p.sort(d)
 }
 
 // attribute reads one attribute and adds it to d, unsorted.
@@ -157,16 +119,13 @@ func (p *jsonParser) attribute(d *Dataset, key string, depth int) error {
 		return p.bad(0, "a key that is no tag")
 	}
 	t := tag.Tag(n)
-	if p.elements++; p.elements > p.lim.Elements {
-		return &FormatError{Offset: p.dec.InputOffset(), Tag: t, Reason: ReasonElements}
-	}
-	if err := p.hold(elementCost, t); err != nil {
+	if err := p.element(t); err != nil {
 		return err
 	}
 	if err := p.open(t, '{'); err != nil {
 		return err
 	}
-	a := jsonAttribute{tag: t}
+	a := attribute{tag: t}
 	for p.dec.More() {
 		key, err := p.token(t)
 		if err != nil {
@@ -179,33 +138,10 @@ func (p *jsonParser) attribute(d *Dataset, key string, depth int) error {
 	if err := p.open(t, '}'); err != nil {
 		return err
 	}
-	e, reason := a.element()
-	if reason != "" {
-		return p.bad(t, reason)
-	}
-	d.elements = append(d.elements, e)
-	p.held -= valueCost * int64(len(a.values)) // they are garbage now
-	return p.hold(int64(len(e.Value)), t)
+	return p.add(d, &a)
 }
 
-// jsonAttribute is what was read of one attribute; its members may come in any order.
-type jsonAttribute struct {
-	tag         tag.Tag
-	vr          VR
-	values      []jsonValue
-	inline, uri string
-	members     int // of Value, InlineBinary and BulkDataURI
-}
-
-// jsonValue is one entry of a Value array.
-type jsonValue struct {
-	kind byte // 'n' null, 's' string, '#' number, 'o' object
-	text string
-	name PersonName
-	item *Dataset
-}
-
-func (p *jsonParser) member(a *jsonAttribute, key string, depth int) (err error) {
+func (p *jsonParser) member(a *attribute, key string, depth int) (err error) {
 	switch key {
 	case "vr":
 		s, err := p.text(a.tag)
@@ -247,7 +183,7 @@ func (p *jsonParser) text(t tag.Tag) (string, error) {
 	return s, nil
 }
 
-func (p *jsonParser) values(a *jsonAttribute, depth int) error {
+func (p *jsonParser) values(a *attribute, depth int) error {
 	if err := p.open(a.tag, '['); err != nil {
 		return err
 	}
@@ -259,7 +195,7 @@ func (p *jsonParser) values(a *jsonAttribute, depth int) error {
 		if err != nil {
 			return err
 		}
-		v := jsonValue{}
+		v := attributeValue{}
 		switch tok := tok.(type) {
 		case nil:
 			v.kind = 'n'
@@ -272,10 +208,7 @@ func (p *jsonParser) values(a *jsonAttribute, depth int) error {
 				return p.bad(a.tag, "an array inside Value")
 			}
 			v.kind = 'o'
-			if p.items++; p.items > p.lim.Items {
-				return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonItems}
-			}
-			if err := p.hold(itemCost, a.tag); err != nil {
+			if err := p.item(a.tag); err != nil {
 				return err
 			}
 			if err := p.object(a, &v, depth); err != nil {
@@ -290,7 +223,7 @@ func (p *jsonParser) values(a *jsonAttribute, depth int) error {
 }
 
 // object reads an item or a person's name; which it is shows in its first key, since "vr" may come later.
-func (p *jsonParser) object(a *jsonAttribute, v *jsonValue, depth int) (err error) {
+func (p *jsonParser) object(a *attribute, v *attributeValue, depth int) (err error) {
 	if a.vr == SQ {
 		v.item, err = p.dataset(a.tag, depth+1)
 		return err
@@ -329,9 +262,9 @@ func (p *jsonParser) object(a *jsonAttribute, v *jsonValue, depth int) (err erro
 }
 
 // late reads an item whose first key was read already.
-func (p *jsonParser) late(a *jsonAttribute, v *jsonValue, key string, depth int) error {
-	if depth+1 > p.lim.Depth {
-		return &FormatError{Offset: p.dec.InputOffset(), Tag: a.tag, Reason: ReasonDepth}
+func (p *jsonParser) late(a *attribute, v *attributeValue, key string, depth int) error {
+	if err := p.nested(a.tag, depth+1); err != nil {
+		return err
 	}
 	first := New()
 	if err := p.attribute(first, key, depth+1); err != nil {

@@ -31,18 +31,18 @@ func (s *Service) BulkData(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	defer o.Close()
 	path := r.PathValue("path")
 	_, e := f.Dataset.Find(strings.TrimSuffix(path, "/"))
-	if e == nil || !opaque(e.VR) || len(e.Value) == 0 && e.Span.Length == 0 {
+	if e == nil || !e.VR.Opaque() || len(e.Value) == 0 && e.Span.Length == 0 {
 		return dicomweb.Errorf(dicomweb.NotFound, "the object has no bulk data of this name")
 	}
 	location := s.cfg.BaseURL(r) + "/" + ref.Path() + "/bulkdata/" + path
 	if e.Fragments != nil {
-		return allFrames(w, r, f, location)
+		return allFrames(w, r, i.SHA256, f, location)
 	}
 	return sendValue(w, r, f, e, location)
 }
 
 // allFrames sends every frame of compressed pixel data.
-func allFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, location string) error {
+func allFrames(w http.ResponseWriter, r *http.Request, sha256 string, f *dicom.File, location string) error {
 	frames, err := pixel.Frames(f)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func allFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, location s
 	for k := range list {
 		list[k] = k + 1
 	}
-	return sendFrames(w, r, f, frames, list, func(int) string { return location })
+	return sendFrames(w, r, sha256, f, frames, list, func(int) string { return location })
 }
 
 // sendValue sends a value as one part. As single part it can be had in ranges.
@@ -92,7 +92,7 @@ func sendValue(w http.ResponseWriter, r *http.Request, f *dicom.File, e *dicom.E
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(pw, body); err != nil {
+	if _, err := send(pw, body); err != nil {
 		return err
 	}
 	return mw.Close()

@@ -37,7 +37,7 @@ func adapt(h handler, names []string) echo.HandlerFunc {
 		if err := ref.Validate(); err != nil {
 			return err
 		}
-		return h(c.Response(), r, ref)
+		return h(response{c.Response()}, r, ref)
 	}
 }
 
@@ -70,7 +70,7 @@ func options(methods string) echo.HandlerFunc {
 		h.Set("Allow", methods)
 		if h.Get("Access-Control-Allow-Origin") != "" {
 			h.Set("Access-Control-Allow-Methods", methods)
-			h.Set("Access-Control-Allow-Headers", "authorization, accept, content-type, content-encoding, range, if-none-match, if-range")
+			h.Set("Access-Control-Allow-Headers", "authorization, accept, content-type, content-encoding, range, if-none-match, if-modified-since, if-range, cache-control, x-requested-with")
 			h.Set("Access-Control-Max-Age", "86400")
 		}
 		return c.NoContent(http.StatusNoContent)

@@ -92,12 +92,13 @@ func (s *services) cors(next echo.HandlerFunc) echo.HandlerFunc {
 			h.Set("Access-Control-Allow-Origin", "*")
 		case origin != "" && slices.Contains(s.cfg.Origins, origin):
 			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Credentials", "true") // a named site may use the browser's password or certificate
 		}
 		if !any {
 			h.Add("Vary", "Origin")
 		}
 		if h.Get("Access-Control-Allow-Origin") != "" {
-			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Location, Location, ETag, Warning, Link, Retry-After")
+			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Location, Location, ETag, Warning, Link, Retry-After, WWW-Authenticate")
 			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
 		return next(c)

@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +18,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/qido"
+	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
 	"mome/dicomweb/wado"
+	"mome/server/access"
 	"mome/server/page"
 	"mome/server/viewer"
 	"mome/server/words"
@@ -31,7 +36,10 @@ type Archive interface {
 	stow.Archive
 	qido.Archive
 	wado.Archive
+	render.Archive
 	page.Archive
+	// Delete takes out what ref names and returns how many instances that were; see archive.Archive.
+	Delete(ctx context.Context, ref dicomweb.Ref) (int, error)
 }
 
 var _ Archive = (*archive.Archive)(nil)
@@ -47,6 +55,8 @@ type Config struct {
 	Language words.Language
 	// Deliveries tells where results were sent; default: nowhere.
 	Deliveries page.Deliveries
+	// Worklist is what the node serves as UPS-RS; default: none.
+	Worklist *ups.Worklist
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -55,6 +65,17 @@ type Config struct {
 	PublicURL string
 	// TrustForwarded believes Forwarded and X-Forwarded-* headers. Only a node that no client reaches around its proxy may.
 	TrustForwarded bool
+	// Access tells who may do what; default: everyone may everything. Limiter holds peers to their share, Audit gets a line
+	// for each access; default: none.
+	Access  *access.Guard
+	Limiter *access.Limiter
+	Audit   *access.Audit
+	// TLS is what Serve talks, default: plain HTTP.
+	TLS *tls.Config
+	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is told of each study that
+	// has none left then; default: nobody is.
+	AllowDelete bool
+	Forget      func(ctx context.Context, study string) error
 	// Origins may read the answers from other sites' pages (CORS), "*" for all, which is the default; "none" for none.
 	Origins []string
 	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
@@ -75,12 +96,15 @@ type Server struct {
 
 // services are the handlers' receivers.
 type services struct {
-	cfg  Config
-	base func(*http.Request) string
-	stow *stow.Service
-	qido *qido.Service
-	wado *wado.Service
-	page *page.Service
+	cfg       Config
+	base      func(*http.Request) string
+	crossSite *http.CrossOriginProtection
+	stow      *stow.Service
+	qido      *qido.Service
+	wado      *wado.Service
+	page      *page.Service
+	render    *render.Service
+	ups       *ups.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -90,13 +114,22 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &services{cfg: cfg, base: cfg.baseURL()}
 	var err error
-	if s.stow, err = stow.New(stow.Config{Archive: cfg.Archive, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+	if s.crossSite, err = crossSite(cfg); err != nil {
+		return nil, err
+	}
+	if s.stow, err = stow.New(stow.Config{Archive: recording{cfg.Archive}, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if s.qido, err = qido.New(qido.Config{Archive: cfg.Archive, BaseURL: s.base}); err != nil {
 		return nil, err
 	}
 	if s.wado, err = wado.New(wado.Config{Archive: cfg.Archive, BaseURL: s.base, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
@@ -164,8 +197,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    256 << 10,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	serve := server.Serve
+	if s.cfg.TLS != nil {
+		server.TLSConfig = s.cfg.TLS
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- serve(l) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("web: serve %s: %w", l.Addr(), err)
@@ -193,7 +231,7 @@ func mount(s *services) *echo.Echo {
 	var order []string
 	for _, r := range Routes() {
 		pattern, names := r.pattern()
-		h := adapt(r.handle(s), names)
+		h := s.guarded(r, adapt(r.handle(s), names))
 		e.Add(r.Method, pattern, h)
 		if len(methods[pattern]) == 0 {
 			order = append(order, pattern)

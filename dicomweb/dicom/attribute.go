@@ -5,12 +5,34 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mome/dicomweb/dicom/tag"
 )
 
+// attribute is what was read of one attribute of DICOM JSON or the Native DICOM Model; its members may come in any
+// order.
+type attribute struct {
+	tag         tag.Tag
+	vr          VR
+	values      []attributeValue
+	inline, uri string
+	members     int // of Value, InlineBinary and BulkDataURI
+}
+
+// attributeValue is one entry of a Value array.
+type attributeValue struct {
+	kind byte // 'n' null, 's' string, '#' number, 'o' object
+	text string
+	name PersonName
+	item *Dataset
+}
+
+// valueCost is what an attributeValue takes in memory while its attribute is read, in bytes.
+const valueCost = 96
+
 // element returns the attribute as an Element, or why it is none.
-func (a *jsonAttribute) element() (e *Element, reason string) {
+func (a *attribute) element() (e *Element, reason string) {
 	if a.members > 1 {
 		return nil, "more than one of Value, InlineBinary and BulkDataURI"
 	}
@@ -38,6 +60,9 @@ func (a *jsonAttribute) element() (e *Element, reason string) {
 		if err != nil {
 			return nil, "InlineBinary is not base64"
 		}
+		if a.vr.encoded() && !utf8.Valid(b) {
+			return nil, "InlineBinary of text that is not UTF-8"
+		}
 		if len(b)%2 == 1 {
 			b = append(b, padding(a.vr))
 		}
@@ -45,14 +70,14 @@ func (a *jsonAttribute) element() (e *Element, reason string) {
 		return e, ""
 	case len(a.values) == 0:
 		return e, ""
-	case a.vr.opaque():
+	case a.vr.Opaque():
 		return nil, "Value where InlineBinary belongs"
 	}
 	return e, a.encode(e)
 }
 
 // encode gives e the values.
-func (a *jsonAttribute) encode(e *Element) (reason string) {
+func (a *attribute) encode(e *Element) (reason string) {
 	if a.vr.word() > 1 { // AT and the binary numbers
 		for _, v := range a.values {
 			if reason = a.number(e, v); reason != "" {
@@ -83,7 +108,7 @@ func (a *jsonAttribute) encode(e *Element) (reason string) {
 }
 
 // number appends one value of a binary VR.
-func (a *jsonAttribute) number(e *Element, v jsonValue) (reason string) {
+func (a *attribute) number(e *Element, v attributeValue) (reason string) {
 	const unsuited = "a value that does not suit its VR"
 	var value any
 	switch {
