@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -17,9 +18,34 @@ import (
 // report gathers what became of the parts of one request.
 type report struct {
 	study   string // that the request's path names
-	results []result
-	broken  error // what ended the body before its end
-	full    bool  // the archive has no space
+	results []*result
+
+	mu     sync.Mutex // of what parts that are stored at the same time set
+	broken error      // what ended the body before its end
+	full   bool       // the archive has no space
+}
+
+// add returns the result of the next part, to be filled by who stores it.
+func (r *report) add() *result {
+	res := &result{}
+	r.results = append(r.results, res)
+	return res
+}
+
+// end notes that no further part is to be read, and why.
+func (r *report) end(broken error, full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken == nil {
+		r.broken = broken
+	}
+	r.full = r.full || full
+}
+
+func (r *report) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken != nil || r.full
 }
 
 // result is what became of one part. Reason 0 is success; a reason beside an outcome of success is a warning.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mome/dicomweb"
@@ -100,7 +101,7 @@ func (s *Service) receive(r *http.Request, rep *report) error {
 	limited := &limitedReader{r: body, left: s.cfg.MaxBytes}
 	switch {
 	case ct.Name == mediatype.DICOM:
-		s.put(r.Context(), limited, "", rep)
+		s.put(r.Context(), limited, "", rep, rep.add(), func() {})
 		if limited.read == 0 && rep.results[0].reason == dicomweb.CannotUnderstand {
 			return dicomweb.Errorf(dicomweb.BadRequest, "the body is empty")
 		}
@@ -116,23 +117,36 @@ func (s *Service) receive(r *http.Request, rep *report) error {
 
 const accepted = `multipart/related; type="application/dicom" or application/dicom is expected`
 
+// atOnce is how many parts of a request are made durable at the same time: while those that were read wait for the
+// disk the next one is read, and they share what a flush costs.
+const atOnce = 16
+
 // parts stores each part of a multipart body.
 func (s *Service) parts(ctx context.Context, body *limitedReader, boundary string, rep *report) error {
 	rd, err := related.NewReader(body, boundary, related.Limits{})
 	if err != nil {
 		return dicomweb.Errorf(dicomweb.BadRequest, "the Content-Type names no usable boundary")
 	}
-	for rep.broken == nil && !rep.full {
+	var storing sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for !rep.ended() {
 		part, err := rd.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			rep.broken = err
+			rep.end(err, false)
 			break
 		}
-		s.put(ctx, part, part.Header.Get("Content-Type"), rep)
+		free <- struct{}{}
+		res, taken := rep.add(), make(chan struct{})
+		storing.Go(func() {
+			s.put(ctx, part, part.Header.Get("Content-Type"), rep, res, sync.OnceFunc(func() { close(taken) }))
+			<-free
+		})
+		<-taken
 	}
+	storing.Wait()
 	if len(rep.results) == 0 {
 		return unreadable(rep.broken, body.read)
 	}
@@ -153,24 +167,28 @@ func unreadable(err error, read int64) error {
 	return &dicomweb.Error{Kind: dicomweb.BadRequest, Text: "the multipart body cannot be read: " + reasonOf(err), Err: err}
 }
 
-// put stores one instance and notes what became of it. An error of the reader itself ends the request: rep.broken.
-func (s *Service) put(ctx context.Context, r io.Reader, partType string, rep *report) {
+// put stores one instance and notes in res what became of it. Taken is called when r is not read any further. An error
+// of the reader itself ends the request.
+func (s *Service) put(ctx context.Context, r io.Reader, partType string, rep *report, res *result, taken func()) {
+	defer taken()
 	watched := &watchedReader{r: r}
-	receipt, err := s.cfg.Archive.Put(ctx, watched, archive.PutOptions{Study: rep.study})
-	res := result{ref: receipt.Ref, class: receipt.SOPClass, outcome: receipt.Outcome}
+	receipt, err := s.cfg.Archive.Put(ctx, watched, archive.PutOptions{Study: rep.study, Taken: taken})
+	res.ref, res.class, res.outcome = receipt.Ref, receipt.SOPClass, receipt.Outcome
 	switch {
 	case err == nil:
 	case watched.err != nil:
-		rep.broken = watched.err
+		rep.end(watched.err, false)
 		res.reason, res.comment = dicomweb.CannotUnderstand, "not whole: "+reasonOf(watched.err)
 	default:
 		res.failure(err, partType)
-		rep.full = errors.Is(err, archive.ErrNoSpace) || dicomweb.KindOf(err) == dicomweb.Unavailable
-		if res.internal || rep.full {
+		full := errors.Is(err, archive.ErrNoSpace) || dicomweb.KindOf(err) == dicomweb.Unavailable
+		if full {
+			rep.end(nil, true)
+		}
+		if res.internal || full {
 			s.cfg.Log.ErrorContext(ctx, "store instance", "study", receipt.Ref.Study, "series", receipt.Ref.Series, "error", err)
 		}
 	}
-	rep.results = append(rep.results, res)
 }
 
 // decompress returns the body as its Content-Encoding tells.
