@@ -190,7 +190,9 @@ func TestConnectionBrokenInMidStow(t *testing.T) {
 			}
 			fmt.Fprintf(conn, "POST /dicom-web/studies HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", host, contentType, whole.Len())
 			conn.Write(sent)
-			until(t, "taking in", func() bool { return len(incoming(t, dir)) > 0 || c.whole > 0 && len(instancesOf(t, n, refs[0].Study)) >= c.whole })
+			until(t, "taking in", func() bool {
+				return len(incoming(t, dir)) > 0 || c.whole > 0 && len(instancesOf(t, n, refs[0].Study)) >= c.whole
+			})
 			if c.reset {
 				conn.(*net.TCPConn).SetLinger(0)
 			}
