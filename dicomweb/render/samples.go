@@ -15,7 +15,7 @@ const maxPixels = 1 << 26
 // samples is a decoded frame: stored values, [row, column, sample]. One of words, ints and floats holds them.
 type samples struct {
 	rows, columns, perPixel int
-	bits                    int // Bits Stored of ints
+	bits                    int    // Bits Stored of ints
 	words                   *words // of the common case, one sample of 16 bits
 	ints                    []int32
 	unsigned32              bool      // ints are the bits of unsigned values

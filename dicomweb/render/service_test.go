@@ -292,7 +292,7 @@ func TestParametersAreRefused(t *testing.T) {
 		"window=NaN,1,linear-exact", "window=1,Inf,linear", "window=1,2,linear,3",
 		"viewport=1", "viewport=a,b", "viewport=0,10", "viewport=10,-5", "viewport=8193,10", "viewport=1.5,10", "viewport=10,10,1,1,0,1",
 		"viewport=10,10,-1,0,2,2", "viewport=10,10,100,0,2,2", "viewport=10,10,x", "viewport=10,10,0,0,1,1,1", "viewport=10,10,NaN,0,1,1",
-		"quality=0", "quality=101", "quality=high", "quality=", "iccprofile=adobergb", "iccprofile=maybe",
+		"quality=0", "quality=101", "quality=high", "quality=", "iccprofile=adobergb", "iccprofile=maybe", "iccprofile=rommrgb",
 	} {
 		name, _, _ := strings.Cut(query, "=")
 		_, status, err := call("GET", s.Rendered, inSeries("a", "a1"), query)
