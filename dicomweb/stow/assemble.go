@@ -145,15 +145,18 @@ func (o *object) frames(n int) error {
 // native takes uncompressed pixels, in one part or a part for each frame.
 func (o *object) native(e *dicom.Element, parts []bulkPart) error {
 	syntax := parts[0].media.Param("transfer-syntax")
+	if syntax == "" || syntax == "*" {
+		syntax = o.transferSyntax
+	} else if syntax == explicitVRBigEndian {
+		return refuse(dicomweb.TransferSyntaxNotSupported, "bulk data are little endian, PS3.18 section 10.5.1.4")
+	}
 	switch syntax {
 	case uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian:
 		o.transferSyntax = syntax
-	case explicitVRBigEndian:
-		return refuse(dicomweb.TransferSyntaxNotSupported, "bulk data are little endian, PS3.18 section 10.5.1.4")
-	default: // none is said, or nothing that would say of these bytes
-		if o.transferSyntax != uid.ImplicitVRLittleEndian {
-			o.transferSyntax = uid.ExplicitVRLittleEndian
-		}
+	case explicitVRBigEndian, uid.DeflatedExplicitVRLittleEndian: // of the object whose metadata these were
+		o.transferSyntax = uid.ExplicitVRLittleEndian
+	default:
+		return refuse(dicomweb.TransferSyntaxNotSupported, "the transfer syntax is not one that can be stored")
 	}
 	b := dicom.Bulk{}
 	for _, p := range parts {
