@@ -49,8 +49,8 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if err = f.permit(f.Addr); err != nil {
 		return n, err
 	}
-	site := web.Config{Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language)}
-	if err = f.web(&site, log); err != nil {
+	site := f.site(log)
+	if err = f.protect(&site, log); err != nil {
 		return n, err
 	}
 	if n.audit = site.Audit; site.TLS != nil {
@@ -107,6 +107,15 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	n.audit.Started()
 	return n, nil
+}
+
+// site is what the flags say of the HTTP side, before the node's parts are there.
+func (f *nodeFlags) site(log *slog.Logger) web.Config {
+	return web.Config{
+		Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language),
+		AllowDelete: f.AllowDelete, Origins: f.CORSOrigin, TrustForwarded: f.TrustForwarded, MaxRequestBytes: f.MaxRequest << 20,
+		Reads: classesRead(), Makes: classesMade(), MaxInstanceBytes: f.MaxInstance << 20,
+	}
 }
 
 // openArchive opens the archive of a node; changed may be nil.
