@@ -175,6 +175,22 @@ func (g *Guard) byCertificate(r *http.Request) (Peer, error) {
 	return Peer{}, unauthorized("credentials are needed: " + g.schemes())
 }
 
+// String tells in words which credentials are taken.
+func (g *Guard) String() string {
+	var ways []string
+	if g != nil && g.cfg.Secrets != nil {
+		ways = append(ways, "bearer tokens of this node")
+		if !g.cfg.NoBasic {
+			ways = append(ways, "HTTP Basic with a token's name and the token")
+		}
+		ways = append(ways, "TLS client certificates where an authority is configured")
+	}
+	if g != nil && g.cfg.OpenID != nil {
+		ways = append(ways, "JWTs of "+g.cfg.OpenID.cfg.Issuer+" for the audience "+g.cfg.OpenID.cfg.Audience)
+	}
+	return "Taken are " + strings.Join(ways, "; ") + "."
+}
+
 func (g *Guard) schemes() string {
 	if g.cfg.NoBasic || g.cfg.Secrets == nil {
 		return "Authorization: Bearer TOKEN"

@@ -35,7 +35,8 @@ func controlled(t *testing.T, cfg web.Config) *node {
 // for those that tell nothing.
 func TestEveryRouteAsksForItsScope(t *testing.T) {
 	n := controlled(t, web.Config{Jobs: someJobs()})
-	fill := strings.NewReplacer("{study}", "9.9", "{series}", "9.8", "{instance}", "9.7", "{frames}", "1", "{path...}", "7FE00010")
+	fill := strings.NewReplacer("{study}", "9.9", "{series}", "9.8", "{instance}", "9.7", "{frames}", "1", "{path...}", "7FE00010",
+		"{workitem}", "9.6", "{aetitle}", "WATCHER", "{transaction}", "9.5", "{picture}", "a.png")
 	open := map[string]bool{}
 	for _, r := range web.Routes() {
 		url := n.root + fill.Replace(r.Path)
