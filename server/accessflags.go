@@ -34,7 +34,7 @@ type accessFlags struct {
 	WithoutTLS           bool `name:"without-tls" help:"Listen beyond loopback though tokens and images then cross the network in the clear."`
 	TrustForwarded       bool `help:"Believe Forwarded and X-Forwarded-* headers: scheme, host, client address. Only behind a proxy that sets them, and that no client gets around."`
 
-	CORSOrigin []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Site whose pages may read the answers, as https://viewer.example; may be repeated; none for none. Default: all, without the browser's own credentials."`
+	CORSOrigin []string `name:"cors-origin" placeholder:"ORIGIN" help:"Site whose pages may read the answers, as https://viewer.example; may be repeated; none for none. Default: all, without the browser's own credentials."`
 
 	AllowDelete bool `help:"Let those with the scope delete take studies, series and instances out by DELETE."`
 
