@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/stow"
 	"mome/server/analysis"
 	"mome/server/delivery"
 	"mome/server/jobs"
@@ -77,6 +79,8 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.web, err = web.New(web.Config{
 		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
 		Model: modelLine(n.analyzer), Viewer: n.viewer, Deliveries: n.outbox, Language: words.Language(f.Language),
+		MaxRequestBytes: f.MaxRequest << 20,
+		Store:           stow.Config{MaxParts: f.MaxParts, RefuseDuplicates: f.Duplicates == "refuse", SpoolDir: filepath.Join(f.Data, "incoming")},
 	}); err != nil {
 		return n, err
 	}
@@ -86,7 +90,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 // openArchive opens the archive of a node; changed may be nil.
 func openArchive(ctx context.Context, f nodeFlags, log *slog.Logger, changed func(study string)) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, archive.Config{
-		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Replace,
+		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Duplicates == "replace",
 		OnStored: changed, Log: log,
 	})
 	if err != nil {

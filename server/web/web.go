@@ -59,6 +59,8 @@ type Config struct {
 	Origins []string
 	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
 	MaxRequestBytes int64
+	// Store sets the Store transaction: MaxParts, MaxMetadata, SpoolDir and RefuseDuplicates; the rest comes from here.
+	Store stow.Config
 	// Stall is how long a request or answer may stand still; default 1 minute. A whole one may take as long as it needs.
 	Stall time.Duration
 	// Grace is how long Serve waits for requests that run when it is told to end; default 30 seconds.
@@ -90,7 +92,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &services{cfg: cfg, base: cfg.baseURL()}
 	var err error
-	if s.stow, err = stow.New(stow.Config{Archive: cfg.Archive, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+	store := cfg.Store
+	store.Archive, store.BaseURL, store.MaxBytes, store.Log = cfg.Archive, s.base, cfg.MaxRequestBytes, cfg.Log
+	if s.stow, err = stow.New(store); err != nil {
 		return nil, err
 	}
 	if s.qido, err = qido.New(qido.Config{Archive: cfg.Archive, BaseURL: s.base}); err != nil {
