@@ -22,6 +22,8 @@ type benchCommand struct {
 	Model     benchModelCommand     `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
 	Analysis  benchAnalysisCommand  `cmd:"" help:"Time and memory of each stage of reading a study."`
 	Detection benchDetectionCommand `cmd:"" help:"How lesions are found and outlined, on digital phantoms."`
+	DICOMweb  benchDICOMwebCommand  `cmd:"" name:"dicomweb" help:"CPU time, latency and memory of DICOMweb servers, side by side."`
+	Archive   benchArchiveCommand   `cmd:"" help:"Queries of DICOMweb servers while their archives grow."`
 }
 
 type benchModelCommand struct {

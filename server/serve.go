@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,7 +10,10 @@ import (
 	"os"
 )
 
-type serveCommand struct{ nodeFlags }
+type serveCommand struct {
+	nodeFlags
+	ProfileAddr string `hidden:"" env:"-" help:"Loopback address of profiles, see profileListener."`
+}
 
 // Help is the longer text of "server serve --help".
 func (serveCommand) Help() string {
@@ -24,6 +28,11 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	n, err := openNode(ctx, c.nodeFlags, log)
 	if err != nil {
 		return err
+	}
+	if c.ProfileAddr != "" {
+		if err := listenForProfiles(ctx, c.ProfileAddr); err != nil {
+			return errors.Join(err, n.close())
+		}
 	}
 	announce(os.Stdout, n, c.nodeFlags)
 	err = n.serve(ctx)
@@ -43,7 +52,7 @@ func announce(w io.Writer, n *node, f nodeFlags) {
   model        %s
 INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE
 `, version, n.url(), n.url(), n.url(), f.Data, modelLine(n.analyzer))
-	if host, _, err := net.SplitHostPort(n.listener.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
+	if host, _, err := net.SplitHostPort(n.listener.Addr().String()); err == nil && !loopback(host) && !f.controlled() {
 		fmt.Fprintln(w, "This node has no access control: whoever reaches its address can read and store studies.")
 	}
 }

@@ -37,6 +37,9 @@ type Instance = index.Instance
 type PutOptions struct {
 	Study  string // when set, instances of another study are refused with ErrOtherStudy
 	Result bool   // the node's own result: never advances the study's revision
+	// Taken is called when the reader is at its end and will not be read again; the instance is not stored yet. Who has
+	// several instances in one stream goes on with the next meanwhile, so that they share what a durable write costs.
+	Taken func()
 }
 
 // Outcome is what became of an instance.
@@ -128,6 +131,10 @@ type Index interface {
 	Instances(ctx context.Context, ref dicomweb.Ref) ([]Instance, error)
 	// Headers calls fn with the header of each instance below ref, in the order of Instances.
 	Headers(ctx context.Context, ref dicomweb.Ref, fn func(Instance, *dicom.Dataset) error) error
+	// Members is Instances with little of each. Prepared calls fn for some members, in their order, with what was made
+	// of their metadata (index.Entry.Metadata), nil for none and for one that is gone; the bytes are fn's until it returns.
+	Members(ctx context.Context, ref dicomweb.Ref) ([]index.Member, error)
+	Prepared(ctx context.Context, members []index.Member, fn func(m index.Member, metadata []byte) error) error
 	// Each calls fn for every instance in no particular order.
 	Each(ctx context.Context, fn func(Instance) error) error
 	// Find answers q, see Archive.Find. It calls whole when only an instance's file can tell whether it matches.

@@ -20,6 +20,9 @@ func (a *Archive) Put(ctx context.Context, r io.Reader, opt PutOptions) (Receipt
 	var rec Receipt
 	in := &watched{r: r}
 	staged, err := a.objects.Stage(ctx, in, a.cfg.MaxInstanceBytes)
+	if opt.Taken != nil {
+		opt.Taken()
+	}
 	switch {
 	case in.err != nil:
 		return rec, &ReadError{Err: in.err}

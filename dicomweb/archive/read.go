@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"time"
 
 	"mome/dicomweb"
@@ -63,6 +64,21 @@ func (a *Archive) Headers(ctx context.Context, ref dicomweb.Ref, fn func(Instanc
 	return err
 }
 
+// Members is Instances with little of each, for who wants to know whether anything changed.
+func (a *Archive) Members(ctx context.Context, ref dicomweb.Ref) ([]index.Member, error) {
+	members, err := a.index.Members(ctx, ref)
+	if err == nil && len(members) == 0 {
+		return nil, notFound(ref)
+	}
+	return members, err
+}
+
+// Prepared calls fn for some members, in their order, with their metadata as package prepared encodes them: nil where
+// they are too long for that or the instance is gone. The bytes are fn's until it returns.
+func (a *Archive) Prepared(ctx context.Context, members []index.Member, fn func(m index.Member, metadata []byte) error) error {
+	return a.index.Prepared(ctx, members, fn)
+}
+
 func notFound(ref dicomweb.Ref) error {
 	return dicomweb.Errorf(dicomweb.NotFound, "nothing is stored under %s", ref.Path())
 }
@@ -85,6 +101,17 @@ type Object struct {
 
 // ReadAt reads from the file.
 func (o *Object) ReadAt(p []byte, off int64) (int, error) { return o.blob.ReadAt(p, off) }
+
+// Stretch returns a reader of n bytes from off on: one that the system can send without copying them, where the store
+// has such. It is for one goroutine, until the next is asked for.
+func (o *Object) Stretch(off, n int64) (io.Reader, error) {
+	if s, ok := o.blob.(interface {
+		Stretch(off, n int64) (io.Reader, error)
+	}); ok {
+		return s.Stretch(off, n)
+	}
+	return io.NewSectionReader(o.blob, off, n), nil
+}
 
 // Size returns the file's length in bytes.
 func (o *Object) Size() int64 { return o.blob.Size() }

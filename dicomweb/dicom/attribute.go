@@ -70,7 +70,7 @@ func (a *attribute) element() (e *Element, reason string) {
 		return e, ""
 	case len(a.values) == 0:
 		return e, ""
-	case a.vr.opaque():
+	case a.vr.Opaque():
 		return nil, "Value where InlineBinary belongs"
 	}
 	return e, a.encode(e)

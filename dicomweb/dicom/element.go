@@ -141,7 +141,7 @@ func (s *scanner) element(pos, end int64, syn syntax, depth int) (*Element, int6
 
 // inline returns the length up to which a value of vr is held in memory.
 func (s *scanner) inline(vr VR) int64 {
-	if vr.opaque() {
+	if vr.Opaque() {
 		return s.lim.InlineValue
 	}
 	return s.lim.TextValue

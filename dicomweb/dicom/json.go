@@ -70,7 +70,7 @@ func (j *jsonWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.VR.opaque() {
+	if e.VR.Opaque() {
 		dst = append(dst, `,"InlineBinary":"`...)
 		dst = base64.StdEncoding.AppendEncode(dst, littleEndian(e, d.byteOrder()))
 		return append(dst, '"'), nil

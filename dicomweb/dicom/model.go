@@ -40,7 +40,7 @@ func (e *Element) empty() bool {
 
 // bulkDataURI returns what stands for the value of e, "" where the value itself is to be written.
 func (m *modelWriter) bulkDataURI(e *Element) string {
-	if e.BulkDataURI != "" || !e.VR.opaque() || m.opt.BulkDataURI == nil {
+	if e.BulkDataURI != "" || !e.VR.Opaque() || m.opt.BulkDataURI == nil {
 		return e.BulkDataURI
 	}
 	limit := m.opt.InlineLimit

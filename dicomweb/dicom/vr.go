@@ -86,9 +86,9 @@ func (vr VR) long() bool {
 	return false
 }
 
-// opaque reports whether a value of vr is a string of bytes or words and not a list of values: what DICOM JSON
+// Opaque reports whether a value of vr is a string of bytes or words and not a list of values: what DICOM JSON
 // writes as InlineBinary or BulkDataURI (PS3.18 section F.2.3).
-func (vr VR) opaque() bool {
+func (vr VR) Opaque() bool {
 	switch vr {
 	case OB, OD, OF, OL, OV, OW, UN:
 		return true

@@ -139,7 +139,7 @@ func (w writer) element(e *Element) error {
 	case e.VR == SQ:
 		return w.sequence(e)
 	}
-	if len(e.Value)%2 == 1 && e.VR.word() > 1 && !e.VR.opaque() {
+	if len(e.Value)%2 == 1 && e.VR.word() > 1 && !e.VR.Opaque() {
 		return fmt.Errorf("%d bytes of %s cannot be padded without another value", len(e.Value), e.VR)
 	}
 	if err := w.fits(e, int64(len(e.Value))); err != nil {

@@ -115,7 +115,7 @@ func (x *xmlWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.VR.opaque() {
+	if e.VR.Opaque() {
 		dst = base64.StdEncoding.AppendEncode(append(dst, "<InlineBinary>"...), littleEndian(e, d.byteOrder()))
 		return append(dst, "</InlineBinary>"...), nil
 	}

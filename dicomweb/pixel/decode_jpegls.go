@@ -2,7 +2,6 @@ package pixel
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"mome/dicomweb"
 )
@@ -69,12 +68,6 @@ func (to *Decoder) decodeJPEGLS(l Layout, raw []byte) ([]byte, error) {
 	}
 }
 
-// Contexts: 365 of the regular mode, then the two of run interruption.
-const lsContexts, lsRun = 367, 365
-
-// lsJ is the table J of A.2.1.
-var lsJ = [32]uint{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15}
-
 type lsDecoder struct {
 	frame   *jpegFrame
 	samples []uint16 // [pixel, component]
@@ -84,13 +77,11 @@ type lsDecoder struct {
 	presetT                [3]int32
 
 	// Of the scan.
-	maxval, near, rng int32
-	t1, t2, t3, reset int32
-	qbpp, limit       uint
-	a, b, c, n        [lsContexts]int32
-	nn                [2]int32
-	bits              lsBits
-	broken            bool
+	lsParameters
+	contexts [lsContexts]lsContext
+	nn       [2]int32
+	bits     lsBits
+	broken   bool
 }
 
 // preset reads an LSE segment; only preset parameters occur in DICOM.
@@ -105,31 +96,14 @@ func (d *lsDecoder) preset(segment []byte) error {
 
 // begin sets the parameters of a scan, A.2.1 and C.2.4.1.1.1.
 func (d *lsDecoder) begin(near int32) error {
-	d.maxval, d.near = 1<<d.frame.precision-1, near
+	maxval := int32(1)<<d.frame.precision - 1
 	if d.presetMax > 0 {
-		d.maxval = min(d.maxval, d.presetMax)
+		maxval = min(maxval, d.presetMax)
 	}
-	if near > min(255, d.maxval/2) {
+	if near > min(255, maxval/2) {
 		return jpegError("NEAR is %d", near)
 	}
-	clamp := func(i, least int32) int32 {
-		if i > d.maxval || i < least {
-			return least
-		}
-		return i
-	}
-	if d.maxval >= 128 {
-		f := (min(d.maxval, 4095) + 128) >> 8
-		d.t1 = clamp(f+2+3*near, near+1)
-		d.t2 = clamp(4*f+3+5*near, d.t1)
-		d.t3 = clamp(17*f+4+7*near, d.t2)
-	} else {
-		f := 256 / (d.maxval + 1)
-		d.t1 = clamp(max(2, 3/f+3*near), near+1)
-		d.t2 = clamp(max(3, 7/f+5*near), d.t1)
-		d.t3 = clamp(max(4, 21/f+7*near), d.t2)
-	}
-	d.reset = 64
+	d.defaults(maxval, near)
 	for i, t := range []*int32{&d.t1, &d.t2, &d.t3} {
 		if d.presetT[i] > 0 {
 			*t = d.presetT[i]
@@ -141,14 +115,7 @@ func (d *lsDecoder) begin(near int32) error {
 	if d.t1 <= near || d.t2 < d.t1 || d.t3 < d.t2 || d.t3 > d.maxval || d.reset < 3 {
 		return jpegError("preset parameters are out of range")
 	}
-	d.rng = (d.maxval+2*near)/(2*near+1) + 1
-	d.qbpp = uint(bits.Len32(uint32(d.rng - 1)))
-	bpp := max(2, uint(bits.Len32(uint32(d.maxval))))
-	d.limit = 2 * (bpp + max(8, bpp))
-	for i := range lsContexts {
-		d.a[i], d.b[i], d.c[i], d.n[i] = max(2, (d.rng+32)/64), 0, 0, 1
-	}
-	d.nn = [2]int32{}
+	d.contexts, d.nn = d.cleared(), [2]int32{}
 	return nil
 }
 
@@ -278,63 +245,21 @@ func (d *lsDecoder) context(above, line []int32, x int) (q int, sign int32) {
 	return q, 1
 }
 
-// quantize is A.3.3: -4 .. 4.
-func (d *lsDecoder) quantize(g int32) int {
-	switch {
-	case g <= -d.t3:
-		return -4
-	case g <= -d.t2:
-		return -3
-	case g <= -d.t1:
-		return -2
-	case g < -d.near:
-		return -1
-	case g <= d.near:
-		return 0
-	case g < d.t1:
-		return 1
-	case g < d.t2:
-		return 2
-	case g < d.t3:
-		return 3
-	}
-	return 4
-}
-
 // regular decodes a sample in regular mode, A.4 to A.6.
 func (d *lsDecoder) regular(q int, sign, ra, rb, rc int32) int32 {
-	px := ra + rb - rc
-	if rc >= max(ra, rb) {
-		px = min(ra, rb)
-	} else if rc <= min(ra, rb) {
-		px = max(ra, rb)
-	}
-	px = min(max(px+sign*d.c[q], 0), d.maxval)
+	c := &d.contexts[q]
+	px := min(max(median(ra, rb, rc)+sign*c.c, 0), d.maxval)
 
-	k := golombK(d.n[q], d.a[q])
+	k := golombK(c.n, c.a)
 	m := d.golomb(k, d.limit)
 	e := m >> 1
 	if m&1 == 1 {
 		e = -(m + 1) >> 1
 	}
-	if d.near == 0 && k == 0 && 2*d.b[q] <= -d.n[q] {
+	if d.near == 0 && k == 0 && 2*c.b <= -c.n {
 		e = -e - 1
 	}
-	d.b[q] += e * (2*d.near + 1)
-	d.a[q] += abs32(e)
-	if d.n[q] == d.reset {
-		d.a[q] >>= 1
-		d.b[q] >>= 1
-		d.n[q] >>= 1
-	}
-	d.n[q]++
-	if d.b[q] <= -d.n[q] {
-		d.b[q] = max(d.b[q]+d.n[q], 1-d.n[q])
-		d.c[q] = max(d.c[q]-1, -128)
-	} else if d.b[q] > 0 {
-		d.b[q] = min(d.b[q]-d.n[q], 0)
-		d.c[q] = min(d.c[q]+1, 127)
-	}
+	c.update(e, d.near, d.reset)
 	return d.fix(px, sign*e)
 }
 
@@ -374,36 +299,16 @@ func (d *lsDecoder) run(rest int, runIndex *int) (n int, ended bool) {
 
 // interruption decodes the error of the sample that ends a run, A.7.2.
 func (d *lsDecoder) interruption(kind int32, runIndex int) int32 {
-	q := lsRun + kind
-	temp := d.a[q]
-	if kind == 1 {
-		temp += d.n[q] >> 1
-	}
-	k := golombK(d.n[q], temp)
+	c := &d.contexts[lsRun+kind]
+	k := c.interruptionK(kind)
 	m := d.golomb(k, d.limit-lsJ[runIndex]-1)
 	odd := (m + kind) & 1
 	e := (m + kind + odd) >> 1
-	if (k != 0 || 2*d.nn[kind] >= d.n[q]) == (odd == 1) {
+	if (k != 0 || 2*d.nn[kind] >= c.n) == (odd == 1) {
 		e = -e
 	}
-	if e < 0 {
-		d.nn[kind]++
-	}
-	d.a[q] += (m + 1 - kind) >> 1
-	if d.n[q] == d.reset {
-		d.a[q] >>= 1
-		d.n[q] >>= 1
-		d.nn[kind] >>= 1
-	}
-	d.n[q]++
+	c.updateRun(&d.nn[kind], e, m, kind, d.reset)
 	return e
-}
-
-func golombK(n, a int32) (k uint) {
-	for n<<k < a && k < 31 {
-		k++
-	}
-	return k
 }
 
 // golomb decodes a number with the limited-length code LG(k, limit), A.5.3.
@@ -420,8 +325,6 @@ func (d *lsDecoder) golomb(k, limit uint) int32 {
 	}
 	return int32(d.bits.read(d.qbpp) + 1)
 }
-
-func abs32(v int32) int32 { return max(v, -v) }
 
 // lsBits reads bits, most significant first; after a byte FF the next one has 7, annex A.1. Beyond the data they are 0.
 type lsBits struct {

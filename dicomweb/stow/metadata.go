@@ -175,7 +175,7 @@ func (q *separate) compose(ctx context.Context, ds *dicom.Dataset, res result) {
 	if receipt.Ref.Instance == "" {
 		receipt.Ref, receipt.SOPClass = res.ref, res.class
 	}
-	q.s.settle(ctx, q.rep, receipt, err, "")
+	q.rep.take(q.s.settle(ctx, receipt, err, ""))
 }
 
 // errStopped tells the writer of an object that the archive wants no more of it.

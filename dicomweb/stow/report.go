@@ -41,6 +41,15 @@ func (r *report) add(res result) {
 	r.results = append(r.results, res)
 }
 
+// take notes what became of a part.
+func (r *report) take(v verdict) {
+	if r.broken == nil {
+		r.broken = v.broken
+	}
+	r.full = r.full || v.full
+	r.add(v.result)
+}
+
 // unread reports whether nothing was recognised at all.
 func (r *report) unread() bool {
 	return len(r.results) == 1 && r.results[0].ref.Instance == "" && r.results[0].reason == dicomweb.CannotUnderstand

@@ -102,7 +102,7 @@ func (s *Service) receive(r *http.Request, rep *report) error {
 	limited := &limitedReader{r: body, left: s.cfg.MaxBytes, limit: s.cfg.MaxBytes}
 	switch ct.Name {
 	case mediatype.DICOM:
-		s.put(r.Context(), limited, "", rep)
+		rep.take(s.put(r.Context(), limited, "", rep.study, func() {}))
 	case mediatype.DICOMJSON, mediatype.DICOMXML:
 		q := s.separate(rep)
 		q.metadata(r.Context(), limited, ct)
@@ -138,8 +138,9 @@ func (s *Service) related(ctx context.Context, body *limitedReader, ct mediatype
 	}
 	q := s.separate(rep)
 	defer q.spool.close()
+	objects := storing{free: make(chan struct{}, atOnce)}
 	parts, apart := 0, media == mediatype.DICOMJSON || media == mediatype.DICOMXML
-	for rep.broken == nil && !rep.full {
+	for rep.broken == nil && !rep.full && !objects.ended.Load() {
 		part, err := rd.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -160,9 +161,10 @@ func (s *Service) related(ctx context.Context, body *limitedReader, ct mediatype
 				rep.full = true // the parts that follow have no place either
 			}
 		default:
-			s.put(ctx, part, partType, rep)
+			objects.begin(func(taken func()) verdict { return s.put(ctx, part, partType, rep.study, taken) })
 		}
 	}
+	objects.wait(rep)
 	q.store(ctx)
 	switch {
 	case len(rep.results) > 0:
@@ -186,29 +188,37 @@ func (s *Service) unreadable(err error, read int64) error {
 	return &dicomweb.Error{Kind: dicomweb.BadRequest, Text: "the multipart body cannot be read: " + reasonOf(err), Err: err}
 }
 
-// put stores one instance and notes what became of it. An error of the reader itself ends the request: rep.broken.
-func (s *Service) put(ctx context.Context, r io.Reader, partType string, rep *report) {
-	watched := &watchedReader{r: r}
-	receipt, err := s.cfg.Archive.Put(ctx, watched, archive.PutOptions{Study: rep.study})
-	if watched.err != nil && err != nil {
-		rep.broken = watched.err
-		rep.add(result{ref: receipt.Ref, class: receipt.SOPClass, reason: dicomweb.CannotUnderstand, comment: "not whole: " + reasonOf(watched.err)})
-		return
-	}
-	s.settle(ctx, rep, receipt, err, partType)
+// verdict is what became of one part, and what that means for those that follow.
+type verdict struct {
+	result
+	broken error // of the body's reader, which ends the request
+	full   bool  // nothing more can be stored
 }
 
-// settle notes what the archive did.
-func (s *Service) settle(ctx context.Context, rep *report, receipt archive.Receipt, err error, partType string) {
-	res := result{ref: receipt.Ref, class: receipt.SOPClass, outcome: receipt.Outcome}
+// put stores one instance. Taken is called when r is not read any further.
+func (s *Service) put(ctx context.Context, r io.Reader, partType, study string, taken func()) verdict {
+	defer taken()
+	watched := &watchedReader{r: r}
+	receipt, err := s.cfg.Archive.Put(ctx, watched, archive.PutOptions{Study: study, Taken: taken})
+	if watched.err != nil && err != nil {
+		return verdict{broken: watched.err, result: result{
+			ref: receipt.Ref, class: receipt.SOPClass, reason: dicomweb.CannotUnderstand, comment: "not whole: " + reasonOf(watched.err),
+		}}
+	}
+	return s.settle(ctx, receipt, err, partType)
+}
+
+// settle tells what the archive did.
+func (s *Service) settle(ctx context.Context, receipt archive.Receipt, err error, partType string) verdict {
+	v := verdict{result: result{ref: receipt.Ref, class: receipt.SOPClass, outcome: receipt.Outcome}}
 	if err != nil {
-		res.failure(err, partType)
-		rep.full = rep.full || errors.Is(err, archive.ErrNoSpace) || dicomweb.KindOf(err) == dicomweb.Unavailable
-		if res.internal || rep.full {
+		v.failure(err, partType)
+		v.full = errors.Is(err, archive.ErrNoSpace) || dicomweb.KindOf(err) == dicomweb.Unavailable
+		if v.internal || v.full {
 			s.log(ctx, receipt.Ref, err)
 		}
 	}
-	rep.add(res)
+	return v
 }
 
 // internal notes a fault of the node's own, such as a full disk under the spool.

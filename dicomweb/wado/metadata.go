@@ -8,118 +8,129 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"time"
+	"slices"
+	"strconv"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
+	"mome/dicomweb/archive/index"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/mediatype"
+	"mome/dicomweb/prepared"
 )
 
-// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON:
-// every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
-// comes again gets 304.
+// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON
+// or XML: every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
+// comes again gets 304. What was prepared when the instances were stored is only put together.
 func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
-	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}
+	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}, {Media: mediatype.DICOMXML, Multipart: true}}
+	if ref.Instance != "" {
+		offers = append(offers, mediatype.Offer{Media: mediatype.DICOMXML})
+	}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
 		return notAcceptable(offers)
 	}
-	list, err := s.cfg.Archive.Instances(r.Context(), ref)
+	members, err := s.cfg.Archive.Members(r.Context(), ref)
 	if err != nil {
 		return err
 	}
 	base := s.cfg.BaseURL(r)
-	etag := etagOf(list, base)
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
+	etag := etagOf(members, ref, base)
+	if offers[answer].Media == mediatype.DICOMXML {
+		if notModified(w, r, entityTag(true, etag, offers[answer])) {
+			return nil
+		}
+		return s.metadataXML(w, r, members, base, offers[answer].Multipart)
+	}
+	if notModified(w, r, etag) {
 		return nil
 	}
-	body, err := s.metadata(r.Context(), ref, base)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", offers[answer].Media)
-	http.ServeContent(w, withoutRange(r), "", time.Time{}, bytes.NewReader(body))
-	return nil
+	return s.metadata(w, r, members, base, offers[answer].Media)
 }
 
-// metadata writes the array of data sets.
-func (s *Service) metadata(ctx context.Context, ref dicomweb.Ref, base string) ([]byte, error) {
-	body := []byte{}
-	err := s.cfg.Archive.Headers(ctx, ref, func(i archive.Instance, header *dicom.Dataset) (err error) {
-		body = append(body, "[,"[min(len(body), 1)])
-		if err := ctx.Err(); err != nil {
+// batch is how many instances' metadata are in memory at once, so that neither a study of thousands of instances nor a
+// client that reads slowly holds anything.
+const batch = 256
+
+// metadata sends the array of data sets. What fails before the first byte is out can still be answered with a status.
+func (s *Service) metadata(w http.ResponseWriter, r *http.Request, members []index.Member, base, media string) error {
+	var buf bytes.Buffer
+	zipped := mediatype.TakesGzip(r)
+	a := prepared.NewAnswer(&buf, base, zipped)
+	whole := len(members) <= batch
+	for some := range slices.Chunk(members, batch) {
+		if err := s.cfg.Archive.Prepared(r.Context(), some, func(m index.Member, metadata []byte) error {
+			if metadata != nil {
+				return a.Add(metadata)
+			}
+			text, err := s.unprepared(r.Context(), m, base)
+			if err != nil {
+				return err
+			}
+			return a.AddText(text)
+		}); err != nil {
+			return fmt.Errorf("wado: metadata: %w", err)
+		}
+		if whole {
+			break
+		}
+		if err := sendText(w, r, &buf, media, zipped); err != nil {
 			return err
 		}
-		body, err = s.appendInstance(ctx, body, i, header, base)
+	}
+	if err := a.Close(); err != nil {
 		return err
-	})
-	return append(body, ']'), err
+	}
+	if whole {
+		w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
+	}
+	return sendText(w, r, &buf, media, zipped)
 }
 
-// appendInstance writes one data set. The archive's header is enough unless something that JSON holds as a value was
-// too long for it: then the file is read.
-func (s *Service) appendInstance(ctx context.Context, dst []byte, i archive.Instance, header *dicom.Dataset, base string) ([]byte, error) {
-	prefix := base + "/" + i.Path() + "/bulkdata/"
-	opt := dicom.JSONOptions{BulkDataURI: func(path string, _ *dicom.Element) string { return prefix + path }}
-	if complete(header) {
-		return dicom.AppendJSON(dst, header, opt)
+// sendText sends what is in buf, and before it the header.
+func sendText(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, media string, zipped bool) error {
+	w.Header().Set("Content-Type", media)
+	if zipped {
+		w.Header().Set("Content-Encoding", "gzip")
 	}
-	o, f, err := s.scan(ctx, i)
+	if r.Method == http.MethodHead {
+		buf.Reset()
+		return nil
+	}
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+// unprepared makes the metadata of an instance from its file.
+func (s *Service) unprepared(ctx context.Context, m index.Member, base string) ([]byte, error) {
+	i, err := s.one(ctx, instanceRef(m))
 	if err != nil {
 		return nil, err
 	}
-	defer o.Close()
-	return f.AppendJSON(dst, opt)
-}
-
-// complete reports whether only opaque values were left out of a header.
-func complete(header *dicom.Dataset) bool {
-	for e := range header.All() {
-		if e.Deferred() && !opaque(e.VR) {
-			return false
+	var text []byte
+	err = s.cfg.Archive.Headers(ctx, i.Ref, func(_ archive.Instance, header *dicom.Dataset) error {
+		o, f, err := s.scan(ctx, i)
+		if err != nil {
+			return err
 		}
-	}
-	return true
+		defer o.Close()
+		text, err = index.AppendMetadata(nil, f, header, base, i.Ref)
+		return err
+	})
+	return text, err
 }
 
-// opaque reports whether JSON may hold values of vr by a BulkDataURI.
-func opaque(vr dicom.VR) bool {
-	switch vr {
-	case dicom.OB, dicom.OD, dicom.OF, dicom.OL, dicom.OV, dicom.OW, dicom.UN:
-		return true
-	}
-	return false
-}
+// instanceRef names an instance by its UID, which is unique.
+func instanceRef(m index.Member) dicomweb.Ref { return dicomweb.Ref{Instance: m.UID} }
 
 // etagOf returns a weak entity tag: it changes with the stored bytes and with the address that the URIs hold.
-func etagOf(list []archive.Instance, base string) string {
+func etagOf(members []index.Member, ref dicomweb.Ref, base string) string {
 	h := sha256.New()
-	io.WriteString(h, base)
-	for _, i := range list {
-		fmt.Fprintf(h, "\n%s %s", i.Ref.Path(), i.SHA256)
+	io.WriteString(h, base+"\n"+ref.Path())
+	for _, m := range members {
+		io.WriteString(h, "\n")
+		io.WriteString(h, m.SHA256)
 	}
 	return `W/"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
-}
-
-// matches reports whether an If-None-Match header names the tag, by weak comparison (RFC 9110 section 13.1.2).
-func matches(header, etag string) bool {
-	strip := func(s string) string { return strings.TrimPrefix(strings.TrimSpace(s), "W/") }
-	for candidate := range strings.SplitSeq(header, ",") {
-		if c := strip(candidate); c == "*" || c != "" && c == strip(etag) {
-			return true
-		}
-	}
-	return false
-}
-
-// withoutRange returns the request without its Range: a stretch of JSON is of no use.
-func withoutRange(r *http.Request) *http.Request {
-	c := r.Clone(r.Context())
-	c.Header.Del("Range")
-	return c
 }

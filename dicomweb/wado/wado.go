@@ -1,19 +1,19 @@
-// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received or in
-// explicit VR little endian, frames, bulk data, and metadata as DICOM JSON. What goes out as stored goes out byte for
-// byte; anything else is made on the way and never stored. It renders nothing.
+// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received, in explicit
+// VR little endian or compressed without loss, in parts or as a ZIP file; frames, bulk data, pixel data; and metadata.
+// What goes out as stored goes out byte for byte; anything else is made on the way and never stored. It renders nothing.
 package wado
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
+	"mome/dicomweb/archive/index"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/mediatype"
 )
@@ -24,6 +24,10 @@ type Archive interface {
 	Instances(ctx context.Context, ref dicomweb.Ref) ([]archive.Instance, error)
 	// Headers calls fn with each of them and its data set without long values.
 	Headers(ctx context.Context, ref dicomweb.Ref, fn func(archive.Instance, *dicom.Dataset) error) error
+	// Members lists them with little of each; Prepared calls fn for some, in their order, with their prepared metadata,
+	// nil where there are none.
+	Members(ctx context.Context, ref dicomweb.Ref) ([]index.Member, error)
+	Prepared(ctx context.Context, members []index.Member, fn func(m index.Member, metadata []byte) error) error
 	// Open opens the stored file.
 	Open(ctx context.Context, i archive.Instance) (*archive.Object, error)
 }
@@ -118,11 +122,4 @@ func both(single bool, offers ...mediatype.Offer) []mediatype.Offer {
 		out = append(out, offers...)
 	}
 	return out
-}
-
-// payload is the body of one part, ready to be sent.
-type payload struct {
-	io.Reader
-	size  int64
-	close func() error
 }

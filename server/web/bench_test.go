@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -92,27 +93,65 @@ func BenchmarkSearchInstances(b *testing.B) {
 	benchGet(b, benchNode(b, 150)+"/studies/"+study+"/series/"+series+"/instances", "application/dicom+json")
 }
 
+// BenchmarkSearchStudies asks for the first page of 300 studies as OHIF does.
+func BenchmarkSearchStudies(b *testing.B) {
+	a, err := archive.Open(context.Background(), archive.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	for i := range 300 {
+		var file bytes.Buffer
+		d := object{study: fmt.Sprintf("1.2.3.%d", i), series: fmt.Sprintf("1.2.4.%d", i), number: 1, patient: fmt.Sprintf("Phantom^%d", i)}.dataset()
+		if err := dicom.Write(&file, d, "1.2.840.10008.1.2.1"); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := a.Put(context.Background(), &file, archive.PutOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, err := web.New(web.Config{Archive: a})
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	b.Cleanup(server.Close)
+	benchGet(b, server.URL+"/dicom-web/studies?limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030", "application/dicom+json")
+}
+
+// BenchmarkStore stores requests of ten new instances each, from as many sides as there are processors; the time is that of
+// a request.
 func BenchmarkStore(b *testing.B) {
 	url := benchNode(b, 0) + "/studies"
-	image := benchImage(b, 1)
-	uid := series + ".1"
+	placeholder := []byte(series + ".1234567")
+	image := []byte(benchImage(b, 1234567))
+	if !bytes.Contains(image, placeholder) {
+		b.Fatal("the image does not hold its UID")
+	}
+	const each = 10
 	var n atomic.Int64
-	b.SetBytes(int64(len(image)))
+	b.SetBytes(int64(each * len(image)))
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			// another SOP Instance UID of the same length for each
-			other := fmt.Sprintf("%s%0*d", "1.2.9", len(uid)-5, n.Add(1))
-			resp, err := http.Post(url, "application/dicom", strings.NewReader(strings.ReplaceAll(image, uid+"\x00", other+"\x00")))
+			var body bytes.Buffer
+			for range each {
+				other := fmt.Appendf(nil, "%s.%d", series, 2_000_000+n.Add(1))
+				body.WriteString("--b\r\nContent-Type: application/dicom\r\n\r\n")
+				body.Write(bytes.ReplaceAll(image, placeholder, other))
+				body.WriteString("\r\n")
+			}
+			body.WriteString("--b--\r\n")
+			resp, err := http.Post(url, `multipart/related; type="application/dicom"; boundary=b`, &body)
 			if err != nil {
 				b.Error(err)
 				return
 			}
-			io.Copy(io.Discard, resp.Body)
+			answer, _ := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			if resp.StatusCode != 200 {
-				b.Errorf("store: %s", resp.Status)
+				b.Errorf("store: %s %.200s", resp.Status, answer)
 				return
 			}
 		}

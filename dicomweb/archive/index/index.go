@@ -11,6 +11,7 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/prepared"
 	"mome/dicomweb/query"
 )
 
@@ -39,6 +40,15 @@ type Entry struct {
 	Study, Series, Self *dicom.Dataset
 	// Header is the whole data set, little endian and UTF-8; what is long was left in the file (dicom.Element.Deferred).
 	Header *dicom.Dataset
+	// Metadata are those of WADO-RS as package prepared encodes them; nil where they are too long for it.
+	Metadata []byte
+}
+
+// Member is an instance below a study or series, as far as it takes to tell whether anything changed.
+type Member struct {
+	ID     int64 // of the index, for Prepared, as long as the instance is there
+	UID    string
+	SHA256 string
 }
 
 // New describes the scanned file f under its UIDs, as Ref returned them.
@@ -54,7 +64,31 @@ func New(f *dicom.File, ref dicomweb.Ref, sopClass string) *Entry {
 	}
 	h.Set(tag.AvailableTransferSyntaxUID, f.TransferSyntax)
 	e.Study, e.Series, e.Self = Levels(h)
+	e.Metadata, _ = prepared.Append(nil, func(base string) ([]byte, error) { // what fails now fails again when asked for
+		return AppendMetadata(nil, f, h, base, ref)
+	})
 	return e
+}
+
+// AppendMetadata appends the metadata of an instance (PS3.18 section 10.4.1.1.2) to dst, with bulk data at base. They are
+// made from its header, unless something that JSON holds as a value was too long for that: then from the file f.
+func AppendMetadata(dst []byte, f *dicom.File, header *dicom.Dataset, base string, ref dicomweb.Ref) ([]byte, error) {
+	prefix := base + "/" + ref.Path() + "/bulkdata/"
+	opt := dicom.JSONOptions{BulkDataURI: func(path string, _ *dicom.Element) string { return prefix + path }}
+	if complete(header) {
+		return dicom.AppendJSON(dst, header, opt)
+	}
+	return f.AppendJSON(dst, opt)
+}
+
+// complete reports whether only opaque values were left out of a header.
+func complete(header *dicom.Dataset) bool {
+	for e := range header.All() {
+		if e.Deferred() && !e.VR.Opaque() {
+			return false
+		}
+	}
+	return true
 }
 
 // Levels returns the attributes of query's table that a header has, by level.

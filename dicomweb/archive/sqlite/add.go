@@ -83,6 +83,11 @@ func insert(tx change, t tables, e *index.Entry) error {
 	if _, err := tx.Exec(`INSERT INTO `+t.header+` (instance, body) VALUES (?, ?)`, id, index.Encode(e.Header)); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
+	if len(e.Metadata) > 0 {
+		if _, err := tx.Exec(`INSERT INTO `+t.metadata+` (instance, body) VALUES (?, ?)`, id, e.Metadata); err != nil {
+			return fmt.Errorf("metadata: %w", err)
+		}
+	}
 	if _, err := tx.Exec(`UPDATE `+t.series+` SET instances = instances + 1 WHERE id = ?`, series); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 func (x *Index) Explain(ctx context.Context, q query.Query) (string, error) {
 	var out string
 	err := x.View(ctx, func(tx *sql.Tx) (err error) {
-		f := plan(ctx, tx, q, nil)
+		f := plan(ctx, x, tx, q, nil)
 		out, err = explainPlan(tx, `SELECT `+f.selected()+` FROM `+f.from+` WHERE `+f.where+f.order(), f.args...)
 		return err
 	})

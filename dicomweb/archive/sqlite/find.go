@@ -19,30 +19,37 @@ type whole = func(context.Context, index.Instance) (*dicom.Dataset, error)
 // The conditions on q's level and above are SQL as far as columns go; what they leave open is decided on each row's
 // data set. Those on the levels below ask whether some instance below meets them all.
 func (x *Index) Find(ctx context.Context, q query.Query, whole whole) (results []*dicom.Dataset, remaining int, err error) {
+	var text string
 	err = x.View(ctx, func(tx *sql.Tx) error {
-		f := plan(ctx, tx, q, whole)
+		f := plan(ctx, x, tx, q, whole)
 		if f.exact {
 			err = f.page()
 		} else {
 			err = f.sift()
 		}
-		results, remaining = f.results, f.remaining
+		results, remaining, text = f.results, f.remaining, f.text
 		return err
 	})
+	if err == nil {
+		x.statements.learn(ctx, x.read, text) // for the next time: now that no connection is held
+	}
 	return results, remaining, err
 }
 
 // finder is one Find.
 type finder struct {
 	ctx    context.Context
+	x      *Index
 	tx     *sql.Tx
 	q      query.Query
 	whole  whole
 	header bool // headers are read: of q's own level, or of the instances below
 
 	from, where string
+	text        string // of the statement that each ran
 	args        []any
 	exact       bool                 // SQL decides alone
+	deepest     query.Level          // the lowest that a condition of where is on
 	open        [3][]query.Condition // per level: what the data sets have to decide
 	below       clause               // what SQL says of the levels below q's
 	wanted      [3][]tag.Tag         // per level: the attributes of an answer
@@ -55,14 +62,13 @@ type finder struct {
 }
 
 // plan turns q into SQL and what SQL leaves open.
-func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
-	f := &finder{ctx: ctx, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
+func plan(ctx context.Context, x *Index, tx *sql.Tx, q query.Query, whole whole) *finder {
+	f := &finder{ctx: ctx, x: x, tx: tx, q: q, whole: whole, header: index.NeedsHeader(q), exact: true, below: clause{text: "1", exact: true}}
 	join := ` CROSS JOIN ` // from the top down, in the order of the answer
 	if byUID(q) {
 		join = ` JOIN ` // from wherever the UID is
 	}
-	f.from = [...]string{`study s`, `study s` + join + `series e ON e.study = s.id`,
-		`study s` + join + `series e ON e.study = s.id` + join + `instance i ON i.series = e.id`}[q.Level]
+	f.from = tree(join, q.Level)
 	if q.Level == query.Instance && f.header {
 		f.from += ` JOIN header h ON h.instance = i.id`
 	}
@@ -73,6 +79,7 @@ func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
 	}{{query.Study, q.Ref.Study}, {query.Series, q.Ref.Series}, {query.Instance, q.Ref.Instance}} {
 		if u.value != "" && u.l <= q.Level {
 			f.where, f.args = f.where+` AND `+alias(u.l)+`.uid = ?`, append(f.args, u.value)
+			f.deepest = u.l
 		}
 	}
 	for l := query.Study; l <= query.Instance; l++ {
@@ -85,12 +92,16 @@ func plan(ctx context.Context, tx *sql.Tx, q query.Query, whole whole) *finder {
 		}
 		if l <= q.Level {
 			f.where, f.args = f.where+` AND `+c.text, append(f.args, c.args...)
+			if len(conditions) > 0 {
+				f.deepest = max(f.deepest, l)
+			}
 		} else if len(conditions) > 0 {
 			f.below.text += ` AND ` + c.text
 			f.below.args = append(f.below.args, c.args...)
 		}
 	}
 	if f.below.text != "1" {
+		f.deepest = q.Level
 		f.where += ` AND ` + f.someBelowSQL()
 		f.args = append(f.args, f.below.args...)
 	}
@@ -169,12 +180,27 @@ func (f *finder) page() error {
 	if err != nil || limit < 0 || len(f.results) < limit {
 		return err
 	}
-	var total int
-	if err := f.tx.QueryRowContext(f.ctx, `SELECT COUNT(*) FROM `+f.from+` WHERE `+f.where, f.args...).Scan(&total); err != nil {
-		return err
-	}
+	total, err := f.count()
 	f.remaining = max(0, total-f.q.Offset-len(f.results))
-	return nil
+	return err
+}
+
+// count counts what meets a query that SQL decides alone: by the numbers that the lowest level with a condition keeps
+// of what is below it, so that it does not go through every instance of an archive.
+func (f *finder) count() (n int, err error) {
+	what, from := `COUNT(*)`, f.from
+	if f.deepest < f.q.Level {
+		what = `COALESCE(SUM(` + alias(f.deepest) + [...]string{query.Series: `.series`, query.Instance: `.instances`}[f.q.Level] + `), 0)`
+		from = tree(` JOIN `, f.deepest)
+	}
+	err = f.tx.QueryRowContext(f.ctx, `SELECT `+what+` FROM `+from+` WHERE `+f.where, f.args...).Scan(&n)
+	return n, err
+}
+
+// tree is the join of the tables down to level l.
+func tree(join string, l query.Level) string {
+	return [...]string{`study s`, `study s` + join + `series e ON e.study = s.id`,
+		`study s` + join + `series e ON e.study = s.id` + join + `instance i ON i.series = e.id`}[l]
 }
 
 // sift answers a query whose candidates are decided one by one.
@@ -208,7 +234,8 @@ type candidate struct {
 
 // each calls fn for the candidates.
 func (f *finder) each(where string, args []any, fn func(*candidate) error) error {
-	rows, err := f.tx.QueryContext(f.ctx, `SELECT `+f.selected()+` FROM `+f.from+` WHERE `+where, args...)
+	f.text = `SELECT ` + f.selected() + ` FROM ` + f.from + ` WHERE ` + where
+	rows, err := f.x.queryIn(f.ctx, f.tx, f.text, args...)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func scan(row scanner, more ...any) (index.Instance, error) {
 
 // Instance returns the instance with this SOP Instance UID; ok is false when there is none.
 func (x *Index) Instance(ctx context.Context, instanceUID string) (index.Instance, bool, error) {
-	i, err := scan(x.read.QueryRowContext(ctx, `SELECT `+facts+joined+` WHERE i.uid = ?`, instanceUID))
+	i, err := scan(x.queryRow(ctx, `SELECT `+facts+joined+` WHERE i.uid = ?`, instanceUID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return index.Instance{}, false, nil
 	}
@@ -75,7 +75,7 @@ func (x *Index) list(ctx context.Context, what, join string, ref dicomweb.Ref, f
 			where, args = where+` AND `+u.column+` = ?`, append(args, u.value)
 		}
 	}
-	rows, err := x.read.QueryContext(ctx, `SELECT `+what+joined+join+where+` ORDER BY s.uid, e.number, e.uid, i.number, i.uid`, args...)
+	rows, err := x.query(ctx, `SELECT `+what+joined+join+where+` ORDER BY s.uid, e.number, e.uid, i.number, i.uid`, args...)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (x *Index) Each(ctx context.Context, fn func(index.Instance) error) error {
 
 // Revision returns the study's revision, zero for an unknown study.
 func (x *Index) Revision(ctx context.Context, study string) (index.Revision, error) {
-	r, err := scanRevision(x.read.QueryRowContext(ctx, `SELECT study, revision, changed, answered FROM state WHERE study = ?`, study))
+	r, err := scanRevision(x.queryRow(ctx, `SELECT study, revision, changed, answered FROM state WHERE study = ?`, study))
 	if errors.Is(err, sql.ErrNoRows) {
 		return index.Revision{Study: study}, nil
 	}

@@ -48,7 +48,7 @@ type builder struct {
 	size int
 }
 
-// What a builder holds at most: entries, and bytes of their headers.
+// What a builder holds at most: entries, and bytes of their headers and metadata.
 const (
 	heldEntries = 256
 	heldBytes   = 8 << 20
@@ -56,7 +56,7 @@ const (
 
 func (b *builder) add(e *index.Entry) error {
 	b.held = append(b.held, e)
-	b.size += len(index.Encode(e.Header))
+	b.size += len(index.Encode(e.Header)) + len(e.Metadata)
 	if len(b.held) < heldEntries && b.size < heldBytes {
 		return nil
 	}

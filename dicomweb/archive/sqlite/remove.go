@@ -62,6 +62,7 @@ func remove(tx change, t tables, uids []string) error {
 		for _, text := range []string{
 			`DELETE FROM ` + t.instance + ` WHERE id = ?`,
 			`DELETE FROM ` + t.header + ` WHERE instance = ?`,
+			`DELETE FROM ` + t.metadata + ` WHERE instance = ?`,
 		} {
 			if _, err := tx.Exec(text, id); err != nil {
 				return err

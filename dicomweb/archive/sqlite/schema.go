@@ -11,19 +11,21 @@ import (
 
 // layout is the version of everything below that query's table does not decide. A database of another layout or
 // another attribute table is rebuilt from the objects; state stays in any case, so its columns may only grow.
-const layout = 1
+const layout = 2
 
 // version names what the tables of the index look like.
 func version() string { return strconv.Itoa(layout) + "/" + query.TableHash() }
 
 // tables are the names of the tables that make up the index. There are two sets: the one in use and the one that
 // Rebuild fills.
-type tables struct{ study, series, instance, header string }
+type tables struct{ study, series, instance, header, metadata string }
 
-func live() tables   { return tables{"study", "series", "instance", "header"} }
-func shadow() tables { return tables{"new_study", "new_series", "new_instance", "new_header"} }
+func live() tables { return tables{"study", "series", "instance", "header", "metadata"} }
+func shadow() tables {
+	return tables{"new_study", "new_series", "new_instance", "new_header", "new_metadata"}
+}
 
-func (t tables) all() []string { return []string{t.study, t.series, t.instance, t.header} }
+func (t tables) all() []string { return []string{t.study, t.series, t.instance, t.header, t.metadata} }
 
 // column is the name of an attribute's column.
 func column(t tag.Tag) string { return "a" + t.Hex() }
@@ -94,8 +96,9 @@ CREATE TABLE %s (
 	key      TEXT NOT NULL,
 	attributes BLOB NOT NULL%s
 );
-CREATE TABLE %s (instance INTEGER PRIMARY KEY, body BLOB NOT NULL);`,
-		t.study, define(query.Study), t.series, define(query.Series), t.instance, define(query.Instance), t.header)
+CREATE TABLE %s (instance INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE %s (instance INTEGER PRIMARY KEY, body BLOB NOT NULL); -- package prepared's`,
+		t.study, define(query.Study), t.series, define(query.Series), t.instance, define(query.Instance), t.header, t.metadata)
 }
 
 func define(l query.Level) string {

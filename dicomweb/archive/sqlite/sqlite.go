@@ -32,6 +32,7 @@ type Index struct {
 	prepared    map[string]*sql.Stmt // by text; this and wanted are the writer's
 	wanted      []string
 	rebuild     sync.Mutex
+	statements  statements // for reading
 }
 
 // Open opens or makes the database at path. Fresh tells that it knows nothing, or was made by another attribute table,
