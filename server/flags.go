@@ -29,6 +29,9 @@ type nodeFlags struct {
 	Webhook        []string      `sep:"none" placeholder:"URL" help:"Address that is told by POST when a study's results are stored; may be repeated."`
 	WebhookSecret  string        `placeholder:"TEXT" help:"Signs webhooks: HMAC-SHA256 of the body in X-Mome-Signature. Better given as MOME_WEBHOOK_SECRET."`
 
+	Workitems bool   `default:"true" negatable:"" help:"Serve a worklist (UPS-RS): each analysis is a workitem, and a workitem can ask for one."`
+	AETitle   string `name:"ae-title" default:"MOME" placeholder:"TITLE" help:"Application Entity title of this node, by which workitems name it as their station."`
+
 	Serial string `default:"1" help:"Device Serial Number of this node, as results name it."`
 }
 

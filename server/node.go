@@ -12,6 +12,7 @@ import (
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/ups"
 	"mome/server/access"
 	"mome/server/analysis"
 	"mome/server/delivery"
@@ -27,6 +28,8 @@ type node struct {
 	analyzer *analysis.Analyzer
 	queue    *jobs.Queue
 	outbox   *delivery.Outbox
+	worklist *ups.Worklist // nil without --workitems
+	workitem *performer    // the same
 	web      *web.Server
 	audit    *access.Audit
 	scheme   string // http or https
@@ -79,15 +82,26 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 		return n, err
 	}
 	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), results: &f.resultFlags, attempts: f.Attempts, log: log}
-	if n.queue, err = jobs.New(jobs.Config{
-		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
-	}); err != nil {
+	queue := jobs.Config{Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log}
+	if f.Workitems {
+		if n.workitem, err = openWorklist(ctx, n.archive, f, &queue); err != nil {
+			return n, err
+		}
+		n.worklist = n.workitem.worklist
+	}
+	if n.queue, err = jobs.New(queue); err != nil {
 		return n, err
+	}
+	if n.workitem != nil {
+		if err = n.workitem.start(n.queue); err != nil {
+			return n, err
+		}
 	}
 	if n.viewer, err = viewer.New(f.viewer()); err != nil {
 		return n, err
 	}
 	site.Archive, site.Jobs, site.Deliveries, site.Viewer, site.Model = n.archive, n.queue, n.outbox, n.viewer, modelLine(n.analyzer)
+	site.Worklist, site.Forget = n.worklist, n.queue.Forget
 	if n.web, err = web.New(site); err != nil {
 		return n, err
 	}
@@ -143,6 +157,12 @@ func (n *node) close() error {
 		if e := n.queue.Stop(grace); e != nil && !errors.Is(e, context.DeadlineExceeded) {
 			err = errors.Join(err, e)
 		}
+	}
+	if n.workitem != nil {
+		n.workitem.stop()
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, n.worklist.Close(grace))
 	}
 	if n.outbox != nil {
 		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -9,6 +9,7 @@ import (
 	"image"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,7 @@ func (s *Service) Rendered(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	if err != nil {
 		return err
 	}
+	parts = p.suit(parts)
 	s.warn(w, r, p)
 	if len(parts) == 1 && ref.Instance != "" {
 		return s.one(w, r, parts[0], p)
@@ -88,6 +90,16 @@ func (s *Service) parts(r *http.Request, ref dicomweb.Ref) ([]part, error) {
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// suit leaves out the media types that cannot be made as the parameters want them: a GIF has no place for a profile.
+func (p parameters) suit(parts []part) []part {
+	for i := range parts {
+		if p.profile != "" && len(parts[i].media) == len(imageMedia()) {
+			parts[i].media = slices.DeleteFunc(parts[i].media, func(m string) bool { return m == mediaGIF })
+		}
+	}
+	return parts
 }
 
 // maxFrames bounds how many frames one request may name.
@@ -223,7 +235,7 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 		text, err := s.report(ctx, c)
 		return inMemory(text), err
 	}
-	img, err := s.image(ctx, c, params)
+	img, profile, err := s.image(ctx, c, params)
 	if err != nil {
 		return nil, err
 	}
@@ -231,17 +243,19 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 	if err := encode(&buf, img, c.as, params.quality); err != nil {
 		return nil, fmt.Errorf("render: encode %s: %w", c.as, err)
 	}
+	if profile != nil {
+		return inMemory(withProfile(buf.Bytes(), c.as, profile)), nil
+	}
 	return inMemory(buf.Bytes()), nil
 }
 
-// image returns the picture of a part as the viewport shows it.
-func (s *Service) image(ctx context.Context, c chosen, params parameters) (image.Image, error) {
+// image returns the picture of a part as the viewport shows it, with the ICC profile that was asked for.
+func (s *Service) image(ctx context.Context, c chosen, params parameters) (img image.Image, profile []byte, err error) {
 	o, err := s.open(ctx, c.Instance)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer o.Close()
-	var img image.Image
 	var h frameHeader
 	if c.kind == segments {
 		img, h, err = s.segmentation(ctx, c.Instance, o, c.frame, params.window)
@@ -254,10 +268,21 @@ func (s *Service) image(ctx context.Context, c chosen, params parameters) (image
 		img, err = Frame(o.file, o.frames, n-1, params.window)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, y := h.squeeze()
-	return params.view.show(img, x, y)
+	if img, err = params.view.show(img, x, y); err != nil || params.profile == "" {
+		return img, nil, err
+	}
+	_, grey := img.(*image.Gray)
+	if own := o.file.Dataset.Get(tag.ICCProfile); own != nil && c.kind == picture && !grey {
+		if params.profile == "srgb" {
+			return nil, nil, dicomweb.Errorf(dicomweb.NotAcceptable, "the image has an ICC profile of its own, to which its colours are not converted: iccprofile=yes gives it")
+		}
+		profile, err = o.file.Value(own)
+		return img, profile, err
+	}
+	return img, srgb(grey), nil
 }
 
 // representative returns the number of the frame that stands for an object: Representative Frame Number (PS3.3 C.7.6.6), else

@@ -32,15 +32,15 @@ func (w *Worklist) Take(ctx context.Context, id string, edit func(*dicom.Dataset
 	})
 }
 
-// Revise edits the data set of a workitem that is SCHEDULED or that the node performs. It is an error of kind Conflict
-// when it is neither.
-func (w *Worklist) Revise(ctx context.Context, id string, edit func(*dicom.Dataset)) error {
+// Revise edits the data set of a workitem that is in the state: SCHEDULED, or IN PROGRESS where the node performs it. It is
+// an error of kind Conflict when it is not.
+func (w *Worklist) Revise(ctx context.Context, id string, in State, edit func(*dicom.Dataset)) error {
 	return w.change(ctx, func(t *change) error {
 		i, err := get(ctx, t.Tx, id)
 		if err != nil {
 			return err
 		}
-		if i.State.Final() || i.State == InProgress && !i.Performed {
+		if i.State != in || i.State.Final() || i.State == InProgress && !i.Performed {
 			return dicomweb.Errorf(dicomweb.Conflict, "the workitem is %s", i.State)
 		}
 		before := i.Dataset.Clone()
@@ -68,24 +68,24 @@ func (w *Worklist) Finish(ctx context.Context, id string, to State, c *Cancellat
 		}
 		before := i.Dataset.Clone()
 		edit(i.Dataset)
-		if err := t.finish(i, to, c); err != nil {
+		if err := t.reportChanges(before, i); err != nil {
 			return err
 		}
-		return t.reportChanges(before, i)
+		return t.finish(i, to, c)
 	})
 }
 
 // Waiting returns the SCHEDULED workitems of a study, of all studies where it is empty, oldest first.
 func (w *Worklist) Waiting(ctx context.Context, study string) ([]*Workitem, error) {
 	if study == "" {
-		return w.list(ctx, `WHERE state = ? ORDER BY changed, uid`, string(Scheduled))
+		return w.list(ctx, `WHERE state = ? ORDER BY created, uid`, string(Scheduled))
 	}
-	return w.list(ctx, `WHERE state = ? AND study = ? ORDER BY changed, uid`, string(Scheduled), study)
+	return w.list(ctx, `WHERE state = ? AND study = ? ORDER BY created, uid`, string(Scheduled), study)
 }
 
 // Performing returns the workitems IN PROGRESS that the node performs.
 func (w *Worklist) Performing(ctx context.Context) ([]*Workitem, error) {
-	return w.list(ctx, `WHERE state = ? AND performed = 1 ORDER BY changed, uid`, string(InProgress))
+	return w.list(ctx, `WHERE state = ? AND performed = 1 ORDER BY created, uid`, string(InProgress))
 }
 
 func (w *Worklist) list(ctx context.Context, where string, args ...any) (out []*Workitem, err error) {

@@ -25,7 +25,8 @@ const schema = `CREATE TABLE IF NOT EXISTS workitem (
 	performed INTEGER NOT NULL, -- 1: by the node itself
 	study     TEXT NOT NULL,    -- of the first input
 	lock_uid  TEXT NOT NULL,    -- Transaction UID of who claimed it
-	changed   INTEGER NOT NULL, -- microseconds since 1970
+	created   INTEGER NOT NULL, -- microseconds since 1970
+	changed   INTEGER NOT NULL,
 	dataset   TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS workitem_state ON workitem (state, changed);
@@ -58,11 +59,12 @@ type Workitem struct {
 	Performed bool   // by the node itself
 	Study     string // that the first input is from; "" where no input names one
 	Dataset   *dicom.Dataset
+	Created   time.Time
 	lock      string
 	changed   time.Time
 }
 
-const columns = `uid, state, performed, lock_uid, changed, dataset`
+const columns = `uid, state, performed, lock_uid, created, changed, dataset`
 
 // bodyLimits bound one workitem.
 var bodyLimits = dicom.Limits{HeaderBytes: 8 << 20, Elements: 50_000, Items: 20_000, Depth: 16}
@@ -80,11 +82,11 @@ func load(ctx context.Context, tx *sql.Tx, where string, args []any, fn func(*Wo
 	for rows.Next() {
 		var i Workitem
 		var state, text string
-		var changed int64
-		if err := rows.Scan(&i.UID, &state, &i.Performed, &i.lock, &changed, &text); err != nil {
+		var created, changed int64
+		if err := rows.Scan(&i.UID, &state, &i.Performed, &i.lock, &created, &changed, &text); err != nil {
 			return err
 		}
-		i.State, i.changed = State(state), time.UnixMicro(changed).UTC()
+		i.State, i.Created, i.changed = State(state), time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		if i.State != gone {
 			read, err := dicom.ParseJSON(strings.NewReader(text), storedLimits)
 			if err != nil || len(read) != 1 {
@@ -128,10 +130,10 @@ func (t *change) save(i *Workitem) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(`INSERT INTO workitem (uid, state, performed, study, lock_uid, changed, dataset) VALUES (?, ?, ?, ?, ?, ?, ?)
+	_, err = t.Exec(`INSERT INTO workitem (uid, state, performed, study, lock_uid, created, changed, dataset) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (uid) DO UPDATE SET state = excluded.state, performed = excluded.performed, study = excluded.study,
 		lock_uid = excluded.lock_uid, changed = excluded.changed, dataset = excluded.dataset`,
-		i.UID, string(i.State), i.Performed, i.Study, i.lock, i.changed.UnixMicro(), string(text))
+		i.UID, string(i.State), i.Performed, i.Study, i.lock, i.Created.UnixMicro(), i.changed.UnixMicro(), string(text))
 	return err
 }
 

@@ -89,7 +89,7 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 		return err
 	}
 	var all []*Workitem
-	if err := load(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = workitem.uid) ORDER BY changed, uid`,
+	if err := load(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = workitem.uid) ORDER BY created, uid`,
 		[]any{string(gone), ae}, func(i *Workitem) error {
 			if query.Meets(i.Dataset, conditions) == query.Yes {
 				i.Dataset = small(i.Dataset)

@@ -47,7 +47,7 @@ func (w *Worklist) Create(ctx context.Context, id string, ds *dicom.Dataset) (mo
 		if open >= w.cfg.Open {
 			return dicomweb.Errorf(dicomweb.Unavailable, "the worklist is full: %d workitems are not final; complete or cancel some", open)
 		}
-		i := &Workitem{UID: id, State: Scheduled, Dataset: ds}
+		i := &Workitem{UID: id, State: Scheduled, Dataset: ds, Created: w.now()}
 		if err := t.save(i); err != nil {
 			return err
 		}

@@ -39,6 +39,8 @@ func Routes() []Route {
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
+	bulkData := func(s *services) handler { return s.wado.AllBulkData }
+	pixelData := func(s *services) handler { return s.wado.PixelData }
 	rendered := func(s *services) handler { return s.render.Rendered }
 	thumbnail := func(s *services) handler { return s.render.Thumbnail }
 	store := func(s *services) handler { return s.stow.Store }
@@ -52,7 +54,13 @@ func Routes() []Route {
 		{"GET", study + "/metadata", "10.4.1.1.2", "Metadata of a study", metadata},
 		{"GET", series + "/metadata", "10.4.1.1.2", "Metadata of a series", metadata},
 		{"GET", instance + "/metadata", "10.4.1.1.2", "Metadata of an instance", metadata},
+		{"GET", study + "/bulkdata", "10.4.1.1.5", "Bulk data of a study", bulkData},
+		{"GET", series + "/bulkdata", "10.4.1.1.5", "Bulk data of a series", bulkData},
+		{"GET", instance + "/bulkdata", "10.4.1.1.5", "Bulk data of an instance", bulkData},
 		{"GET", instance + "/bulkdata/{path...}", "10.4.1.1.5", "A value that metadata refer to", func(s *services) handler { return s.wado.BulkData }},
+		{"GET", study + "/pixeldata", "10.4.1.1.6", "Pixel data of a study", pixelData},
+		{"GET", series + "/pixeldata", "10.4.1.1.6", "Pixel data of a series", pixelData},
+		{"GET", instance + "/pixeldata", "10.4.1.1.6", "Pixel data of an instance", pixelData},
 		{"GET", instance + "/frames/{frames}", "10.4.1.1.6", "Frames of an instance", func(s *services) handler { return s.wado.Frames }},
 		{"GET", study + "/rendered", "10.4.1.1.3", "Images and reports of a study, for people", rendered},
 		{"GET", series + "/rendered", "10.4.1.1.3", "Images and reports of a series", rendered},
