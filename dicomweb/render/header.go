@@ -13,10 +13,10 @@ type frameHeader struct {
 	top, frame, shared *dicom.Dataset
 }
 
-// headerOf returns the header of frame n, which counts from 0.
+// headerOf returns the header of frame n, which counts from 0; one that does not exist has no functional groups of its own.
 func headerOf(f *dicom.File, n int) frameHeader {
 	h := frameHeader{file: f, top: f.Dataset, shared: f.Dataset.Item(tag.SharedFunctionalGroupsSequence)}
-	if groups := f.Dataset.Items(tag.PerFrameFunctionalGroupsSequence); n < len(groups) {
+	if groups := f.Dataset.Items(tag.PerFrameFunctionalGroupsSequence); n >= 0 && n < len(groups) {
 		h.frame = groups[n]
 	}
 	return h

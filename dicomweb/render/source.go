@@ -77,7 +77,7 @@ func (s *Service) under(ctx context.Context, i archive.Instance, seg frameHeader
 	}
 	defer o.Close()
 	n := source.IntOr(tag.ReferencedFrameNumber, 1) - 1
-	h := headerOf(o.file, max(n, 0))
+	h := headerOf(o.file, n)
 	if on, ok = mappingOf(h, seg); !ok {
 		return b, on, nil
 	}
