@@ -54,7 +54,7 @@ func (h frameHeader) squeeze() (x, y float64) {
 			break
 		}
 	}
-	const exact, most = 0.005, 16 // less is not seen; more is no pixel of an image but an error of the header
+	const exact, most = 0.005, 8 // less is not seen; more is no pixel of an image but an error of the header
 	switch ratio := size[0] / size[1]; {
 	case math.Abs(ratio-1) < exact || ratio > most || ratio < 1.0/most:
 		return 1, 1
