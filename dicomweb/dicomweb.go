@@ -50,6 +50,10 @@ const (
 	TooLarge                     // 413
 	UnsupportedMedia             // 415
 	Unavailable                  // 503, try again later
+	Unauthorized                 // 401, no credentials that this node knows
+	Forbidden                    // 403, the credentials do not allow it, or a setting does not
+	TooMany                      // 429, try again after a while
+	Gone                         // 410, was there once
 )
 
 // Status returns the HTTP status of the kind.
@@ -57,6 +61,8 @@ func (k Kind) Status() int {
 	return [...]int{
 		http.StatusInternalServerError, http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable,
 		http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusServiceUnavailable,
+		http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusGone,
 	}[k]
 }
 

@@ -28,9 +28,10 @@ type demoCommand struct {
 	phantomFlags
 	modelFlags
 	resultFlags
-	Addr string `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
-	Data string `name:"demo-data" type:"path" placeholder:"DIR" help:"Folder of the archive; default: a new temporary one, removed at the end."`
-	Once bool   `help:"End when the answer is there; exit status 1 if a planted lesion was missed."`
+	Addr                 string `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
+	Data                 string `name:"demo-data" type:"path" placeholder:"DIR" help:"Folder of the archive; default: a new temporary one, removed at the end."`
+	WithoutAccessControl bool   `help:"Listen beyond loopback though everyone who reaches the node may then read and store studies, over plain HTTP."`
+	Once                 bool   `help:"End when the answer is there; exit status 1 if a planted lesion was missed."`
 }
 
 // Help is the longer text of "server demo --help".
@@ -56,7 +57,8 @@ func (c *demoCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	flags := nodeFlags{
 		modelFlags: c.modelFlags, resultFlags: c.resultFlags, Addr: c.Addr, Data: filepath.Clean(data), Settle: 2 * time.Second,
 		Workers: 1, Attempts: 1, MaxInstance: 4096, Serial: "demo", Explain: true,
-		Viewer: true, ViewerDir: viewerDir("data"), // where server viewer install puts it unless told otherwise
+		accessFlags: accessFlags{WithoutAccessControl: c.WithoutAccessControl, WithoutTLS: c.WithoutAccessControl},
+		Viewer:      true, ViewerDir: viewerDir("data"), // where server viewer install puts it unless told otherwise
 	}
 	n, err := openNode(ctx, flags, quiet(log))
 	if err != nil {

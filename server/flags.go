@@ -10,6 +10,7 @@ import (
 type nodeFlags struct {
 	modelFlags
 	resultFlags
+	accessFlags
 
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks a free one and prints it."`
 	Data           string        `default:"data" type:"path" help:"Folder of the archive and its index; made if absent."`
@@ -17,7 +18,8 @@ type nodeFlags struct {
 	Workers        int           `default:"1" help:"Studies analysed at the same time."`
 	Attempts       int           `default:"4" help:"Tries before an analysis is given up, with growing pauses between."`
 	MaxInstance    int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
-	Replace        bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
+	MaxParts       int           `default:"100000" placeholder:"N" help:"Most parts of one Store request."`
+	Duplicates     string        `default:"keep" enum:"keep,replace,refuse" help:"Other content under a stored SOP Instance UID: keep the stored one and warn the sender, replace it, or refuse it as a failure (0111H)."`
 	PublicURL      string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
 	Viewer         bool          `negatable:"" default:"true" help:"Serve the viewer that server viewer install put in place."`
 	ViewerDir      string        `type:"path" placeholder:"DIR" help:"Folder that the viewer was installed in, if not the folder viewer of --data."`
@@ -27,6 +29,9 @@ type nodeFlags struct {
 	ForwardSources bool          `help:"Forward the analysed instances too, before their results."`
 	Webhook        []string      `sep:"none" placeholder:"URL" help:"Address that is told by POST when a study's results are stored; may be repeated."`
 	WebhookSecret  string        `placeholder:"TEXT" help:"Signs webhooks: HMAC-SHA256 of the body in X-Mome-Signature. Better given as MOME_WEBHOOK_SECRET."`
+
+	Workitems bool   `default:"true" negatable:"" help:"Serve a worklist (UPS-RS): each analysis is a workitem, and a workitem can ask for one."`
+	AETitle   string `name:"ae-title" default:"MOME" placeholder:"TITLE" help:"Application Entity title of this node, by which workitems name it as their station."`
 
 	Serial string `default:"1" help:"Device Serial Number of this node, as results name it."`
 }

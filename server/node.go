@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
+	"mome/server/access"
 	"mome/server/analysis"
 	"mome/server/delivery"
 	"mome/server/jobs"
@@ -26,7 +30,11 @@ type node struct {
 	analyzer *analysis.Analyzer
 	queue    *jobs.Queue
 	outbox   *delivery.Outbox
+	worklist *ups.Worklist // nil without --workitems
+	workitem *performer    // the same
 	web      *web.Server
+	audit    *access.Audit
+	scheme   string // http or https
 	viewer   *viewer.Viewer
 	listener net.Listener
 	log      *slog.Logger
@@ -34,12 +42,22 @@ type node struct {
 
 // openNode listens, opens the archive and starts queue and outbox, which tell clients where the node is. Serve answers; close ends it.
 func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err error) {
-	n = &node{log: log}
+	n = &node{log: log, scheme: "http"}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
+	if err = f.permit(f.Addr); err != nil {
+		return n, err
+	}
+	site := f.site(log)
+	if err = f.protect(&site, log); err != nil {
+		return n, err
+	}
+	if n.audit = site.Audit; site.TLS != nil {
+		n.scheme = "https"
+	}
 	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
 		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
 	}
@@ -66,27 +84,47 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 		return n, err
 	}
 	work := &reader{archive: n.archive, analyzer: n.analyzer, outbox: n.outbox, node: nodeEquipment(f.Serial), results: &f.resultFlags, attempts: f.Attempts, log: log}
-	if n.queue, err = jobs.New(jobs.Config{
-		Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log,
-	}); err != nil {
+	queue := jobs.Config{Archive: n.archive, Settle: f.Settle, Attempts: f.Attempts, Workers: f.Workers, Run: work.run, Log: log}
+	if f.Workitems {
+		if n.workitem, err = openWorklist(ctx, n.archive, f, &queue); err != nil {
+			return n, err
+		}
+		n.worklist = n.workitem.worklist
+	}
+	if n.queue, err = jobs.New(queue); err != nil {
 		return n, err
+	}
+	if n.workitem != nil {
+		if err = n.workitem.start(n.queue); err != nil {
+			return n, err
+		}
 	}
 	if n.viewer, err = viewer.New(f.viewer()); err != nil {
 		return n, err
 	}
-	if n.web, err = web.New(web.Config{
-		Archive: n.archive, Jobs: n.queue, Version: version, PublicURL: f.PublicURL, Log: log,
-		Model: modelLine(n.analyzer), Viewer: n.viewer, Deliveries: n.outbox, Language: words.Language(f.Language),
-	}); err != nil {
+	site.Archive, site.Jobs, site.Deliveries, site.Viewer, site.Model = n.archive, n.queue, n.outbox, n.viewer, modelLine(n.analyzer)
+	site.Worklist, site.Forget = n.worklist, n.queue.Forget
+	site.Store = stow.Config{MaxParts: f.MaxParts, RefuseDuplicates: f.Duplicates == "refuse", SpoolDir: filepath.Join(f.Data, "incoming")}
+	if n.web, err = web.New(site); err != nil {
 		return n, err
 	}
+	n.audit.Started()
 	return n, nil
+}
+
+// site is what the flags say of the HTTP side, before the node's parts are there.
+func (f *nodeFlags) site(log *slog.Logger) web.Config {
+	return web.Config{
+		Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language),
+		AllowDelete: f.AllowDelete, Origins: f.CORSOrigin, TrustForwarded: f.TrustForwarded, MaxRequestBytes: f.MaxRequest << 20,
+		Reads: classesRead(), Makes: classesMade(), MaxInstanceBytes: f.MaxInstance << 20,
+	}
 }
 
 // openArchive opens the archive of a node; changed may be nil.
 func openArchive(ctx context.Context, f nodeFlags, log *slog.Logger, changed func(study string)) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, archive.Config{
-		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Replace,
+		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Duplicates == "replace",
 		OnStored: changed, Log: log,
 	})
 	if err != nil {
@@ -109,7 +147,7 @@ func isResult(d *dicom.Dataset) bool {
 }
 
 // url is where the node answers.
-func (n *node) url() string { return "http://" + n.listener.Addr().String() }
+func (n *node) url() string { return n.scheme + "://" + n.listener.Addr().String() }
 
 // root is the node's root as clients reach it.
 func (n *node) root(publicURL string) string {
@@ -132,6 +170,12 @@ func (n *node) close() error {
 			err = errors.Join(err, e)
 		}
 	}
+	if n.workitem != nil {
+		n.workitem.stop()
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, n.worklist.Close(grace))
+	}
 	if n.outbox != nil {
 		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -143,7 +187,10 @@ func (n *node) close() error {
 	if n.archive != nil {
 		err = errors.Join(err, n.archive.Close())
 	}
-	return err
+	if n.web != nil {
+		n.audit.Stopped()
+	}
+	return errors.Join(err, n.audit.Close())
 }
 
 // modelLine describes the model in one line.

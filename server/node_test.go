@@ -26,9 +26,12 @@ import (
 )
 
 // startNode runs a node over dir on a free port until the test ends.
-func startNode(t *testing.T, dir string) *node {
+func startNode(t *testing.T, dir string, edit ...func(*nodeFlags)) *node {
 	t.Helper()
 	flags := nodeFlags{Addr: "127.0.0.1:0", Data: dir, Settle: 2 * time.Second, Workers: 1, Attempts: 2, MaxInstance: 64, Serial: "test"}
+	for _, e := range edit {
+		e(&flags)
+	}
 	n, err := openNode(t.Context(), flags, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)

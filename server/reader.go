@@ -88,7 +88,7 @@ func (r *reader) store(ctx context.Context, job jobs.Job, reading *analysis.Read
 		r.log.Error("the page of a study lacks something", "study", job.Study, "err", err) // the results do not
 	}
 	progress("store", 0.99)
-	result := jobs.Result{Summary: summary(reading)}
+	result := jobs.Result{Summary: summary(reading), NotDone: notDone(reading)}
 	item := delivery.Item{Study: job.Study, Revision: job.Revision, Outcome: string(reading.Assessment.Outcome)}
 	for _, ds := range report.InOrder(objects) {
 		var part10 bytes.Buffer

@@ -160,6 +160,14 @@ func (d *Dataset) Find(path string) (in *Dataset, e *Element) {
 
 // Put adds e, replacing an element of the same tag.
 func (d *Dataset) Put(e *Element) {
+	n := len(d.elements)
+	if n == 0 || d.elements[n-1].Tag < e.Tag { // as they come
+		if d.elements == nil {
+			d.elements = make([]*Element, 0, 16)
+		}
+		d.elements = append(d.elements, e)
+		return
+	}
 	i, ok := d.find(e.Tag)
 	if ok {
 		d.elements[i] = e

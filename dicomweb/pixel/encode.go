@@ -55,11 +55,12 @@ func (e *Encoder) Append(dst []byte, l Layout, transferSyntax string, native []b
 }
 
 // unpack moves the samples to e.samples and returns their precision in bits: Bits Stored where nothing lies above it,
-// otherwise Bits Allocated, so that signs and old overlays keep their bits. Samples in words have 9 bits at least, since
-// readers tell from the precision how wide the samples are.
+// otherwise Bits Allocated, so that signs and old overlays keep their bits. Samples in bytes have 8 bits, since CharLS
+// took none of fewer than 6 for long, and those in words 9 at least, since readers tell from the precision how wide the
+// samples are.
 func (e *Encoder) unpack(l Layout, native []byte) (precision int) {
 	e.samples = slices.Grow(e.samples[:0], l.Samples())[:l.Samples()]
-	all, least := uint16(0), 2 // the least precision of both kinds of JPEG
+	all, least := uint16(0), 8
 	if l.BitsAllocated == 8 {
 		for i, b := range native {
 			e.samples[i] = uint16(b)

@@ -135,17 +135,16 @@ func (s *FrameSet) check(i int) error {
 
 // Open returns frame i, which counts from 0, as it is stored: native samples in the byte order of the transfer
 // syntax, or the compressed bytes of all its fragments. A frame of 1-bit samples that does not begin at a byte is
-// shifted so that it does; its last byte is padded with zero bits.
-func (s *FrameSet) Open(i int) (io.Reader, error) {
+// shifted so that it does; its last byte is padded with zero bits. The frame can be read from any place on.
+func (s *FrameSet) Open(i int) (*io.SectionReader, error) {
 	if err := s.check(i); err != nil {
 		return nil, err
 	}
 	if s.spans != nil {
-		readers := make([]io.Reader, len(s.spans[i]))
-		for k, span := range s.spans[i] {
-			readers[k] = s.file.Open(span)
+		if spans := s.spans[i]; len(spans) == 1 {
+			return s.file.Open(spans[0]), nil
 		}
-		return io.MultiReader(readers...), nil
+		return s.fragments(s.spans[i]), nil
 	}
 	if s.bits%8 == 0 {
 		return s.open(int64(i)*s.bits/8, s.bits/8), nil
@@ -156,7 +155,7 @@ func (s *FrameSet) Open(i int) (io.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pixel: read frame %d: %w", i+1, err)
 	}
-	return bytes.NewReader(shift(packed, uint(first%8), s.bits)), nil
+	return section(shift(packed, uint(first%8), s.bits)), nil
 }
 
 // shift returns n bits from bit skip of packed on; bit 0 is the least significant of the first byte.
@@ -176,11 +175,15 @@ func shift(packed []byte, skip uint, n int64) []byte {
 }
 
 // open returns a stretch of the native value.
-func (s *FrameSet) open(offset, length int64) io.Reader {
+func (s *FrameSet) open(offset, length int64) *io.SectionReader {
 	if !s.element.Deferred() {
-		return bytes.NewReader(s.element.Value[offset : offset+length])
+		return section(s.element.Value[offset : offset+length])
 	}
 	return s.file.Open(dicom.Span{Offset: s.element.Span.Offset + offset, Length: length})
+}
+
+func section(b []byte) *io.SectionReader {
+	return io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b)))
 }
 
 // Frame returns what Open reads, in memory: at most 1 GiB.

@@ -3,6 +3,7 @@ package pixel
 import (
 	"encoding/binary"
 	"io"
+	"io/fs"
 	"sort"
 
 	"mome/dicomweb"
@@ -156,4 +157,48 @@ func (s *FrameSet) markers(fragments []dicom.Span) ([]int, error) {
 		return nil, nil
 	}
 	return starts, nil
+}
+
+// fragments returns a frame of several fragments.
+func (s *FrameSet) fragments(spans []dicom.Span) *io.SectionReader {
+	r := &joined{body: s.file.Body, spans: spans, ends: make([]int64, len(spans))}
+	total := int64(0)
+	for k, span := range spans {
+		total += span.Length
+		r.ends[k] = total
+	}
+	return io.NewSectionReader(r, 0, total)
+}
+
+// joined reads stretches of a file as if they followed each other.
+type joined struct {
+	body  io.ReaderAt
+	spans []dicom.Span
+	ends  []int64 // of each span, in bytes of the whole
+}
+
+// ReadAt implements io.ReaderAt.
+func (j *joined) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, fs.ErrInvalid
+	}
+	k := sort.Search(len(j.ends), func(k int) bool { return j.ends[k] > off })
+	for ; n < len(p) && k < len(j.spans); k++ {
+		rest := j.ends[k] - off
+		part := p[n:min(int64(len(p)), int64(n)+rest)]
+		m, err := j.body.ReadAt(part, j.spans[k].Offset+j.spans[k].Length-rest)
+		n, off = n+m, off+int64(m)
+		if m < len(part) {
+			return n, err
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Stream returns all fragments of an encapsulated value without the offset table, as one: what a video is.
+func Stream(f *dicom.File, e *dicom.Element) *io.SectionReader {
+	return (&FrameSet{file: f}).fragments(e.Fragments[min(1, len(e.Fragments)):])
 }

@@ -35,24 +35,24 @@ func decoded(buf *bytes.Buffer, f *dicom.File) (io.Reader, int64, error) {
 		vr = dicom.OB
 	}
 	size := pixelHeader(buf, vr, total)
-	rest := &frameReader{src: src, next: 1, count: frames.Count(), padding: total % 2}
-	return io.MultiReader(buf, first, rest), size, nil
+	rest := &inTurn{count: frames.Count() - 1, open: func(i int) (io.Reader, error) { return src.open(i + 1) }}
+	return io.MultiReader(buf, first, rest, bytes.NewReader(make([]byte, total%2))), size, nil
 }
 
 // cannot makes an error of kind NotAcceptable of why an object cannot be decoded.
 func cannot(err error) error {
-	return &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: "the object cannot be converted to explicit VR little endian", Err: err}
+	return &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: "the object's pixel data cannot be converted", Err: err}
 }
 
-// frameReader reads frame after frame, each decoded when its turn comes.
-type frameReader struct {
-	src         *frameSource
-	next, count int
-	padding     int64
-	now         io.Reader
+// inTurn reads one reader after the other, each made when its turn comes.
+type inTurn struct {
+	count int
+	open  func(i int) (io.Reader, error)
+	next  int
+	now   io.Reader
 }
 
-func (r *frameReader) Read(b []byte) (int, error) {
+func (r *inTurn) Read(b []byte) (int, error) {
 	for {
 		if r.now != nil {
 			n, err := r.now.Read(b)
@@ -63,17 +63,13 @@ func (r *frameReader) Read(b []byte) (int, error) {
 				continue
 			}
 		}
-		switch {
-		case r.next < r.count:
-			var err error
-			if r.now, err = r.src.open(r.next); err != nil {
-				return 0, err
-			}
-			r.next++
-		case r.padding > 0:
-			r.now, r.padding = bytes.NewReader(make([]byte, r.padding)), 0
-		default:
+		if r.next == r.count {
 			return 0, io.EOF
 		}
+		var err error
+		if r.now, err = r.open(r.next); err != nil {
+			return 0, err
+		}
+		r.next++
 	}
 }

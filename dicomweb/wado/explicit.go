@@ -27,30 +27,12 @@ func convertible(transferSyntax string) bool {
 // result is read; all else is in memory. Data Set Trailing Padding, which has no meaning, is left out. An object that
 // cannot be converted is an error of kind NotAcceptable.
 func explicit(f *dicom.File) (io.Reader, int64, error) {
-	big := f.TransferSyntax == explicitVRBigEndian
-	head := dicom.New()
-	var pixels *dicom.Element // what is streamed
-	behind := false
-	for e := range f.Dataset.All() {
-		switch {
-		case e.Tag == tag.DataSetTrailingPadding:
-		case e.Tag == tag.PixelData && e.Deferred() && !big:
-			pixels = e
-		default:
-			c, err := littleEndian(f, e, big)
-			if err != nil {
-				return nil, 0, err
-			}
-			head.Put(c)
-			behind = behind || pixels != nil
-		}
+	head, pixels, behind, err := split(f)
+	if err != nil {
+		return nil, 0, err
 	}
-	if pixels != nil && pixels.Fragments != nil {
-		head.Delete(tag.ExtendedOffsetTable) // they speak of fragments
-		head.Delete(tag.ExtendedOffsetTableLengths)
-	}
-	if behind && pixels.Fragments == nil { // a digital signature, say: rare enough to be made in memory
-		c, err := littleEndian(f, pixels, big)
+	if pixels != nil && pixels.Fragments == nil && (behind || f.TransferSyntax == explicitVRBigEndian) { // a digital signature, say: rare enough to be made in memory
+		c, err := littleEndian(f, pixels, f.TransferSyntax == explicitVRBigEndian)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -72,6 +54,31 @@ func explicit(f *dicom.File) (io.Reader, int64, error) {
 	size := pixelHeader(&buf, pixels.VR, pixels.Span.Length)
 	padding := make([]byte, pixels.Span.Length%2)
 	return io.MultiReader(&buf, f.Open(pixels.Span), bytes.NewReader(padding)), size, nil
+}
+
+// split returns the data set of an object in little endian, without its Pixel Data and what speaks of their encoding; the
+// Pixel Data, nil where there are none or they are in memory already; and whether something stands behind them.
+func split(f *dicom.File) (head *dicom.Dataset, pixels *dicom.Element, behind bool, err error) {
+	head = dicom.New()
+	for e := range f.Dataset.All() {
+		switch {
+		case e.Tag == tag.DataSetTrailingPadding:
+		case e.Tag == tag.PixelData && e.Deferred():
+			pixels = e
+		default:
+			c, err := littleEndian(f, e, f.TransferSyntax == explicitVRBigEndian)
+			if err != nil {
+				return nil, nil, false, err
+			}
+			head.Put(c)
+			behind = behind || pixels != nil
+		}
+	}
+	if pixels != nil && pixels.Fragments != nil {
+		head.Delete(tag.ExtendedOffsetTable) // they speak of fragments
+		head.Delete(tag.ExtendedOffsetTableLengths)
+	}
+	return head, pixels, behind, nil
 }
 
 // pixelHeader writes what stands before native Pixel Data of n bytes (PS3.5 section 7.1.2) and returns the length of the

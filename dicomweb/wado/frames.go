@@ -1,9 +1,7 @@
 package wado
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,7 +39,7 @@ func (s *Service) Frames(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 		}
 	}
 	location := func(n int) string { return s.cfg.BaseURL(r) + "/" + ref.Path() + "/frames/" + strconv.Itoa(n) }
-	return sendFrames(w, r, f, frames, list, location)
+	return sendFrames(w, r, i.SHA256, f, frames, list, location)
 }
 
 // parseFrames reads a list such as "1,3,2"; frames count from 1.
@@ -59,8 +57,8 @@ func parseFrames(s string) ([]int, error) {
 	return list, nil
 }
 
-// sendFrames answers with the frames of f that list names, each with its location.
-func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *pixel.FrameSet, list []int, location func(n int) string) error {
+// sendFrames answers with the frames of f that list names, each with its location. A single part can be had in ranges.
+func sendFrames(w http.ResponseWriter, r *http.Request, sha256 string, f *dicom.File, frames *pixel.FrameSet, list []int, location func(n int) string) error {
 	offers := both(len(list) == 1, frameOffers(f, frames)...)
 	k, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
@@ -70,30 +68,35 @@ func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *p
 	if err != nil {
 		return err
 	}
-	headers, sizes := make([]related.Header, len(list)), make([]int64, len(list))
-	for i, n := range list {
-		headers[i] = related.Header{Type: typeOf(offers[k]), Location: location(n)}
-		if sizes[i], err = src.size(n - 1); err != nil {
-			return err
-		}
+	if notModified(w, r, entityTag(offers[k].Multipart || src.made(), sha256, offers[k], list)) {
+		return nil
 	}
 	first, err := src.open(list[0] - 1) // what fails here can still be answered with a status
 	if err != nil {
 		return err
 	}
 	if !offers[k].Multipart {
-		w.Header().Set("Content-Type", headers[0].Type.String())
-		w.Header().Set("Content-Location", headers[0].Location)
-		w.Header().Set("Content-Length", strconv.FormatInt(sizes[0], 10))
-		if r.Method == http.MethodHead {
-			return nil
+		w.Header().Set("Content-Type", typeOf(offers[k]).String())
+		w.Header().Set("Content-Location", location(list[0]))
+		return serve(w, r, first)
+	}
+	headers, sizes, known := make([]related.Header, len(list)), make([]int64, len(list)), true
+	for i, n := range list {
+		headers[i] = related.Header{Type: typeOf(offers[k]), Location: location(n)}
+		if sizes[i] = first.Size(); i == 0 {
+			continue
 		}
-		_, err = send(w, first)
-		return err
+		var ok bool
+		if sizes[i], ok, err = src.size(n - 1); err != nil {
+			return err
+		}
+		known = known && ok
 	}
 	mw := related.NewWriter(w)
 	w.Header().Set("Content-Type", mw.ContentType(headers[0].Type))
-	w.Header().Set("Content-Length", strconv.FormatInt(mw.Size(headers, sizes), 10))
+	if known {
+		w.Header().Set("Content-Length", strconv.FormatInt(mw.Size(headers, sizes), 10))
+	}
 	if r.Method == http.MethodHead {
 		return nil
 	}
@@ -104,11 +107,7 @@ func sendFrames(w http.ResponseWriter, r *http.Request, f *dicom.File, frames *p
 				return err
 			}
 		}
-		pw, err := mw.Part(headers[i])
-		if err != nil {
-			return err
-		}
-		if _, err := send(pw, body); err != nil {
+		if err := writePart(mw, headers[i], body); err != nil {
 			return fmt.Errorf("wado: send frame %d: %w", n, err)
 		}
 	}
@@ -124,26 +123,44 @@ func frameOffers(f *dicom.File, frames *pixel.FrameSet) []mediatype.Offer {
 		if f.TransferSyntax == uid.ImplicitVRLittleEndian {
 			offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
 		}
-		return offers
+		return append(offers, compressedOffers(f.Dataset, f.TransferSyntax)...)
 	}
-	var offers []mediatype.Offer
-	for _, media := range imageTypes(f.TransferSyntax) {
-		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: f.TransferSyntax, Default: true})
-	}
-	offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
-	if decodable(f) {
+	offers := storedOffers(f.TransferSyntax)
+	if decodable(f.Dataset, f.TransferSyntax) {
 		offers = append(offers, decoded)
+	}
+	return append(offers, compressedOffers(f.Dataset, f.TransferSyntax)...)
+}
+
+// storedOffers returns the forms of compressed pixel data as they are stored.
+func storedOffers(syntax string) []mediatype.Offer {
+	var offers []mediatype.Offer
+	for _, media := range imageTypes(syntax) {
+		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: syntax, Default: true})
+	}
+	return append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax, Default: lossyOnly(syntax)})
+}
+
+// compressedOffers returns the forms in which the frames can be had compressed though they are not stored so.
+func compressedOffers(header *dicom.Dataset, stored string) []mediatype.Offer {
+	var offers []mediatype.Offer
+	for _, syntax := range pixel.EncodedSyntaxes() {
+		if syntax == stored || !compressible(header, stored, syntax) {
+			continue
+		}
+		offers = append(offers, mediatype.Offer{Media: imageTypes(syntax)[0], TransferSyntax: syntax, Default: true},
+			mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
 	}
 	return offers
 }
 
-// decodable reports whether there is a decoder for the object's frames.
-func decodable(f *dicom.File) bool {
-	layout, err := pixel.LayoutOf(f.Dataset)
+// decodable reports whether there is a decoder for the frames of an object.
+func decodable(header *dicom.Dataset, syntax string) bool {
+	layout, err := pixel.LayoutOf(header)
 	if err != nil {
 		return false
 	}
-	_, err = pixel.Native(layout, f.TransferSyntax, nil)
+	_, err = pixel.Native(layout, syntax, nil)
 	return dicomweb.KindOf(err) != dicomweb.UnsupportedMedia
 }
 
@@ -166,55 +183,8 @@ func imageTypes(transferSyntax string) []string {
 	case uid.JPEGXLLossless, uid.JPEGXLJPEGRecompression, uid.JPEGXL:
 		return []string{"image/jxl"}
 	}
+	if media := videoType(transferSyntax); media != "" {
+		return []string{media}
+	}
 	return nil
-}
-
-// frameSource gives frames in the form of an offer.
-type frameSource struct {
-	frames *pixel.FrameSet
-	word   int          // bytes that are swapped as one; 1 for none
-	decode bool         // encapsulated frames are to be decoded
-	layout pixel.Layout // where decode is set
-	syntax string       // of the file
-}
-
-func newFrameSource(f *dicom.File, frames *pixel.FrameSet, offer mediatype.Offer) (*frameSource, error) {
-	s := &frameSource{frames: frames, word: 1, syntax: f.TransferSyntax}
-	switch {
-	case frames.Encapsulated() && offer.TransferSyntax != f.TransferSyntax:
-		s.decode = true
-		var err error
-		s.layout, err = pixel.LayoutOf(f.Dataset)
-		return s, err
-	case f.TransferSyntax == explicitVRBigEndian:
-		s.word = word(frames.Element().VR)
-		if size, err := frames.Size(0); err == nil && size%int64(s.word) != 0 {
-			return nil, dicomweb.Errorf(dicomweb.NotAcceptable, "frames of %d bytes in big-endian words cannot be taken apart", size)
-		}
-	}
-	return s, nil
-}
-
-func (s *frameSource) size(i int) (int64, error) {
-	if s.decode {
-		return int64(s.layout.Bytes()), nil
-	}
-	return s.frames.Size(i)
-}
-
-func (s *frameSource) open(i int) (io.Reader, error) {
-	if !s.decode && s.word == 1 {
-		return s.frames.Open(i)
-	}
-	raw, err := s.frames.Frame(i)
-	if err != nil {
-		return nil, err
-	}
-	if s.decode {
-		if raw, err = pixel.Native(s.layout, s.syntax, raw); err != nil {
-			return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: fmt.Sprintf("frame %d is stored in a form that cannot be decoded", i+1), Err: err}
-		}
-		return bytes.NewReader(raw), nil
-	}
-	return bytes.NewReader(swap(raw, s.word)), nil
 }

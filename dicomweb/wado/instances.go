@@ -6,96 +6,82 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
+	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/mediatype"
 	"mome/dicomweb/related"
 )
 
-// chosen is an instance with the representation that it will be sent in.
-type chosen struct {
-	archive.Instance
-	offer mediatype.Offer
-}
-
-// asStored reports whether the stored bytes are sent.
-func (c chosen) asStored() bool { return c.offer.TransferSyntax == c.TransferSyntax }
-
 // Instances answers GET /studies/{study}, /studies/{study}/series/{series} and
-// /studies/{study}/series/{series}/instances/{instance} (PS3.18 section 10.4.1.1.1): multipart/related, or
-// application/dicom for one instance where the client asks for it. Where only some of the instances can be had in a
-// form that the client takes, it sends those with 206 and a warning. An error was not answered yet unless the header is
-// out.
+// /studies/{study}/series/{series}/instances/{instance} (PS3.18 section 10.4.1.1.1): multipart/related, application/zip,
+// or application/dicom for one instance where the client asks for it. Where only some of the instances can be had in a
+// form that the client takes, it sends those with 206 and a warning. Asked for application/octet-stream it is BulkData
+// (section 10.4.4 note 2). An error was not answered yet unless the header is out.
 func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
 	list, err := s.cfg.Archive.Instances(r.Context(), ref)
 	if err != nil {
 		return err
 	}
-	send, err := choose(mediatype.Accept(r), list, ref.Instance != "")
+	accept := mediatype.Accept(r)
+	send, err := s.choose(r.Context(), accept, ref, list)
+	if dicomweb.KindOf(err) == dicomweb.NotAcceptable && asksForBytes(accept) {
+		return s.AllBulkData(w, r, ref)
+	}
 	if err != nil {
 		return err
 	}
-	if n := len(list) - len(send); n > 0 {
-		text := fmt.Sprintf("%d of %d instances cannot be had in a transfer syntax that was asked for", n, len(list))
-		w.Header().Add("Warning", "299 "+s.cfg.BaseURL(r)+" "+strconv.Quote(text))
-	}
-	if !send[0].offer.Multipart {
+	w.Header().Set("Content-Location", s.cfg.BaseURL(r)+"/"+ref.Path())
+	if !send[0].offer.Multipart && send[0].offer.Media == mediatype.DICOM {
 		return s.single(w, r, send[0])
 	}
-	return s.multipart(w, r, send, len(send) < len(list))
-}
-
-// choose picks a representation for each instance; those that have none that the client takes are left out.
-func choose(accept []mediatype.Range, list []archive.Instance, single bool) ([]chosen, error) {
-	var send []chosen
-	cache := map[string]int{}
-	for _, i := range list {
-		offers := offersOf(i, single)
-		k, known := cache[i.TransferSyntax]
-		if !known {
-			var ok bool
-			if k, ok = mediatype.Choose(accept, offers); !ok {
-				k = -1
-			}
-			cache[i.TransferSyntax] = k
-		}
-		if k >= 0 {
-			send = append(send, chosen{i, offers[k]})
-		}
-	}
-	if len(send) == 0 {
-		return nil, notAcceptable(offersOf(list[0], single))
-	}
-	return send, nil
-}
-
-func offersOf(i archive.Instance, single bool) []mediatype.Offer {
-	offers := []mediatype.Offer{{
-		Media: mediatype.DICOM, TransferSyntax: i.TransferSyntax, Default: i.TransferSyntax == uid.ExplicitVRLittleEndian,
-	}}
-	if !offers[0].Default && convertible(i.TransferSyntax) {
-		offers = append(offers, mediatype.Offer{Media: mediatype.DICOM, TransferSyntax: uid.ExplicitVRLittleEndian, Default: true})
-	}
-	return both(single, offers...)
-}
-
-// single sends one instance as it is. Stored bytes can be had in ranges and by their entity tag.
-func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error {
-	w.Header().Set("Content-Type", typeOf(c.offer).String())
-	w.Header().Set("Content-Location", s.cfg.BaseURL(r)+"/"+c.Path())
-	if c.asStored() {
-		o, err := s.cfg.Archive.Open(r.Context(), c.Instance)
-		if err != nil {
-			return err
-		}
-		defer o.Close()
-		w.Header().Set("ETag", `"`+c.SHA256+`"`)
-		w.Header().Set("Cache-Control", "private, no-cache")
-		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(o, 0, o.Size()))
+	if notModified(w, r, instancesTag(send, s.cfg.BaseURL(r))) {
 		return nil
+	}
+	status := s.warnOfPart(w, r, len(list)-len(send), len(list), "instances")
+	if send[0].offer.Media == zipType {
+		return s.zip(w, r, send, status)
+	}
+	return s.multipart(w, r, send, status)
+}
+
+// asksForBytes reports whether the client takes parts of application/octet-stream.
+func asksForBytes(accept []mediatype.Range) bool {
+	_, ok := mediatype.Choose(accept, []mediatype.Offer{{Media: mediatype.OctetStream, Multipart: true}})
+	return ok
+}
+
+// warnOfPart returns the status of an answer that lacks n of all that were asked for, and warns of it (PS3.18 section
+// 8.5).
+func (s *Service) warnOfPart(w http.ResponseWriter, r *http.Request, n, all int, what string) int {
+	if n == 0 {
+		return http.StatusOK
+	}
+	text := fmt.Sprintf("%d of %d %s cannot be had in a media type and transfer syntax that were asked for", n, all, what)
+	w.Header().Add("Warning", "299 "+s.cfg.BaseURL(r)+" "+strconv.Quote(text))
+	return http.StatusPartialContent
+}
+
+// instancesTag returns the weak entity tag of several instances: it changes with their bytes, their forms, and the
+// address that the answer names.
+func instancesTag(send []chosen, base string) string {
+	parts := []any{base, send[0].offer}
+	for _, c := range send {
+		parts = append(parts, c.Path(), c.SHA256, c.offer.TransferSyntax)
+	}
+	return entityTag(true, parts...)
+}
+
+// single sends one instance as it is. Stored bytes can be had in ranges.
+func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error {
+	if notModified(w, r, entityTag(!c.asStored(), c.SHA256, c.offer)) {
+		return nil
+	}
+	w.Header().Set("Content-Type", typeOf(c.offer).String())
+	if c.asStored() {
+		return s.stored(w, r, c)
 	}
 	p, err := s.payload(r.Context(), c)
 	if err != nil {
@@ -110,14 +96,24 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error
 	return err
 }
 
-// multipart sends the instances one after the other.
-func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chosen, partial bool) error {
-	base := s.cfg.BaseURL(r)
-	whole := len(send) == 1
-	first, err := s.part(r.Context(), &send[0], whole) // what fails here can still be answered with a status
+// stored sends the stored bytes of one instance. HEAD needs the index alone.
+func (s *Service) stored(w http.ResponseWriter, r *http.Request, c chosen) error {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Accept-Ranges", "bytes")
+		w.Header().Set("Content-Length", strconv.FormatInt(c.Size, 10))
+		return nil
+	}
+	o, err := s.cfg.Archive.Open(r.Context(), c.Instance)
 	if err != nil {
 		return err
 	}
+	defer o.Close()
+	return serve(w, r, io.NewSectionReader(o, 0, o.Size()))
+}
+
+// multipart sends the instances one after the other.
+func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chosen, status int) error {
+	base := s.cfg.BaseURL(r)
 	header := func(c chosen) related.Header {
 		return related.Header{Type: typeOf(c.offer), Location: base + "/" + c.Path()}
 	}
@@ -127,12 +123,21 @@ func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chose
 		headers[i], sizes[i] = header(c), c.Size
 		known = known && c.asStored()
 	}
-	if sizes[0] = first.size; known || whole {
+	whole := len(send) == 1
+	var first *payload
+	if r.Method != http.MethodHead || whole && !known {
+		var err error
+		if first, err = s.part(r.Context(), &send[0], whole); err != nil { // can still be answered with a status
+			return err
+		}
+		sizes[0] = first.size
+	}
+	if known || whole {
 		w.Header().Set("Content-Length", strconv.FormatInt(mw.Size(headers, sizes), 10))
 	}
 	w.Header().Set("Content-Type", mw.ContentType(mediatype.New(mediatype.DICOM)))
-	if partial {
-		w.WriteHeader(http.StatusPartialContent)
+	if status != http.StatusOK {
+		w.WriteHeader(status)
 	}
 	if r.Method == http.MethodHead {
 		return first.close()
@@ -140,11 +145,14 @@ func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chose
 	for i := range send {
 		p := first
 		if i > 0 {
+			var err error
 			if p, err = s.part(r.Context(), &send[i], false); err != nil {
 				return err
 			}
 		}
-		if err := writePart(mw, header(send[i]), p); err != nil {
+		err := writePart(mw, header(send[i]), p.Reader)
+		p.close()
+		if err != nil {
 			return fmt.Errorf("wado: send instance %s: %w", send[i].Ref.Instance, err)
 		}
 	}
@@ -155,7 +163,7 @@ func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chose
 // transfer syntax that it has, rather than at the cost of all that follow. Strict means that this is an error.
 func (s *Service) part(ctx context.Context, c *chosen, strict bool) (*payload, error) {
 	p, err := s.payload(ctx, *c)
-	if err == nil || strict || c.asStored() {
+	if err == nil || strict || c.asStored() || ctx.Err() != nil {
 		return p, err
 	}
 	s.cfg.Log.WarnContext(ctx, "instance sent as stored", "study", c.Study, "series", c.Series, "error", err)
@@ -163,15 +171,29 @@ func (s *Service) part(ctx context.Context, c *chosen, strict bool) (*payload, e
 	return s.payload(ctx, *c)
 }
 
-// writePart sends and closes p.
-func writePart(mw *related.Writer, h related.Header, p *payload) error {
-	defer p.close()
+// writePart sends a part.
+func writePart(mw *related.Writer, h related.Header, body io.Reader) error {
 	w, err := mw.Part(h)
 	if err != nil {
 		return err
 	}
-	_, err = send(w, p.Reader)
+	_, err = send(w, body)
 	return err
+}
+
+// payload is the body of one part, ready to be sent.
+type payload struct {
+	io.Reader
+	size   int64
+	object *archive.Object
+}
+
+// close frees what p reads from; nil has nothing.
+func (p *payload) close() error {
+	if p == nil {
+		return nil
+	}
+	return p.object.Close()
 }
 
 // payload opens an instance in the form chosen.
@@ -181,16 +203,24 @@ func (s *Service) payload(ctx context.Context, c chosen) (*payload, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &payload{io.NewSectionReader(o, 0, o.Size()), o.Size(), o.Close}, nil
+		return &payload{io.NewSectionReader(o, 0, o.Size()), o.Size(), o}, nil
 	}
 	o, f, err := s.scan(ctx, c.Instance)
 	if err != nil {
 		return nil, err
 	}
-	body, size, err := explicit(f)
+	body, size, err := convert(ctx, f, c.offer.TransferSyntax)
 	if err != nil {
 		o.Close()
-		return nil, fmt.Errorf("wado: convert instance %s to explicit VR little endian: %w", c.Ref.Instance, err)
+		return nil, fmt.Errorf("wado: convert instance %s to %s: %w", c.Ref.Instance, c.offer.TransferSyntax, err)
 	}
-	return &payload{body, size, o.Close}, nil
+	return &payload{body, size, o}, nil
+}
+
+// convert returns an object in another transfer syntax.
+func convert(ctx context.Context, f *dicom.File, syntax string) (io.Reader, int64, error) {
+	if syntax == uid.ExplicitVRLittleEndian {
+		return explicit(f)
+	}
+	return compressed(ctx, f, syntax)
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -20,11 +19,14 @@ import (
 	"mome/dicomweb/prepared"
 )
 
-// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON:
-// every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
+// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON
+// or XML: every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
 // comes again gets 304. What was prepared when the instances were stored is only put together.
 func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
-	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}
+	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}, {Media: mediatype.DICOMXML, Multipart: true}}
+	if ref.Instance != "" {
+		offers = append(offers, mediatype.Offer{Media: mediatype.DICOMXML})
+	}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
 		return notAcceptable(offers)
@@ -35,10 +37,13 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	}
 	base := s.cfg.BaseURL(r)
 	etag := etagOf(members, ref, base)
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if offers[answer].Media == mediatype.DICOMXML {
+		if notModified(w, r, entityTag(true, etag, offers[answer])) {
+			return nil
+		}
+		return s.metadataXML(w, r, members, base, offers[answer].Multipart)
+	}
+	if notModified(w, r, etag) {
 		return nil
 	}
 	return s.metadata(w, r, members, base, offers[answer].Media)
@@ -99,7 +104,7 @@ func sendText(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, media s
 
 // unprepared makes the metadata of an instance from its file.
 func (s *Service) unprepared(ctx context.Context, m index.Member, base string) ([]byte, error) {
-	i, err := s.one(ctx, dicomweb.Ref{Instance: m.UID})
+	i, err := s.one(ctx, instanceRef(m))
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +121,9 @@ func (s *Service) unprepared(ctx context.Context, m index.Member, base string) (
 	return text, err
 }
 
+// instanceRef names an instance by its UID, which is unique.
+func instanceRef(m index.Member) dicomweb.Ref { return dicomweb.Ref{Instance: m.UID} }
+
 // etagOf returns a weak entity tag: it changes with the stored bytes and with the address that the URIs hold.
 func etagOf(members []index.Member, ref dicomweb.Ref, base string) string {
 	h := sha256.New()
@@ -125,15 +133,4 @@ func etagOf(members []index.Member, ref dicomweb.Ref, base string) string {
 		io.WriteString(h, m.SHA256)
 	}
 	return `W/"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
-}
-
-// matches reports whether an If-None-Match header names the tag, by weak comparison (RFC 9110 section 13.1.2).
-func matches(header, etag string) bool {
-	strip := func(s string) string { return strings.TrimPrefix(strings.TrimSpace(s), "W/") }
-	for candidate := range strings.SplitSeq(header, ",") {
-		if c := strip(candidate); c == "*" || c != "" && c == strip(etag) {
-			return true
-		}
-	}
-	return false
 }

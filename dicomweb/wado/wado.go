@@ -1,13 +1,12 @@
-// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received or in
-// explicit VR little endian, frames, bulk data, and metadata as DICOM JSON. What goes out as stored goes out byte for
-// byte; anything else is made on the way and never stored. It renders nothing.
+// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received, in explicit
+// VR little endian or compressed without loss, in parts or as a ZIP file; frames, bulk data, pixel data; and metadata.
+// What goes out as stored goes out byte for byte; anything else is made on the way and never stored. It renders nothing.
 package wado
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -123,11 +122,4 @@ func both(single bool, offers ...mediatype.Offer) []mediatype.Offer {
 		out = append(out, offers...)
 	}
 	return out
-}
-
-// payload is the body of one part, ready to be sent.
-type payload struct {
-	io.Reader
-	size  int64
-	close func() error
 }

@@ -97,7 +97,7 @@ func (q *Queue) look(study string) error {
 	if revision <= e.analysed || e.State != Failed && e.State != Done && e.Revision == revision && e.Revision > 0 {
 		return nil
 	}
-	e.State, e.Attempts, e.Reason = Waiting, 0, ""
+	e.State, e.Attempts, e.Reason, e.Canceled = Waiting, 0, "", false
 	e.Revision, e.NextAttempt = revision, changed.Add(q.cfg.Settle)
 	q.active[study] = e
 	q.note(e)
@@ -128,7 +128,7 @@ func (q *Queue) enqueue(e *entry) {
 
 // giveUp ends a study's way with a reason.
 func (q *Queue) giveUp(e *entry, reason string) {
-	e.State, e.Reason, e.NextAttempt, e.Finished = Failed, reason, time.Time{}, q.now()
+	e.State, e.Reason, e.NextAttempt, e.Finished, e.Asked = Failed, reason, time.Time{}, q.now(), false
 	e.analysed = max(e.analysed, e.Revision)
 	q.note(e)
 }
@@ -172,31 +172,38 @@ func (q *Queue) begin(e *entry) bool {
 	q.running++
 	q.tell()
 	job := Job{Study: e.Study, Revision: e.Revision, Attempt: e.Attempts}
-	q.workers.Go(func() { q.run(e, job) })
+	ctx, cancel := context.WithCancelCause(q.work)
+	e.cancel = cancel
+	q.workers.Go(func() {
+		defer cancel(nil)
+		q.run(ctx, e, job)
+	})
 	return true
 }
 
 // run is one attempt, in a worker's goroutine.
-func (q *Queue) run(e *entry, job Job) {
+func (q *Queue) run(ctx context.Context, e *entry, job Job) {
 	s := &stages{q: q, e: e}
-	result, err := q.guarded(job, s.progress)
+	result, err := q.guarded(ctx, job, s.progress)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.end()
 	q.running--
 	e.Finished, e.Stage = q.now(), ""
-	var permanent *permanent
 	switch {
 	case err == nil:
-		e.State, e.Progress, e.Reason = Done, 1, ""
+		e.State, e.Progress, e.Reason, e.Asked, e.Canceled = Done, 1, "", false, false
 		e.keep(result)
 		e.analysed = max(e.analysed, job.Revision)
 		q.note(e)
 		q.cfg.Log.Info("study analysed", "study", e.Study, "attempt", job.Attempt, "seconds", e.Finished.Sub(e.Started).Seconds())
+	case e.Canceled:
+		q.giveUp(e, e.Reason)
+		q.cfg.Log.Info("analysis canceled", "study", e.Study, "attempt", job.Attempt)
 	case q.work.Err() != nil:
 		e.Attempts--
 		q.enqueue(e)
-	case errors.As(err, &permanent), job.Attempt >= q.cfg.Attempts:
+	case IsPermanent(err), job.Attempt >= q.cfg.Attempts:
 		e.keep(result)
 		q.giveUp(e, shorten(err.Error()))
 		q.cfg.Log.Error("analysis given up", "study", e.Study, "attempt", job.Attempt, "err", err)
@@ -226,14 +233,14 @@ func shorten(s string) string {
 }
 
 // guarded turns a panic into an error: one study must not take the node down.
-func (q *Queue) guarded(job Job, progress func(string, float64)) (r Result, err error) {
+func (q *Queue) guarded(ctx context.Context, job Job, progress func(string, float64)) (r Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			q.cfg.Log.Error("analysis panicked", "study", job.Study, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = errors.New("the analysis broke down, see the node's log")
 		}
 	}()
-	return q.cfg.Run(q.work, job, progress)
+	return q.cfg.Run(ctx, job, progress)
 }
 
 // saveAll writes the rows that lag behind and forgets the studies that have arrived. Its caller holds mu.
@@ -252,6 +259,7 @@ func (q *Queue) saveAll() error {
 		e.unsaved = false
 		if e.State.Final() {
 			delete(q.active, study)
+			q.cfg.Ended(study)
 		}
 	}
 	return nil

@@ -8,8 +8,11 @@
 //	   ^         ^          |
 //	   |         |          +-> retrying -> queued
 //	   |         |          +-> failed
-//	   |         +-- Requeue, restart of the node
+//	   |         +-- Requeue, Request, restart of the node
 //	   +-- a new source instance, in any state; while running, when the run ends
+//
+// Cancel ends a run or takes a study from the queue, which is failed then; Forget leaves nothing of a study but the word
+// that it needs no run.
 package jobs
 
 import (
@@ -36,10 +39,12 @@ const (
 	Retrying State = "retrying" // for the next attempt's time
 	Done     State = "done"     //
 	Failed   State = "failed"   // given up, see Reason
+
+	forgotten State = "forgotten" // of a row that nobody sees: the study is deleted
 )
 
 // Final reports whether the state changes only when something new comes.
-func (s State) Final() bool { return s == Done || s == Failed }
+func (s State) Final() bool { return s == Done || s == Failed || s == forgotten }
 
 // Status is what is known of a study's analysis. It holds no patient data but the study's UID.
 type Status struct {
@@ -55,6 +60,8 @@ type Status struct {
 	Finished    time.Time   `json:"finished,omitzero"`
 	NextAttempt time.Time   `json:"next_attempt,omitzero"` // when waiting or retrying ends
 	Reason      string      `json:"reason,omitempty"`      // why the last attempt failed
+	Asked       bool        `json:"asked,omitempty"`       // the run was asked for by Request
+	Canceled    bool        `json:"canceled,omitempty"`    // by Cancel; while running, the run is being ended
 	Results     Results     `json:"results"`               // of the last run that stored some
 	Summary     string      `json:"summary,omitempty"`
 	Stages      []StageTime `json:"stages,omitempty"` // of the last attempt
@@ -119,6 +126,7 @@ type Job struct {
 type Result struct {
 	SR, SEG []dicomweb.Ref // the objects stored
 	Summary string         // one line for people, without patient data
+	NotDone string         // why nothing could be said, a short code such as NODCE; "" when something was
 }
 
 // Permanent marks an error that trying again cannot cure.
@@ -128,6 +136,15 @@ func Permanent(err error) error {
 	}
 	return &permanent{err}
 }
+
+// IsPermanent reports whether err was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p *permanent
+	return errors.As(err, &p)
+}
+
+// ErrCanceled is the cause (context.Cause) of the end of a run's context when it was Cancel or Forget that ended it.
+var ErrCanceled = errors.New("jobs: the analysis was canceled")
 
 type permanent struct{ err error }
 
@@ -155,7 +172,10 @@ type Config struct {
 	// one revision must do no harm. A result beside an error counts when the error is the last. Progress may be called from any goroutine until Run returns. An error's text is
 	// shown to users: it must hold no patient data.
 	Run func(ctx context.Context, job Job, progress func(stage string, fraction float64)) (Result, error)
-	Log *slog.Logger // default: nothing is logged
+	// Ended is told of a study whose way has ended, done, failed or forgotten, once that is written down. It must not block and
+	// must not call the queue; it may be nil.
+	Ended func(study string)
+	Log   *slog.Logger // default: nothing is logged
 }
 
 func (c *Config) validate() error {
@@ -189,6 +209,9 @@ func (c *Config) validate() error {
 	if c.Alarm == nil {
 		now := c.Now
 		c.Alarm = func(at time.Time) <-chan time.Time { return time.After(at.Sub(now())) }
+	}
+	if c.Ended == nil {
+		c.Ended = func(string) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

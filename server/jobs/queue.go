@@ -80,7 +80,9 @@ func (q *Queue) restore(ctx context.Context) error {
 			continue
 		}
 		e.Stage, e.Progress = "", 0
-		if e.Attempts >= q.cfg.Attempts {
+		if e.Canceled {
+			q.giveUp(e, e.Reason)
+		} else if e.Attempts >= q.cfg.Attempts {
 			q.giveUp(e, fmt.Sprintf("the node ended during attempt %d of %d", e.Attempts, q.cfg.Attempts))
 		} else {
 			e.Reason = "the node ended during the attempt"
@@ -163,7 +165,7 @@ func (q *Queue) Wait(ctx context.Context, study string) (Status, error) {
 // Status returns the status of a study, an error of kind dicomweb.NotFound when it has none.
 func (q *Queue) Status(ctx context.Context, study string) (Status, error) {
 	q.mu.Lock()
-	if e := q.active[study]; e != nil {
+	if e := q.active[study]; e != nil && e.State != forgotten {
 		defer q.mu.Unlock()
 		return e.Status.clone(), nil
 	}
@@ -172,7 +174,7 @@ func (q *Queue) Status(ctx context.Context, study string) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("jobs: status: %w", err)
 	}
-	if e == nil {
+	if e == nil || e.State == forgotten {
 		return Status{}, dicomweb.Errorf(dicomweb.NotFound, "there is no analysis of study %s", study)
 	}
 	return e.Status, nil
@@ -192,15 +194,17 @@ func (q *Queue) List(ctx context.Context, limit int) ([]Status, error) {
 	seen := map[string]bool{}
 	q.mu.Lock()
 	for _, e := range q.active {
-		out = append(out, e.Status.clone())
 		seen[e.Study] = true
+		if e.State != forgotten {
+			out = append(out, e.Status.clone())
+		}
 	}
 	q.mu.Unlock()
 	more := limit
 	if limit > 0 {
-		more += len(out) // those may be among the rows too
+		more += len(seen) // those may be among the rows too
 	}
-	if err := q.load(ctx, `ORDER BY changed DESC LIMIT ?`, []any{more}, func(e *entry) error {
+	if err := q.load(ctx, `WHERE state <> ? ORDER BY changed DESC LIMIT ?`, []any{string(forgotten), more}, func(e *entry) error {
 		if !seen[e.Study] {
 			out = append(out, e.Status)
 		}
@@ -215,37 +219,6 @@ func (q *Queue) List(ctx context.Context, limit int) ([]Status, error) {
 		out = out[:limit]
 	}
 	return out, nil
-}
-
-// Requeue runs the study's analysis again, with all attempts, whatever came of it before. It is an error of kind
-// dicomweb.NotFound when the study has no sources, dicomweb.Conflict when it is running.
-func (q *Queue) Requeue(ctx context.Context, study string) error {
-	revision, _, err := q.cfg.Archive.StudyRevision(ctx, study)
-	if err != nil {
-		return fmt.Errorf("jobs: requeue: %w", err)
-	}
-	if revision == 0 {
-		return dicomweb.Errorf(dicomweb.NotFound, "study %s has nothing to analyse", study)
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	e := q.active[study]
-	if e == nil {
-		if e, err = q.find(ctx, study); err != nil {
-			return fmt.Errorf("jobs: requeue: %w", err)
-		}
-	}
-	if e == nil {
-		e = &entry{Status: Status{Study: study}}
-	}
-	if e.State == Running {
-		return dicomweb.Errorf(dicomweb.Conflict, "study %s is being analysed", study)
-	}
-	e.Attempts, e.Reason, e.Revision = 0, "", revision
-	q.active[study] = e
-	q.enqueue(e)
-	q.poke()
-	return nil
 }
 
 // Stop ends the queue: nothing new begins, and it returns when the runs under way have ended. When ctx is done first,

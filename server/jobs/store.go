@@ -23,7 +23,8 @@ CREATE INDEX IF NOT EXISTS job_changed ON job (changed DESC);`
 type entry struct {
 	Status
 	analysed int64
-	unsaved  bool // the row lags behind
+	unsaved  bool                    // the row lags behind
+	cancel   context.CancelCauseFunc // of the run, while there is one
 }
 
 // save writes rows in one transaction.

@@ -18,6 +18,7 @@ import (
 func (s *services) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		begin, w := s.cfg.Now(), c.Response()
+		defer s.metrics.begin()()
 		body := &countingBody{body: c.Request().Body}
 		c.Request().Body = body
 		defer func() {
@@ -31,7 +32,9 @@ func (s *services) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if err != nil && !w.Committed {
 				status = statusOf(c.Request(), err)
 			}
-			s.log(c, status, body.n, s.cfg.Now().Sub(begin), err)
+			took := s.cfg.Now().Sub(begin)
+			s.log(c, status, body.n, took, err)
+			s.metrics.add(c.Request().Method, c.Path(), status, body.n, w.Size, took)
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -92,12 +95,13 @@ func (s *services) cors(next echo.HandlerFunc) echo.HandlerFunc {
 			h.Set("Access-Control-Allow-Origin", "*")
 		case origin != "" && slices.Contains(s.cfg.Origins, origin):
 			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Credentials", "true") // a named site may use the browser's password or certificate
 		}
 		if !any {
 			h.Add("Vary", "Origin")
 		}
 		if h.Get("Access-Control-Allow-Origin") != "" {
-			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Location, Location, ETag, Warning, Link, Retry-After")
+			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Location, Location, ETag, Warning, Link, Retry-After, WWW-Authenticate")
 			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
 		return next(c)

@@ -93,6 +93,32 @@ func BenchmarkSearchInstances(b *testing.B) {
 	benchGet(b, benchNode(b, 150)+"/studies/"+study+"/series/"+series+"/instances", "application/dicom+json")
 }
 
+// BenchmarkSearchStudies asks for the first page of 300 studies as OHIF does.
+func BenchmarkSearchStudies(b *testing.B) {
+	a, err := archive.Open(context.Background(), archive.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	for i := range 300 {
+		var file bytes.Buffer
+		d := object{study: fmt.Sprintf("1.2.3.%d", i), series: fmt.Sprintf("1.2.4.%d", i), number: 1, patient: fmt.Sprintf("Phantom^%d", i)}.dataset()
+		if err := dicom.Write(&file, d, "1.2.840.10008.1.2.1"); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := a.Put(context.Background(), &file, archive.PutOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, err := web.New(web.Config{Archive: a})
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	b.Cleanup(server.Close)
+	benchGet(b, server.URL+"/dicom-web/studies?limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030", "application/dicom+json")
+}
+
 // BenchmarkStore stores requests of ten new instances each, from as many sides as there are processors; the time is that of
 // a request.
 func BenchmarkStore(b *testing.B) {

@@ -35,12 +35,16 @@ func Routes() []Route {
 		study    = prefix + "/studies/{study}"
 		series   = study + "/series/{series}"
 		instance = series + "/instances/{instance}"
+		workitem = prefix + "/workitems/{workitem}"
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
+	bulkData := func(s *services) handler { return s.wado.AllBulkData }
+	pixelData := func(s *services) handler { return s.wado.PixelData }
 	rendered := func(s *services) handler { return s.render.Rendered }
 	thumbnail := func(s *services) handler { return s.render.Thumbnail }
 	store := func(s *services) handler { return s.stow.Store }
+	remove := func(s *services) handler { return s.delete }
 	findSeries := func(s *services) handler { return s.qido.Series }
 	findInstances := func(s *services) handler { return s.qido.Instances }
 	return []Route{
@@ -50,7 +54,13 @@ func Routes() []Route {
 		{"GET", study + "/metadata", "10.4.1.1.2", "Metadata of a study", metadata},
 		{"GET", series + "/metadata", "10.4.1.1.2", "Metadata of a series", metadata},
 		{"GET", instance + "/metadata", "10.4.1.1.2", "Metadata of an instance", metadata},
+		{"GET", study + "/bulkdata", "10.4.1.1.5", "Bulk data of a study", bulkData},
+		{"GET", series + "/bulkdata", "10.4.1.1.5", "Bulk data of a series", bulkData},
+		{"GET", instance + "/bulkdata", "10.4.1.1.5", "Bulk data of an instance", bulkData},
 		{"GET", instance + "/bulkdata/{path...}", "10.4.1.1.5", "A value that metadata refer to", func(s *services) handler { return s.wado.BulkData }},
+		{"GET", study + "/pixeldata", "10.4.1.1.6", "Pixel data of a study", pixelData},
+		{"GET", series + "/pixeldata", "10.4.1.1.6", "Pixel data of a series", pixelData},
+		{"GET", instance + "/pixeldata", "10.4.1.1.6", "Pixel data of an instance", pixelData},
 		{"GET", instance + "/frames/{frames}", "10.4.1.1.6", "Frames of an instance", func(s *services) handler { return s.wado.Frames }},
 		{"GET", study + "/rendered", "10.4.1.1.3", "Images and reports of a study, for people", rendered},
 		{"GET", series + "/rendered", "10.4.1.1.3", "Images and reports of a series", rendered},
@@ -68,6 +78,22 @@ func Routes() []Route {
 		{"GET", prefix + "/series", "10.6", "Search for series", findSeries},
 		{"GET", series + "/instances", "10.6", "Search for instances of a series", findInstances},
 		{"GET", prefix + "/instances", "10.6", "Search for instances", findInstances},
+		{"DELETE", study, "", "Delete a study, where that is allowed", remove},
+		{"DELETE", series, "", "Delete a series, where that is allowed", remove},
+		{"DELETE", instance, "", "Delete an instance, where that is allowed", remove},
+		{"POST", prefix + "/workitems", "11.4", "Create a workitem", func(s *services) handler { return s.ups.Create }},
+		{"GET", workitem, "11.5", "Retrieve a workitem", func(s *services) handler { return s.ups.Retrieve }},
+		{"POST", workitem, "11.6", "Update a workitem", func(s *services) handler { return s.ups.Update }},
+		{"PUT", workitem + "/state", "11.7", "Claim, complete or cancel a workitem", func(s *services) handler { return s.ups.ChangeState }},
+		{"POST", workitem + "/cancelrequest", "11.8", "Ask for the cancellation of a workitem", func(s *services) handler { return s.ups.RequestCancel }},
+		{"GET", prefix + "/workitems", "11.9", "Search for workitems", func(s *services) handler { return s.ups.Search }},
+		{"POST", workitem + "/subscribers/{aetitle}", "11.10", "Subscribe to a workitem, or to all by their well-known UIDs", func(s *services) handler { return s.ups.Subscribe }},
+		{"DELETE", workitem + "/subscribers/{aetitle}", "11.11", "Unsubscribe", func(s *services) handler { return s.ups.Unsubscribe }},
+		{"POST", workitem + "/subscribers/{aetitle}/suspend", "11.12", "Subscribe to no further workitems", func(s *services) handler { return s.ups.Suspend }},
+		{"GET", prefix + "/subscribers/{aetitle}", "8.10.4", "Event reports, by WebSocket", func(s *services) handler { return s.ups.Listen }},
+		{"POST", prefix + "/commitment-requests/{transaction}", "13.4", "Ask whether instances are kept", func(s *services) handler { return s.promises.Request }},
+		{"GET", prefix + "/commitment-requests/{transaction}", "13.5", "What was asked and is kept", func(s *services) handler { return s.promises.Result }},
+		{"GET", prefix + "/conformance", "", "Conformance statement", func(s *services) handler { return s.conformance }},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/wado", "9", "An instance by WADO-URI: requestType=WADO", func(s *services) handler { return s.render.URI }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
@@ -79,6 +105,7 @@ func Routes() []Route {
 		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
 		{"GET", viewer.Path, "", "OHIF viewer, where it is installed", func(s *services) handler { return s.viewer }},
 		{"GET", viewer.Path + "/{path...}", "", "Pages and files of the viewer", func(s *services) handler { return s.viewer }},
+		{"GET", "/metrics", "", "Counts for Prometheus", func(s *services) handler { return s.showMetrics }},
 		{"GET", "/healthz", "", "200 while the node can answer searches", func(s *services) handler { return s.health }},
 	}
 }

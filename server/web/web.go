@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +18,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"mome/dicomweb"
 	"mome/dicomweb/archive"
+	"mome/dicomweb/commitment"
 	"mome/dicomweb/qido"
 	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
+	"mome/dicomweb/ups"
 	"mome/dicomweb/wado"
+	"mome/server/access"
 	"mome/server/page"
 	"mome/server/viewer"
 	"mome/server/words"
@@ -34,6 +39,9 @@ type Archive interface {
 	wado.Archive
 	render.Archive
 	page.Archive
+	commitment.Archive
+	// Delete takes out what ref names and returns how many instances that were; see archive.Archive.
+	Delete(ctx context.Context, ref dicomweb.Ref) (int, error)
 }
 
 var _ Archive = (*archive.Archive)(nil)
@@ -49,6 +57,8 @@ type Config struct {
 	Language words.Language
 	// Deliveries tells where results were sent; default: nowhere.
 	Deliveries page.Deliveries
+	// Worklist is what the node serves as UPS-RS; default: none.
+	Worklist *ups.Worklist
 	// Viewer is served under viewer.Path; default: none.
 	Viewer *viewer.Viewer
 
@@ -57,10 +67,27 @@ type Config struct {
 	PublicURL string
 	// TrustForwarded believes Forwarded and X-Forwarded-* headers. Only a node that no client reaches around its proxy may.
 	TrustForwarded bool
+	// Access tells who may do what; default: everyone may everything. Limiter holds peers to their share, Audit gets a line
+	// for each access; default: none.
+	Access  *access.Guard
+	Limiter *access.Limiter
+	Audit   *access.Audit
+	// TLS is what Serve talks, default: plain HTTP.
+	TLS *tls.Config
+	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is called before the last
+	// instance of a study goes and ends its analysis; default: nothing is.
+	AllowDelete bool
+	Forget      func(ctx context.Context, study string) error
 	// Origins may read the answers from other sites' pages (CORS), "*" for all, which is the default; "none" for none.
 	Origins []string
+	// Reads and Makes are the SOP Classes that the analysis reads and makes, MaxInstanceBytes is the archive's limit; for
+	// the conformance statement alone.
+	Reads, Makes     []string
+	MaxInstanceBytes int64
 	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
 	MaxRequestBytes int64
+	// Store sets the Store transaction: MaxParts, MaxMetadata, SpoolDir and RefuseDuplicates; the rest comes from here.
+	Store stow.Config
 	// Stall is how long a request or answer may stand still; default 1 minute. A whole one may take as long as it needs.
 	Stall time.Duration
 	// Grace is how long Serve waits for requests that run when it is told to end; default 30 seconds.
@@ -77,13 +104,17 @@ type Server struct {
 
 // services are the handlers' receivers.
 type services struct {
-	cfg    Config
-	base   func(*http.Request) string
-	stow   *stow.Service
-	qido   *qido.Service
-	wado   *wado.Service
-	render *render.Service
-	page   *page.Service
+	cfg       Config
+	base      func(*http.Request) string
+	crossSite *http.CrossOriginProtection
+	metrics   *metrics
+	promises  *commitment.Service
+	stow      *stow.Service
+	qido      *qido.Service
+	wado      *wado.Service
+	page      *page.Service
+	render    *render.Service
+	ups       *ups.Service
 }
 
 // New checks cfg and mounts all routes.
@@ -91,9 +122,17 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &services{cfg: cfg, base: cfg.baseURL()}
+	s := &services{cfg: cfg, base: cfg.baseURL(), metrics: newMetrics()}
 	var err error
-	if s.stow, err = stow.New(stow.Config{Archive: cfg.Archive, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+	if s.crossSite, err = crossSite(cfg); err != nil {
+		return nil, err
+	}
+	store := cfg.Store
+	store.Archive, store.BaseURL, store.MaxBytes, store.Log = recording{cfg.Archive}, s.base, cfg.MaxRequestBytes, cfg.Log
+	if s.stow, err = stow.New(store); err != nil {
+		return nil, err
+	}
+	if s.promises, err = commitment.New(commitment.Config{Archive: cfg.Archive, Now: cfg.Now, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if s.qido, err = qido.New(qido.Config{Archive: cfg.Archive, BaseURL: s.base}); err != nil {
@@ -103,6 +142,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
@@ -130,6 +172,12 @@ func (c *Config) complete() error {
 		}
 		c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	}
+	c.defaults()
+	return nil
+}
+
+// defaults fills in what is not set.
+func (c *Config) defaults() {
 	if c.Jobs == nil {
 		c.Jobs = noJobs{}
 	}
@@ -154,11 +202,13 @@ func (c *Config) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return nil
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// maxHeader bounds a request's line and header, in bytes.
+const maxHeader = 256 << 10
 
 // Serve answers requests from l until ctx ends, then lets those that run come to their end for at most Config.Grace.
 // It returns nil after that, or the error that ended it earlier. It closes l.
@@ -167,11 +217,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 15 * time.Second,
 		IdleTimeout:       3 * time.Minute, // viewers keep their connections; no limit on a whole upload, see Config.Stall
-		MaxHeaderBytes:    256 << 10,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	serve := server.Serve
+	if s.cfg.TLS != nil {
+		server.TLSConfig = s.cfg.TLS
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- serve(l) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("web: serve %s: %w", l.Addr(), err)
@@ -199,7 +254,7 @@ func mount(s *services) *echo.Echo {
 	var order []string
 	for _, r := range Routes() {
 		pattern, names := r.pattern()
-		h := adapt(r.handle(s), names)
+		h := s.guarded(r, adapt(r.handle(s), names))
 		e.Add(r.Method, pattern, h)
 		if len(methods[pattern]) == 0 {
 			order = append(order, pattern)
@@ -212,7 +267,7 @@ func mount(s *services) *echo.Echo {
 		}
 	}
 	for _, pattern := range order {
-		e.Add(http.MethodOptions, pattern, options(strings.Join(methods[pattern], ", ")))
+		e.Add(http.MethodOptions, pattern, s.options(pattern, strings.Join(methods[pattern], ", ")))
 	}
 	return e
 }

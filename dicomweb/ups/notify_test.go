@@ -1,0 +1,270 @@
+package ups_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/ups"
+)
+
+const all = ups.GlobalSubscription
+
+func TestEventsOfOneWorkitem(t *testing.T) {
+	const lock = "2.25.11"
+	n := start(t, t.TempDir(), ups.Config{})
+	w := n.watch("WATCHER")
+	n.create("2.25.1")
+	n.create("2.25.2")
+	got := n.do("POST", "/workitems/2.25.1/subscribers/WATCHER", "")
+	got.want(t, 201, "")
+	if want := "ws" + strings.TrimPrefix(n.root, "http") + "/subscribers/WATCHER"; got.Header.Get("Content-Location") != want {
+		t.Errorf("Content-Location %q, want %q", got.Header.Get("Content-Location"), want)
+	}
+	ds, short := w.next()
+	if short != "2.25.1 1 SCHEDULED READY" {
+		t.Errorf("initial event %q", short)
+	}
+	for at, want := range map[tag.Tag]string{
+		tag.New(0, 0x0002): "1.2.840.10008.5.1.4.34.6.1", tag.New(0, 0x0100): "256", tag.New(0, 0x0800): "0", tag.New(0, 0x1000): "2.25.1",
+	} {
+		if got := ds.String(at); got != want {
+			t.Errorf("%v of the event is %q, want %q", at, got, want)
+		}
+	}
+
+	incomplete := dicom.New()
+	incomplete.Set(tag.InputReadinessState, "INCOMPLETE")
+	n.do("POST", "/workitems/2.25.2", text(t, incomplete)).want(t, 200, "") // nobody watches it
+	n.do("POST", "/workitems/2.25.1", text(t, incomplete)).want(t, 200, "")
+	n.do("PUT", "/workitems/2.25.1/state", state(lock, "IN PROGRESS")).want(t, 200, "")
+	progress, item := dicom.New(), dicom.New()
+	item.Set(tag.ProcedureStepProgress, 40)
+	item.Set(tag.ProcedureStepProgressDescription, "reading")
+	progress.SetItems(tag.ProcedureStepProgressInformationSequence, item)
+	n.do("POST", "/workitems/2.25.1?"+lock, text(t, progress)).want(t, 200, "")
+	n.do("POST", "/workitems/2.25.1?"+lock, text(t, progress)).want(t, 200, "") // the same again is no news
+	n.do("POST", "/workitems/2.25.1/cancelrequest?requester=RIS", `[{"00741238":{"vr":"LT","Value":["too late"]}}]`).want(t, 202, "")
+	n.do("PUT", "/workitems/2.25.1/state", state(lock, "CANCELED")).want(t, 200, "")
+	w.want("2.25.1 1 SCHEDULED INCOMPLETE", "2.25.1 1 IN PROGRESS INCOMPLETE", "2.25.1 3 40 reading", "2.25.1 2 RIS too late", "2.25.1 1 CANCELED INCOMPLETE")
+}
+
+func TestAssignedAndCanceledWhileScheduled(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	w := n.watch("W")
+	n.do("POST", "/workitems/"+all+"/subscribers/W?deletionlock=false", "").want(t, 201, "")
+	station := dicom.New()
+	station.Set(tag.CodeValue, "MOME")
+	station.Set(tag.CodingSchemeDesignator, "L")
+	station.Set(tag.CodeMeaning, "MOME node")
+	n.create("2.25.1", func(ds *dicom.Dataset) { ds.SetItems(tag.ScheduledStationNameCodeSequence, station) })
+	w.want("2.25.1 1 SCHEDULED READY")
+	if ds, short := w.next(); short != "2.25.1 5" || ds.Item(tag.ScheduledStationNameCodeSequence).String(tag.CodeValue) != "MOME" {
+		t.Errorf("event %q, want UPS Assigned with the station", short)
+	}
+	n.do("POST", "/workitems/2.25.1/cancelrequest", "").want(t, 202, "")
+	w.want("2.25.1 2 ANONYMOUS", "2.25.1 1 IN PROGRESS READY", "2.25.1 1 CANCELED READY")
+}
+
+// TestSubscriptions goes through PS3.4 table CC.2.3-2: what each action leads to is seen by who gets the next event.
+func TestSubscriptions(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	n.create("2.25.1")
+	w := n.watch("W")
+	subscribe := func(status int, path string) {
+		t.Helper()
+		n.do("POST", "/workitems/"+path, "").want(t, status, "")
+	}
+	unsubscribe := func(status int, path string) {
+		t.Helper()
+		n.do("DELETE", "/workitems/"+path, "").want(t, status, "")
+	}
+	readiness := func(uid, to string) {
+		t.Helper()
+		ds := dicom.New()
+		ds.Set(tag.InputReadinessState, to)
+		n.do("POST", "/workitems/"+uid, text(t, ds)).want(t, 200, "")
+	}
+
+	subscribe(201, all+"/subscribers/W") // without lock: no initial event
+	readiness("2.25.1", "INCOMPLETE")
+	n.create("2.25.2")
+	w.want("2.25.1 1 SCHEDULED INCOMPLETE", "2.25.2 1 SCHEDULED READY")
+
+	unsubscribe(200, "2.25.1/subscribers/W") // one only
+	readiness("2.25.1", "READY")
+	readiness("2.25.2", "INCOMPLETE")
+	w.want("2.25.2 1 SCHEDULED INCOMPLETE")
+
+	subscribe(200, all+"/subscribers/W/suspend") // what is subscribed stays
+	n.create("2.25.3")
+	readiness("2.25.2", "READY")
+	w.want("2.25.2 1 SCHEDULED READY")
+	subscribe(404, all+"/subscribers/W/suspend")
+	subscribe(400, "2.25.2/subscribers/W/suspend")
+
+	subscribe(201, all+"/subscribers/W?deletionlock=true") // initial events of those that were not subscribed
+	w.want("2.25.1 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
+	for uid, want := range map[string]bool{"2.25.1": true, "2.25.2": false, "2.25.3": true} {
+		if locked, err := n.list.Locked(t.Context(), uid); err != nil || locked != want {
+			t.Errorf("%s locked: %t, %v, want %t", uid, locked, err, want)
+		}
+	}
+	subscribe(201, "2.25.2/subscribers/W?deletionlock=true")
+	subscribe(201, "2.25.1/subscribers/W?deletionlock=false")
+	w.want("2.25.2 1 SCHEDULED READY", "2.25.1 1 SCHEDULED READY")
+	for uid, want := range map[string]bool{"2.25.1": false, "2.25.2": true} {
+		if locked, err := n.list.Locked(t.Context(), uid); err != nil || locked != want {
+			t.Errorf("%s locked: %t, %v, want %t", uid, locked, err, want)
+		}
+	}
+
+	unsubscribe(200, all+"/subscribers/W") // everything
+	readiness("2.25.2", "UNAVAILABLE")
+	n.create("2.25.4")
+	subscribe(201, "2.25.4/subscribers/W")
+	w.want("2.25.4 1 SCHEDULED READY")
+
+	unsubscribe(404, all+"/subscribers/W")
+	unsubscribe(404, "2.25.1/subscribers/W")
+	subscribe(404, "2.25.99/subscribers/W")
+	subscribe(400, "2.25.1/subscribers/A%20MUCH%20TOO%20LONG%20TITLE")
+	subscribe(400, "2.25.1/subscribers/W?deletionlock=maybe")
+}
+
+func TestFilteredSubscription(t *testing.T) {
+	label := func(s string) func(*dicom.Dataset) {
+		return func(ds *dicom.Dataset) { ds.Set(tag.WorklistLabel, s) }
+	}
+	for _, query := range []string{"filter=WorklistLabel%3DAI%2CScheduledProcedureStepPriority%3DMEDIUM", "WorklistLabel=AI", "filter=00741202%3DAI"} {
+		n := start(t, t.TempDir(), ups.Config{})
+		n.create("2.25.1", label("AI"))
+		n.create("2.25.2", label("HUMAN"))
+		w := n.watch("W")
+		n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W?deletionlock=true&"+query, "").want(t, 201, "")
+		n.create("2.25.3", label("HUMAN"))
+		n.create("2.25.4", label("AI"))
+		w.want("2.25.1 1 SCHEDULED READY", "2.25.4 1 SCHEDULED READY")
+		n.do("DELETE", "/workitems/"+ups.FilteredSubscription+"/subscribers/W", "").want(t, 200, "")
+	}
+	n := start(t, t.TempDir(), ups.Config{})
+	for _, query := range []string{"", "?filter=", "?filter=NoSuchAttribute%3DX", "?filter=TransactionUID%3D1.2", "?filter=ScheduledProcedureStepStartDateTime%3Dsoon"} {
+		n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W"+query, "").want(t, 400, "")
+	}
+}
+
+// TestAwayAndBack keeps events for a subscriber that does not listen, over a restart too, as many as it may have.
+func TestAwayAndBack(t *testing.T) {
+	dir := t.TempDir()
+	cfg := ups.Config{Events: 3}
+	n := start(t, dir, cfg)
+	n.do("POST", "/workitems/"+all+"/subscribers/W", "").want(t, 201, "")
+	n.create("2.25.1")
+	w := n.watch("W")
+	w.want("2.25.1 1 SCHEDULED READY")
+	n.stop()
+	if _, short := w.next(); short != all+" 4 GOING DOWN" {
+		t.Errorf("event %q, want GOING DOWN", short)
+	}
+	if _, _, err := w.conn.Read(w.ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the connection ended with %v, want going away", err)
+	}
+
+	n = start(t, dir, cfg)
+	n.create("2.25.2")
+	n.create("2.25.3")
+	n.watch("W").want(all+" 4 RESTARTED", "2.25.2 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
+	n.stop()
+
+	n = start(t, dir, cfg)
+	for i := 4; i < 9; i++ {
+		n.create(fmt.Sprint("2.25.", i))
+	}
+	n.watch("W").want("2.25.6 1 SCHEDULED READY", "2.25.7 1 SCHEDULED READY", "2.25.8 1 SCHEDULED READY")
+}
+
+// TestBrokenOff tries a connection that fails in the middle: what it did not get comes by the next one.
+func TestBrokenOff(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	n.do("POST", "/workitems/"+all+"/subscribers/W", "").want(t, 201, "")
+	for i := range 3 {
+		n.create(fmt.Sprint("2.25.", i+1))
+	}
+	broken := errors.New("broken")
+	taken := 0
+	if err := n.list.Listen(t.Context(), "W", func([]byte) error {
+		if taken++; taken == 2 {
+			return broken
+		}
+		return nil
+	}); !errors.Is(err, broken) {
+		t.Fatalf("Listen returned %v, want the error of send", err)
+	}
+	n.watch("W").want("2.25.2 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
+}
+
+// TestTwoListenOneIsStuck has two connections of one title; one takes nothing. Changes and the other go on.
+func TestTwoListenOneIsStuck(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	n.do("POST", "/workitems/"+all+"/subscribers/W", "").want(t, 201, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- n.list.Listen(ctx, "W", func([]byte) error { close(stuck); <-ctx.Done(); return ctx.Err() })
+	}()
+	w := n.watch("W")
+	for i := range 3 {
+		n.create(fmt.Sprint("2.25.", i+1))
+	}
+	<-stuck
+	w.want("2.25.1 1 SCHEDULED READY", "2.25.2 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stuck one ended with %v", err)
+	}
+	n.create("2.25.4")
+	w.want("2.25.4 1 SCHEDULED READY")
+}
+
+func TestChannelRefusals(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{Channels: 1, Watchers: 1})
+	if got := n.do("GET", "/subscribers/W", ""); got.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("plain GET: %s, want 426", got.Status)
+	}
+	n.do("GET", "/subscribers/A%20MUCH%20TOO%20LONG%20TITLE", "").want(t, 400, "")
+	dial := func(origin string) (*websocket.Conn, *http.Response, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return websocket.Dial(ctx, n.root+"/subscribers/W", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+	}
+	if _, resp, err := dial("http://evil.example"); err == nil || resp.StatusCode != 403 {
+		t.Errorf("another site's page may listen: %v", err)
+	}
+	first, _, err := dial(n.server.URL)
+	if err != nil {
+		t.Fatal("the node's own page may not listen:", err)
+	}
+	defer first.CloseNow()
+	n.create("2.25.1")
+	n.do("POST", "/workitems/2.25.1/subscribers/W", "").want(t, 201, "")
+	if _, _, err := first.Read(t.Context()); err != nil { // it listens
+		t.Fatal(err)
+	}
+	second, _, err := dial(n.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.CloseNow()
+	if _, _, err := second.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+		t.Errorf("one connection too many ended with %v, want try again later", err)
+	}
+	n.do("POST", "/workitems/2.25.1/subscribers/OTHER", "").want(t, 503, "")
+}

@@ -1,0 +1,237 @@
+package web_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mome/server/access"
+	"mome/server/web"
+)
+
+// tokenOf is the token of a peer that has just the scope by this name.
+func tokenOf(scope string) string { return scope + "-token-0123456789" }
+
+// controlled is a node that lets in a peer for each scope.
+func controlled(t *testing.T, cfg web.Config) *node {
+	t.Helper()
+	var list []string
+	for _, scope := range []string{"read", "write", "delete", "admin", "all"} {
+		list = append(list, "only-"+scope+":"+scope+":"+tokenOf(scope))
+	}
+	secrets, err := access.NewSecrets(access.SecretsConfig{List: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Access, err = access.NewGuard(access.Config{Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, cfg)
+}
+
+// TestEveryRouteAsksForItsScope goes through the table: no route answers without credentials or without its scope, but
+// for those that tell nothing.
+func TestEveryRouteAsksForItsScope(t *testing.T) {
+	n := controlled(t, web.Config{Jobs: someJobs()})
+	fill := strings.NewReplacer("{study}", "9.9", "{series}", "9.8", "{instance}", "9.7", "{frames}", "1", "{path...}", "7FE00010",
+		"{workitem}", "9.6", "{aetitle}", "WATCHER", "{transaction}", "9.5", "{picture}", "a.png")
+	open := map[string]bool{}
+	for _, r := range web.Routes() {
+		url := n.root + fill.Replace(r.Path)
+		scope := r.Coverage().Scope
+		if scope == access.Public {
+			open[r.Method+" "+r.Path] = true
+			continue
+		}
+		for _, c := range []struct {
+			name, token string
+			status      int
+		}{{"none", "", 401}, {"unknown", "unknown-token-0123456789", 401}, {"every scope but one", "", 403}, {"its scope", tokenOf(scope.String()), 0}} {
+			for _, other := range []string{"read", "write", "delete", "admin"} {
+				if c.status == 403 && other != scope.String() {
+					c.token = tokenOf(other)
+				}
+			}
+			got := n.do(r.Method, url, nil, "Origin: http://viewer.example", header("Authorization", "Bearer ", c.token))
+			if c.status == 0 {
+				if got.StatusCode == 401 || strings.Contains(string(got.body), "lack the scope") {
+					t.Errorf("%s %s with its scope: %s %s", r.Method, r.Path, got.Status, got.body)
+				}
+				continue
+			}
+			if got.StatusCode != c.status || got.Header.Get("Access-Control-Allow-Origin") == "" || got.Header.Get("Www-Authenticate") == "" {
+				t.Errorf("%s %s, credentials %s: %s %v, want %d with CORS and a challenge", r.Method, r.Path, c.name, got.Status, got.Header, c.status)
+			}
+			if c.status == 403 && !strings.Contains(string(got.body), scope.String()) {
+				t.Errorf("%s %s: %s does not name the scope %s", r.Method, r.Path, got.body, scope)
+			}
+		}
+	}
+	for _, want := range []string{"GET /healthz", "GET /favicon.ico", "GET /dicom-web"} {
+		if !open[want] {
+			t.Errorf("%s is not open", want)
+		}
+		delete(open, want)
+	}
+	delete(open, "GET /dicom-web/conformance")
+	if len(open) > 0 {
+		t.Errorf("open to everyone: %v", open)
+	}
+}
+
+// header returns a header line, or one that says nothing where value is empty.
+func header(name, prefix, value string) string {
+	if value == "" {
+		return "X-Nothing: 1"
+	}
+	return name + ": " + prefix + value
+}
+
+func TestPreflightsStayOpen(t *testing.T) {
+	n := controlled(t, web.Config{})
+	got := n.do("OPTIONS", "/studies", nil, "Origin: http://viewer.example", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
+	if got.StatusCode != 204 || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
+		t.Errorf("%s %v", got.Status, got.Header)
+	}
+	if got := n.get(n.root + "/healthz"); got.StatusCode != 200 {
+		t.Errorf("/healthz: %s", got.Status)
+	}
+}
+
+// TestCrossSiteRequests has a browser that knows a password send requests from another site's page.
+func TestCrossSiteRequests(t *testing.T) {
+	n := controlled(t, web.Config{AllowDelete: true, Origins: []string{"https://viewer.example"}})
+	n.store2(t, tokenOf("write"), object{number: 1}.bytes(t))
+	basic := func(scope string) string {
+		r, _ := http.NewRequest("GET", "/", nil)
+		r.SetBasicAuth("only-"+scope, tokenOf(scope))
+		return "Authorization: " + r.Header.Get("Authorization")
+	}
+	for _, c := range []struct {
+		name, method, credentials, origin, site string
+		status                                  int
+	}{
+		{"another site's page, password", "DELETE", basic("delete"), "https://evil.example", "cross-site", 403},
+		{"another site's page, its own token", "DELETE", "Authorization: Bearer " + tokenOf("delete"), "https://evil.example", "cross-site", 404},
+		{"a page of a listed origin, password", "DELETE", basic("delete"), "https://viewer.example", "cross-site", 404},
+		{"the node's own page, password", "DELETE", basic("delete"), n.root, "same-origin", 404},
+		{"a program, password", "DELETE", basic("delete"), "", "", 404},
+		{"reading from another site's page", "GET", basic("read"), "https://evil.example", "cross-site", 404},
+	} {
+		got := n.do(c.method, "/studies/9.9", nil, c.credentials, header("Origin", "", c.origin), header("Sec-Fetch-Site", "", c.site))
+		if got.StatusCode != c.status {
+			t.Errorf("%s: %s %s, want %d", c.name, got.Status, got.body, c.status)
+		}
+		if want := map[bool]string{true: "true"}[c.origin == "https://viewer.example"]; got.Header.Get("Access-Control-Allow-Credentials") != want {
+			t.Errorf("%s: Allow-Credentials %q, want %q", c.name, got.Header.Get("Access-Control-Allow-Credentials"), want)
+		}
+	}
+}
+
+// store2 stores with a token.
+func (n *node) store2(t *testing.T, token string, file []byte) {
+	t.Helper()
+	got := n.do("POST", "/studies", bytes.NewReader(file), "Content-Type: application/dicom", "Authorization: Bearer "+token)
+	if got.StatusCode != 200 {
+		t.Fatalf("store: %s %s", got.Status, got.body)
+	}
+}
+
+func TestLimitsAreTold(t *testing.T) {
+	at := noon
+	limiter, err := access.NewLimiter(access.LimiterConfig{PerSecond: 0.5, Burst: 2, Now: clockAt(&at)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := controlled(t, web.Config{Limiter: limiter})
+	read, write := "Authorization: Bearer "+tokenOf("read"), "Authorization: Bearer "+tokenOf("write")
+	for i, want := range []int{204, 204, 429} {
+		got := n.get("/studies", read, "Origin: http://viewer.example")
+		if got.StatusCode != want {
+			t.Fatalf("request %d: %s, want %d", i, got.Status, want)
+		}
+		if want == 429 && (got.Header.Get("Retry-After") != "2" || !strings.Contains(string(got.body), "0.5 requests a second") || got.Header.Get("Access-Control-Allow-Origin") == "") {
+			t.Errorf("%s %v, want Retry-After 2, the limit in words, and CORS", got.body, got.Header)
+		}
+	}
+	if got := n.do("POST", "/studies", nil, write); got.StatusCode == 429 {
+		t.Error("another token is limited too")
+	}
+	for i, want := range []int{401, 401, 429} { // guessing tokens is limited by address
+		if got := n.get("/studies", "Authorization: Bearer guess"); got.StatusCode != want {
+			t.Errorf("guess %d: %s, want %d", i, got.Status, want)
+		}
+	}
+	if got := n.get(n.root + "/healthz"); got.StatusCode != 200 {
+		t.Errorf("/healthz: %s", got.Status)
+	}
+}
+
+// auditLine is what a test looks at.
+type auditLine struct {
+	Event struct {
+		ID struct {
+			Value string `json:"csd-code"`
+		} `json:"EventID"`
+		Action  string `json:"EventActionCode"`
+		Outcome int    `json:"EventOutcomeIndicator"`
+	} `json:"EventIdentification"`
+	Participants []struct{ UserID, NetworkAccessPointID string } `json:"ActiveParticipant"`
+	Objects      []struct {
+		ID string `json:"ParticipantObjectID"`
+	} `json:"ParticipantObjectIdentification"`
+}
+
+func TestAuditTrail(t *testing.T) {
+	var trail bytes.Buffer
+	audit, err := access.NewAudit(access.AuditConfig{Writer: &trail, Source: "node"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := controlled(t, web.Config{Audit: audit, AllowDelete: true})
+	token := func(scope string) string { return "Authorization: Bearer " + tokenOf(scope) }
+	for _, c := range []struct {
+		name, method, path string
+		body               []byte
+		credentials        string
+		id, action         string
+		outcome            int
+		user, study        string
+	}{
+		{"store", "POST", "/studies", object{number: 1, patient: "Secret^Name"}.bytes(t), token("write"), "110104", "C", 0, "only-write", study},
+		{"search", "GET", "/studies?PatientName=Secret*", nil, token("read"), "110112", "E", 0, "only-read", ""},
+		{"retrieve", "GET", "/studies/" + study, nil, token("read"), "110104", "R", 0, "only-read", study},
+		{"metadata", "GET", "/studies/" + study + "/metadata", nil, token("read"), "110103", "R", 0, "only-read", study},
+		{"page", "GET", n.root + "/study/" + study, nil, token("read"), "110103", "R", 0, "only-read", study},
+		{"unknown study", "GET", "/studies/9.9", nil, token("read"), "110104", "R", 4, "only-read", "9.9"},
+		{"no credentials", "GET", "/studies/" + study, nil, "X-No: 1", "110114", "E", 4, "anonymous", study},
+		{"no scope", "DELETE", "/studies/" + study, nil, token("read"), "110113", "E", 4, "only-read", study},
+		{"delete an instance", "DELETE", instance + ".1", nil, token("delete"), "110103", "D", 0, "only-delete", study},
+		{"delete a study", "DELETE", "/studies/" + study, nil, token("delete"), "110105", "D", 4, "only-delete", study},
+		{"a query that names a patient as study", "GET", "/studies/Secret", nil, token("read"), "110104", "R", 4, "only-read", ""},
+	} {
+		trail.Reset()
+		n.do(c.method, c.path, bytes.NewReader(c.body), c.credentials, "Content-Type: application/dicom")
+		var l auditLine
+		if err := json.Unmarshal(trail.Bytes(), &l); err != nil || strings.Contains(trail.String(), "Secret") {
+			t.Errorf("%s: %v in %s", c.name, err, trail.String())
+			continue
+		}
+		study := ""
+		if len(l.Objects) > 0 {
+			study = l.Objects[0].ID
+		}
+		p := l.Participants[0]
+		if l.Event.ID.Value != c.id || l.Event.Action != c.action || l.Event.Outcome != c.outcome || p.UserID != c.user || study != c.study || p.NetworkAccessPointID != "127.0.0.1" {
+			t.Errorf("%s: %s\nwant event %s, action %s, outcome %d by %s on %q", c.name, trail.String(), c.id, c.action, c.outcome, c.user, c.study)
+		}
+	}
+	trail.Reset()
+	n.get(n.root + "/healthz")
+	n.get(n.root + "/favicon.ico")
+	if trail.Len() > 0 {
+		t.Errorf("written though it is nothing about patients: %s", trail.String())
+	}
+}
