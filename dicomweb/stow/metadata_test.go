@@ -360,6 +360,7 @@ func TestMetadataRefused(t *testing.T) {
 		{"malformed JSON", "", ofJSON, []part{{"application/dicom+json", "", "[{"}}, 400, []string{"not well-formed"}},
 		{"malformed XML beside a good one", "", ofXML, append(xmlParts(t, imageOf("1.2.3.4", monochrome)), part{"application/dicom+xml", "", "<x/>"}, pixels), 202, []string{"00081199", "0008119A", "NativeDicomModel"}},
 		{"no UID", "", ofJSON, append(one(func(d *dicom.Dataset) { monochrome(d); d.Delete(tag.SeriesInstanceUID) }), pixels), 409, []string{"49152", "SeriesInstanceUID"}},
+		{"class that is not stored", "", ofJSON, append(one(func(d *dicom.Dataset) { monochrome(d); d.Set(tag.SOPClassUID, uid.UnifiedProcedureStepPush) }), pixels), 409, []string{"290", "SOP class"}},
 		{"another study", "1.3", ofJSON, append(one(monochrome), pixels), 409, []string{"272", "another study"}},
 		{"too few pixels", "", ofJSON, append(one(monochrome), part{"application/octet-stream", "pixels", "abc"}), 409, []string{"43264", "PixelData has 3 bytes, its description asks for 12"}},
 		{"frames that lack", "", ofJSON, append(one(func(d *dicom.Dataset) { monochrome(d); d.Set(tag.NumberOfFrames, "3") }), part{"image/dicom-rle", "pixels", rleFrame(twelve)}), 409, []string{"43264", "1 frames came, NumberOfFrames is 3"}},

@@ -62,6 +62,8 @@ func (r *result) failure(err error, partType string) {
 	switch {
 	case errors.Is(err, archive.ErrOtherStudy):
 		r.reason, r.comment = dicomweb.ProcessingFailure, "the instance belongs to another study than the request"
+	case errors.Is(err, archive.ErrSOPClass):
+		r.reason, r.comment = dicomweb.ClassNotSupported, "instances of this SOP class are not stored"
 	case errors.Is(err, archive.ErrNoSpace):
 		r.reason, r.comment = dicomweb.OutOfResources, "no space left, try again later"
 	case errors.As(err, &format):

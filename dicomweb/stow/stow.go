@@ -273,10 +273,13 @@ type limitedReader struct {
 }
 
 func (l *limitedReader) Read(b []byte) (int, error) {
-	n, err := l.r.Read(b)
-	l.left, l.read = l.left-int64(n), l.read+int64(n)
 	if l.left < 0 {
 		return 0, dicomweb.Errorf(dicomweb.TooLarge, "the body is larger than the %d bytes that this node takes", l.limit)
+	}
+	n, err := l.r.Read(b)
+	l.left, l.read = l.left-int64(n), l.read+int64(n)
+	if l.left < 0 { // what is within the limit still counts; the next call fails
+		return n + int(l.left), nil
 	}
 	return n, err
 }

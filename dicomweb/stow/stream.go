@@ -67,7 +67,9 @@ func describeJPEG(in []byte) (d description) {
 			if frame == 0 || len(body) < 4 || len(body) < 4+2*int(body[0]) {
 				return description{}
 			}
-			d.scan(frame, body[1+2*int(body[0])])
+			if d.scan(frame, body[1+2*int(body[0])]); d.transferSyntax == "" {
+				return description{}
+			}
 			d.colour(frame, subsampled, rgb)
 			return d
 		}
@@ -90,9 +92,7 @@ func (d *description) scan(frame, parameter byte) {
 		d.transferSyntax = uid.JPEGLSLossless
 	case frame == 0xF7:
 		d.transferSyntax, d.lossy = uid.JPEGLSNearLossless, true
-	default: // progressive and arithmetic coding, which DICOM has retired
-		*d = description{}
-	}
+	} // not progressive and arithmetic coding, which DICOM has retired
 }
 
 // colour decides on the Photometric Interpretation, PS3.5 section 8.2.1.

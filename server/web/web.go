@@ -86,6 +86,8 @@ type Config struct {
 	MaxInstanceBytes int64
 	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
 	MaxRequestBytes int64
+	// Store sets the Store transaction: MaxParts, MaxMetadata, SpoolDir and RefuseDuplicates; the rest comes from here.
+	Store stow.Config
 	// Stall is how long a request or answer may stand still; default 1 minute. A whole one may take as long as it needs.
 	Stall time.Duration
 	// Grace is how long Serve waits for requests that run when it is told to end; default 30 seconds.
@@ -125,7 +127,9 @@ func New(cfg Config) (*Server, error) {
 	if s.crossSite, err = crossSite(cfg); err != nil {
 		return nil, err
 	}
-	if s.stow, err = stow.New(stow.Config{Archive: recording{cfg.Archive}, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+	store := cfg.Store
+	store.Archive, store.BaseURL, store.MaxBytes, store.Log = recording{cfg.Archive}, s.base, cfg.MaxRequestBytes, cfg.Log
+	if s.stow, err = stow.New(store); err != nil {
 		return nil, err
 	}
 	if s.promises, err = commitment.New(commitment.Config{Archive: cfg.Archive, Now: cfg.Now, Log: cfg.Log}); err != nil {
