@@ -33,6 +33,7 @@ var rules = []rule{
 	{From: "experts/pharmacokinetics", Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "models of uptake know curves, not studies"},
 	{From: "fusion", Within: []string{"fusion", "experts", "gpu/op"}, Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "fusion weighs opinions, whoever holds them"},
 	{From: "server/access", Within: []string{"dicomweb"}, Why: "who may do what does not depend on what there is to do"},
+	{From: "server/wadl", Within: []string{"server/wadl"}, Why: "a form of description knows nothing of what it describes"},
 	{From: "server/conformance", Within: []string{"server/conformance"}, Why: "the form of a statement knows nothing of what it states"},
 	{From: "fixtures", Within: []string{"fixtures", "dicomweb"}, Why: "a phantom that used the analysis could not test it"},
 }

@@ -108,7 +108,8 @@ func (s *services) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limits bounds the body's size, by what its header says and by what really comes, and how long a request or answer may stand still: a whole one may take hours.
+// limits bounds the body's size, by what its header says and by what really comes, and how long a request or answer may
+// stand still: a whole one may take hours.
 func (s *services) limits(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), c.Response()
