@@ -17,6 +17,7 @@ type parameters struct {
 	quality    int    // of JPEG
 	profile    string // ICC profile that has to be in the image: "yes" for any, "srgb"; "" for none
 	annotation string // what is not burned in
+	base       string // URL of the service root as the client reaches it
 }
 
 // parse reads the query of a rendered or thumbnail resource. Each error names its parameter and what is expected.

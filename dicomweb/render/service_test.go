@@ -198,6 +198,7 @@ func TestRenderedAndThumbnails(t *testing.T) {
 		{"report", s.Rendered, srRef, "", nil, 200, html, 0, image.Point{}},
 		{"report for a browser", s.Rendered, srRef, "", []string{"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}, 200, html, 0, image.Point{}},
 		{"report as text", s.Rendered, srRef, "", []string{"Accept: text/plain"}, 200, "text/plain; charset=utf-8", 0, image.Point{}},
+		{"report as xml", s.Rendered, srRef, "", []string{"Accept: text/xml"}, 200, "text/xml", 0, image.Point{}},
 		{"report as an image", s.Rendered, srRef, "", []string{"Accept: image/jpeg"}, 406, "", 0, image.Point{}},
 		{"pdf", s.Rendered, pdfRef, "", nil, 200, "application/pdf", 0, image.Point{}},
 		{"plan", s.Rendered, planRef, "", nil, 406, "", 0, image.Point{}},
