@@ -33,10 +33,7 @@ func encode(w io.Writer, img image.Image, media string, quality int) error {
 		e := png.Encoder{CompressionLevel: png.BestSpeed}
 		return e.Encode(w, img)
 	case mediaGIF:
-		if g, ok := img.(*image.Gray); ok {
-			img = &image.Paletted{Pix: g.Pix, Stride: g.Stride, Rect: g.Rect, Palette: greys()}
-		}
-		return gif.Encode(w, img, nil)
+		return gif.Encode(w, indexed(img), nil)
 	}
 	if g, ok := img.(*image.Gray); ok {
 		_, err := w.Write(appendGreyJPEG(make([]byte, 0, 1024+len(g.Pix)/4), g, quality))

@@ -45,7 +45,7 @@ func (p part) location(resource string) string {
 // Rendered answers GET of .../rendered of a study, series, instance or of the frames that the request's path value "frames"
 // lists (PS3.18 section 10.4.1.1.3). One instance or frame is a single part unless multipart is asked for; a study, series or
 // several frames are multipart/related, and a study or series can be had as one image too, that of its thumbnail.
-// Of a multi-frame image without a frame number the representative frame is rendered, else the middle one.
+// Of a multi-frame image without a frame number the representative frame is rendered, else the middle one, as GIF all of them.
 func (s *Service) Rendered(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
 	p, err := parse(r.URL.RawQuery, false)
 	if err != nil {
@@ -243,6 +243,10 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 	if c.kind == report {
 		text, err := s.report(ctx, c, params.base)
 		return inMemory(text), err
+	}
+	if c.kind == picture && c.as == mediaGIF && c.frame == 0 && c.Frames > 1 && !params.thumbnail {
+		moving, err := s.animation(ctx, c, params)
+		return inMemory(moving), err
 	}
 	img, profile, err := s.image(ctx, c, params)
 	if err != nil {
