@@ -368,3 +368,24 @@ func TestRepresentative(t *testing.T) {
 		t.Errorf("thumbnail of a series: %v, Content-Location %q, want %s", err, w.Header().Get("Content-Location"), want)
 	}
 }
+
+// TestBrokenImagesCostNoOthers: wherever it stands in the series, what cannot be rendered is left out.
+func TestBrokenImagesCostNoOthers(t *testing.T) {
+	for broken := range 3 {
+		var objects []*dicom.Dataset
+		for i := range 3 {
+			d := picture(inSeries("a", string(rune('a'+i))), i+1, 4, 4, 1)
+			if i == broken {
+				d.Set(tag.PhotometricInterpretation, "HSV")
+			}
+			objects = append(objects, d)
+		}
+		w, status, err := call("GET", service(t, objects...).Rendered, dicomweb.Ref{Study: all.Study, Series: inSeries("a", "").Series}, "")
+		if err != nil || status != 200 && status != 206 {
+			t.Fatalf("image %d broken: %d %v", broken+1, status, err)
+		}
+		if bodies, _ := parts(t, w); len(bodies) != 2 {
+			t.Errorf("image %d broken: %d parts, want 2", broken+1, len(bodies))
+		}
+	}
+}
