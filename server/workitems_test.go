@@ -536,7 +536,7 @@ func TestWorkitemSurvivesRestart(t *testing.T) {
 	if _, err := d.q.Cancel(t.Context(), "1.2", "stopped by hand"); err != nil { // not by the worklist
 		t.Fatal(err)
 	}
-	d.until("2.25.1", ups.Canceled, "stopped by hand110501")
+	d.until("2.25.1", ups.Canceled, "stopped by hand110513")
 
 	d.ask("2.25.2", "1.2")
 	d.next()

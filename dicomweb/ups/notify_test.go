@@ -156,6 +156,15 @@ func TestFilteredSubscription(t *testing.T) {
 		n.do("DELETE", "/workitems/"+ups.FilteredSubscription+"/subscribers/W", "").want(t, 200, "")
 	}
 	n := start(t, t.TempDir(), ups.Config{})
+	n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W?filter=InputInformationSequence.StudyInstanceUID%3D1.2.3", "").want(t, 201, "")
+	for i, study := range []string{"1.2.4", "1.2.3"} {
+		n.create(fmt.Sprint("2.25.", i+1), func(ds *dicom.Dataset) {
+			item := dicom.New()
+			item.Set(tag.StudyInstanceUID, study)
+			ds.SetItems(tag.InputInformationSequence, item)
+		})
+	}
+	n.watch("W").want("2.25.2 1 SCHEDULED READY")
 	for _, query := range []string{"", "?filter=", "?filter=NoSuchAttribute%3DX", "?filter=TransactionUID%3D1.2", "?filter=ScheduledProcedureStepStartDateTime%3Dsoon"} {
 		n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W"+query, "").want(t, 400, "")
 	}

@@ -13,7 +13,6 @@ import (
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
-	"mome/dicomweb/mediatype"
 	"mome/dicomweb/query"
 )
 
@@ -301,6 +300,3 @@ func (s *Service) Search(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref)
 	}
 	return c.answer(status, form, found)
 }
-
-// representation of an answer.
-var offers = []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}

@@ -2,6 +2,8 @@ package ups_test
 
 import (
 	"fmt"
+	"mime"
+	"mime/multipart"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,57 @@ func TestBodies(t *testing.T) {
 			n.do("POST", "/workitems?"+uid, c.body, "Content-Type: "+c.contentType).want(t, c.status, "")
 		})
 	}
+}
+
+// TestXML creates, updates and claims with XML bodies and reads XML answers.
+func TestXML(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	xml := func(ds *dicom.Dataset) string {
+		b, err := dicom.AppendXML(nil, ds, dicom.JSONOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const is = "Content-Type: application/dicom+xml"
+	n.do("POST", "/workitems?2.25.1", xml(step()), is).want(t, 201, "")
+	n.do("POST", "/workitems?2.25.2", xml(step()), is).want(t, 201, "")
+	n.do("POST", "/workitems?2.25.3", xml(step())[:200], is).want(t, 400, "")
+	n.do("POST", "/workitems?2.25.3", text(t, step()), is).want(t, 400, "")
+	claim := dicom.New()
+	claim.Set(tag.TransactionUID, "2.25.11")
+	claim.Set(tag.ProcedureStepState, "IN PROGRESS")
+	n.do("PUT", "/workitems/2.25.1/state", xml(claim), is).want(t, 200, "")
+	one := n.do("GET", "/workitems/2.25.1", "", "Accept: application/dicom+xml")
+	one.want(t, 200, "")
+	ds, err := dicom.ParseXML(strings.NewReader(one.body), dicom.Limits{})
+	if err != nil || ds.String(tag.ProcedureStepState) != "IN PROGRESS" || ds.Has(tag.TransactionUID) || one.Header.Get("Content-Type") != "application/dicom+xml" {
+		t.Errorf("%s %s, %v", one.Header.Get("Content-Type"), one.body, err)
+	}
+	for _, path := range []string{"", "/2.25.1"} {
+		got := n.do("GET", "/workitems"+path, "", `Accept: multipart/related; type="application/dicom+xml"`)
+		_, params, err := mime.ParseMediaType(got.Header.Get("Content-Type"))
+		if err != nil || params["type"] != "application/dicom+xml" {
+			t.Fatalf("Content-Type %s: %v", got.Header.Get("Content-Type"), err)
+		}
+		parts := multipart.NewReader(strings.NewReader(got.body), params["boundary"])
+		uids := ""
+		for {
+			part, err := parts.NextPart()
+			if err != nil {
+				break
+			}
+			ds, err := dicom.ParseXML(part, dicom.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			uids += ds.String(tag.SOPInstanceUID) + " "
+		}
+		if want := map[string]string{"": "2.25.1 2.25.2 ", "/2.25.1": "2.25.1 "}[path]; uids != want || int64(len(got.body)) != got.ContentLength {
+			t.Errorf("%s: %q of %d bytes, want %q of %d", path, uids, len(got.body), want, got.ContentLength)
+		}
+	}
+	n.do("GET", "/workitems", "", "Accept: application/dicom+xml").want(t, 406, "")
 }
 
 func TestRetrieveTellsNoTransactionUID(t *testing.T) {
@@ -326,6 +379,9 @@ func TestSearch(t *testing.T) {
 			request := dicom.New()
 			request.Set(tag.AccessionNumber, fmt.Sprint("A", i))
 			ds.SetItems(tag.ReferencedRequestSequence, request)
+			input := dicom.New()
+			input.Set(tag.StudyInstanceUID, fmt.Sprint("1.2.", i))
+			ds.SetItems(tag.InputInformationSequence, input)
 		})
 	}
 	n.do("PUT", "/workitems/2.25.5/state", state("2.25.11", "IN PROGRESS")).want(t, 200, "")
@@ -350,6 +406,8 @@ func TestSearch(t *testing.T) {
 		{"accession number", "?ReferencedRequestSequence.AccessionNumber=A4", 200, "5"},
 		{"priority and readiness", "?ScheduledProcedureStepPriority=MEDIUM&InputReadinessState=READY", 200, "54321"},
 		{"UIDs", "?SOPInstanceUID=2.25.1,2.25.4,2.25.77", 200, "41"},
+		{"study of an input", "?InputInformationSequence.StudyInstanceUID=1.2.3", 200, "4"},
+		{"study of an input and label", "?InputInformationSequence.StudyInstanceUID=1.2.3,1.2.4&WorklistLabel=AI", 200, "5"},
 		{"nothing", "?PatientID=X", 204, ""},
 		{"page", "?limit=2&offset=1", 206, "43"},
 		{"last page", "?limit=2&offset=3", 200, "21"},
@@ -371,6 +429,9 @@ func TestSearch(t *testing.T) {
 						if !ds.Has(want) {
 							t.Errorf("an answer lacks %s", want.Keyword())
 						}
+					}
+					if len(ds.Items(tag.InputInformationSequence)) != 1 {
+						t.Error("an answer lacks the input")
 					}
 					if ds.Has(tag.CommentsOnTheScheduledProcedureStep) {
 						t.Error("an answer holds what was not asked for")
@@ -419,6 +480,41 @@ func TestKeepsAndForgets(t *testing.T) {
 	n.do("GET", "/workitems/2.25.2", "").want(t, 410, "")
 	if got := n.do("GET", "/workitems", ""); strings.Count(got.body, "SCHEDULED")+strings.Count(got.body, "IN PROGRESS") != 3 || strings.Contains(got.body, "2.25.2\"") {
 		t.Errorf("the worklist is %s, want three", got.body)
+	}
+}
+
+// TestInputsStay: a change of something else leaves the inputs alone, and new ones replace them.
+func TestInputsStay(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	input := func(study string) func(*dicom.Dataset) {
+		return func(ds *dicom.Dataset) {
+			item := dicom.New()
+			item.Set(tag.StudyInstanceUID, study)
+			ds.SetItems(tag.InputInformationSequence, item)
+		}
+	}
+	n.create("2.25.1", input("1.2.3"))
+	check := func(want string) {
+		t.Helper()
+		i, err := n.list.Get(t.Context(), "2.25.1")
+		if err != nil || i.Study != want || i.Dataset.Item(tag.InputInformationSequence).String(tag.StudyInstanceUID) != want {
+			t.Errorf("study %q, input %q, %v, want %q", i.Study, i.Dataset.Item(tag.InputInformationSequence).String(tag.StudyInstanceUID), err, want)
+		}
+		if waiting, err := n.list.Waiting(t.Context(), want); err != nil || len(waiting) != 1 {
+			t.Errorf("%d workitems wait for %q, %v", len(waiting), want, err)
+		}
+	}
+	check("1.2.3")
+	label, another := dicom.New(), dicom.New()
+	label.Set(tag.ProcedureStepLabel, "x")
+	n.do("POST", "/workitems/2.25.1", text(t, label)).want(t, 200, "")
+	check("1.2.3")
+	input("1.2.4")(another)
+	n.do("POST", "/workitems/2.25.1", text(t, another)).want(t, 200, "")
+	check("1.2.4")
+	n.do("PUT", "/workitems/2.25.1/state", state("2.25.11", "IN PROGRESS")).want(t, 200, "")
+	if i, err := n.list.Get(t.Context(), "2.25.1"); err != nil || i.Dataset.Item(tag.InputInformationSequence) == nil {
+		t.Errorf("the claim took the inputs: %v", err)
 	}
 }
 

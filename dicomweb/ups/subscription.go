@@ -8,7 +8,6 @@ import (
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/query"
 )
 
@@ -88,15 +87,9 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 		ON CONFLICT (ae, scope) DO UPDATE SET locked = excluded.locked, filter = excluded.filter`, ae, scope, lock, filter); err != nil {
 		return err
 	}
-	var all []*Workitem
-	if err := load(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = workitem.uid) ORDER BY created, uid`,
-		[]any{string(gone), ae}, func(i *Workitem) error {
-			if query.Meets(i.Dataset, conditions) == query.Yes {
-				i.Dataset = small(i.Dataset)
-				all = append(all, i)
-			}
-			return nil
-		}); err != nil {
+	all, err := matching(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = ups_workitem.uid) ORDER BY created, uid`,
+		[]any{string(gone), ae}, conditions)
+	if err != nil {
 		return err
 	}
 	for _, i := range all {
@@ -113,13 +106,6 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 	return nil
 }
 
-// small keeps what a UPS State Report needs of a data set, when there are many.
-func small(ds *dicom.Dataset) *dicom.Dataset {
-	out := dicom.New()
-	out.Copy(ds, tag.InputReadinessState, tag.ProcedureStepProgressInformationSequence)
-	return out
-}
-
 // subscribe writes a subscription to one workitem down. One that is there changes its lock only where again is set: what was
 // said of one workitem goes before what is said of all.
 func (t *change) subscribe(ae, id string, lock, again bool) error {
@@ -129,7 +115,7 @@ func (t *change) subscribe(ae, id string, lock, again bool) error {
 }
 
 // subscribeGlobally gives a new workitem the subscribers whose global subscription it falls under.
-func (t *change) subscribeGlobally(i *Workitem) error {
+func (t *change) subscribeGlobally(id string, ds *dicom.Dataset) error {
 	rows, err := t.QueryContext(t.ctx, `SELECT ae, scope, locked, filter FROM ups_global ORDER BY ae, scope`)
 	if err != nil {
 		return err
@@ -155,10 +141,10 @@ func (t *change) subscribeGlobally(i *Workitem) error {
 		if err != nil {
 			return err // it was read before
 		}
-		if query.Meets(i.Dataset, conditions) != query.Yes {
+		if query.Meets(ds, conditions) != query.Yes {
 			continue
 		}
-		if err := t.subscribe(g.ae, i.UID, g.lock, g.lock); err != nil {
+		if err := t.subscribe(g.ae, id, g.lock, g.lock); err != nil {
 			return err
 		}
 	}
