@@ -14,9 +14,10 @@ import (
 
 type benchDICOMwebCommand struct {
 	benchTargets
-	Slices  int   `default:"150" help:"Instances of each of eight series: four of 512x512 pixels, four of 256x256."`
-	Studies int   `default:"300" help:"Further small studies, for queries."`
-	Clients []int `default:"4,16" help:"Clients at once, of each pass after the first."`
+	Slices  int      `default:"150" help:"Instances of each of eight series: four of 512x512 pixels, four of 256x256."`
+	Studies int      `default:"300" help:"Further small studies, for queries."`
+	Clients []int    `default:"4,16" help:"Clients at once, of each pass after the first."`
+	Only    []string `placeholder:"WORD" help:"Measure only the phases with one of these words in their names, beside the stores: frame,metadata."`
 }
 
 // Help is the longer text of "server bench dicomweb --help".
@@ -28,7 +29,7 @@ pass are held against what was stored, byte for byte.
 
 Examples:
     server bench dicomweb --against-orthanc
-    server bench dicomweb --node ./old --node ./new --slices 20
+    server bench dicomweb --node ./old --node ./new --slices 20 --only frame,rendered
     server bench dicomweb --url http://127.0.0.1:8042/dicom-web --pid 1234`
 }
 
@@ -49,7 +50,7 @@ func (c *benchDICOMwebCommand) Run(ctx context.Context) (err error) {
 	}
 	line := newProgressLine(os.Stderr)
 	r, err := benchmark.Run(ctx, benchmark.Config{
-		Template: template, Slices: c.Slices, Small: c.Studies, Seed: time.Now().String(), Clients: c.Clients, CPUProfile: c.CPUProfile,
+		Template: template, Slices: c.Slices, Small: c.Studies, Seed: time.Now().String(), Clients: c.Clients, Only: c.Only, CPUProfile: c.CPUProfile,
 		Progress: func(phase, target string, pass int) {
 			line.show(fmt.Sprintf("%s, %s, pass %d", phase, target, pass+1), 0, "")
 		},

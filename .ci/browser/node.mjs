@@ -8,14 +8,25 @@ import path from 'node:path';
 
 const run = promisify(execFile);
 
+// serve starts a node over the archive data, which analyses what was quiet for settle; stop ends it.
+export async function serve(program, data, settle) {
+  const node = spawn(program, ['serve', '--addr', '127.0.0.1:0', '--data', data, '--settle', settle], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(node, 'exit');
+  return {
+    url: await announced(node),
+    async stop() {
+      node.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
 // start installs the viewer (from the file ohif, else with npm) below folder and starts a node there. push(vendor)
 // stores a phantom study, once, and answers what the node has to say of it once it is analysed; stop ends the node.
 export async function start(program, folder, ohif) {
   const data = path.join(folder, 'data');
   await run(program, ['viewer', 'install', '--data', data, ...(ohif ? ['--from', ohif] : [])]);
-  const node = spawn(program, ['serve', '--addr', '127.0.0.1:0', '--data', data, '--settle', '1s'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = once(node, 'exit');
-  const url = await announced(node);
+  const { url, stop } = await serve(program, data, '1s');
 
   const pushed = new Map();
   async function push(vendor) {
@@ -36,10 +47,7 @@ export async function start(program, folder, ohif) {
       const series = await json(`${url}/dicom-web/studies/${study}/series?includefield=SeriesDescription`);
       return { study, lesions, series: series.map(s => ({ uid: s['0020000E'].Value[0], description: s['0008103E']?.Value?.[0] ?? '' })) };
     },
-    async stop() {
-      node.kill('SIGTERM');
-      await ended;
-    },
+    stop,
   };
 }
 

@@ -33,7 +33,7 @@ func (j *jsonWriter) dataset(dst []byte, d *Dataset) ([]byte, error) {
 	dst = append(dst, '{')
 	first := true
 	for e := range d.All() {
-		if !written(e) {
+		if !listed(e) {
 			continue
 		}
 		if !first {

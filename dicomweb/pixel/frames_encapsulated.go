@@ -197,3 +197,8 @@ func (j *joined) ReadAt(p []byte, off int64) (n int, err error) {
 	}
 	return n, nil
 }
+
+// Stream returns all fragments of an encapsulated value without the offset table, as one: what a video is.
+func Stream(f *dicom.File, e *dicom.Element) *io.SectionReader {
+	return (&FrameSet{file: f}).fragments(e.Fragments[min(1, len(e.Fragments)):])
+}

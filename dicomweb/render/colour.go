@@ -35,7 +35,7 @@ func trueColour(s *samples) image.Image {
 
 // paletteColour renders PALETTE COLOR, PS3.3 C.7.6.3.1.5 and C.7.9.
 func paletteColour(h frameHeader, s *samples) (image.Image, error) {
-	if s.perPixel != 1 || s.ints == nil {
+	if s.perPixel != 1 || s.floats != nil {
 		return nil, dicomweb.Errorf(dicomweb.NotAcceptable, "a palette needs one integer per pixel")
 	}
 	signed := h.top.IntOr(tag.PixelRepresentation, 0) == 1
@@ -55,7 +55,7 @@ func paletteColour(h frameHeader, s *samples) (image.Image, error) {
 		}
 	}
 	img := image.NewRGBA(image.Rect(0, 0, s.columns, s.rows))
-	for i := range s.ints {
+	for i := range s.rows * s.columns {
 		for c, l := range palette {
 			img.Pix[4*i+c] = l.at8(s.value(i))
 		}

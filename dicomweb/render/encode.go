@@ -34,6 +34,10 @@ func encode(w io.Writer, img image.Image, media string, quality int) error {
 		}
 		return gif.Encode(w, img, nil)
 	}
+	if g, ok := img.(*image.Gray); ok {
+		_, err := w.Write(appendGreyJPEG(make([]byte, 0, 1024+len(g.Pix)/4), g, quality))
+		return err
+	}
 	return jpeg.Encode(w, img, &jpeg.Options{Quality: quality})
 }
 

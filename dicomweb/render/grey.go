@@ -26,7 +26,7 @@ func grey(h frameHeader, s *samples, w *Window) (image.Image, error) {
 	}
 	level := func(stored float64) uint8 { return uint8(255*show(toUnits(stored)) + 0.5) }
 	img := image.NewGray(image.Rect(0, 0, s.columns, s.rows))
-	if s.ints == nil || high-low >= 1<<16 {
+	if s.floats != nil || high-low >= 1<<16 {
 		for i := range img.Pix {
 			img.Pix[i] = level(s.value(i))
 		}
@@ -35,6 +35,10 @@ func grey(h frameHeader, s *samples, w *Window) (image.Image, error) {
 	table := make([]uint8, int(high-low)+1) // of the values that occur, so no index is outside
 	for i := range table {
 		table[i] = level(low + float64(i))
+	}
+	if s.words != nil {
+		s.words.look(table, int32(low), img.Pix)
+		return img, nil
 	}
 	first := s.first(low)
 	for i, v := range s.ints {
@@ -72,7 +76,7 @@ func voi(h frameHeader, s *samples, w *Window, toUnits func(float64) float64, id
 		return nil, err
 	case table != nil:
 		return func(v float64) float64 { return min(table.at(v)/table.most, 1) }, nil
-	case identity && s.ints != nil && s.bits <= 8 && !signed:
+	case identity && s.floats == nil && s.bits <= 8 && !signed:
 		most := float64(int(1)<<s.bits - 1)
 		return func(v float64) float64 { return ramp(v, 0, most) }, nil
 	}
@@ -83,6 +87,8 @@ func voi(h frameHeader, s *samples, w *Window, toUnits func(float64) float64, id
 // extent returns the least and the largest stored value; 0, 0 for floats.
 func (s *samples) extent() (low, high float64) {
 	switch {
+	case s.words != nil:
+		return s.words.extent()
 	case len(s.ints) == 0:
 		return 0, 0
 	case s.unsigned32:

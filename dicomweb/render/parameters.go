@@ -15,7 +15,7 @@ type parameters struct {
 	view       viewport
 	window     *Window
 	quality    int    // of JPEG
-	profile    bool   // an ICC profile has to be in the image
+	profile    string // ICC profile that has to be in the image: "yes" for any, "srgb"; "" for none
 	annotation string // what is not burned in
 }
 
@@ -126,13 +126,13 @@ func parseQuality(name, s string) (int, error) {
 	return q, nil
 }
 
-// parseProfile reads the parameter iccprofile. Pictures are sRGB; no other space is made.
-func parseProfile(s string) (bool, error) {
-	switch strings.ToLower(s) {
+// parseProfile reads the parameter iccprofile. Colours are not converted: they are sRGB, or what the object's own profile says.
+func parseProfile(s string) (string, error) {
+	switch s = strings.ToLower(s); s {
 	case "no", "":
-		return false, nil
+		return "", nil
 	case "yes", "srgb":
-		return true, nil
+		return s, nil
 	}
-	return false, dicomweb.Errorf(dicomweb.BadRequest, "iccprofile: no, yes or srgb is expected; images are rendered in sRGB only")
+	return "", dicomweb.Errorf(dicomweb.BadRequest, "iccprofile: no, yes or srgb is expected; images are not converted to other colour spaces")
 }

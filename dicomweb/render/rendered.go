@@ -9,6 +9,7 @@ import (
 	"image"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,7 @@ func (s *Service) Rendered(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	if err != nil {
 		return err
 	}
+	parts = p.suit(parts)
 	s.warn(w, r, p)
 	if len(parts) == 1 && ref.Instance != "" {
 		return s.one(w, r, parts[0], p)
@@ -88,6 +90,16 @@ func (s *Service) parts(r *http.Request, ref dicomweb.Ref) ([]part, error) {
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// suit leaves out the media types that cannot be made as the parameters want them: a GIF has no place for a profile.
+func (p parameters) suit(parts []part) []part {
+	for i := range parts {
+		if p.profile != "" && len(parts[i].media) == len(imageMedia()) {
+			parts[i].media = slices.DeleteFunc(parts[i].media, func(m string) bool { return m == mediaGIF })
+		}
+	}
+	return parts
 }
 
 // maxFrames bounds how many frames one request may name.
@@ -160,7 +172,7 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen, resou
 	}
 	defer body.close()
 	h.Set("Content-Type", contentType(c.as).String())
-	if c.kind == report || c.kind == document { // nothing in them runs, whoever wrote them
+	if strings.HasPrefix(c.as, "text/") { // nothing in it runs, whoever wrote it
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors *")
 	}
 	http.ServeContent(w, r, "", time.Time{}, body)
@@ -175,16 +187,22 @@ func contentType(media string) mediatype.Type {
 	return mediatype.New(media)
 }
 
-// entityTag changes with the stored bytes, what is asked of them, and what else can be seen in the picture.
+// entityTag changes with the stored bytes, what is asked of them, and the image below segments.
 func (s *Service) entityTag(ctx context.Context, c chosen, params parameters) (string, error) {
-	revision := int64(0)
+	below := ""
 	if c.kind == segments {
-		var err error
-		if revision, _, err = s.cfg.Archive.StudyRevision(ctx, c.Study); err != nil {
+		o, err := s.open(ctx, c.Instance)
+		if err != nil {
 			return "", err
 		}
+		defer o.Close()
+		d, err := s.plan(ctx, c.Instance, o, c.frame)
+		if err != nil {
+			return "", err
+		}
+		below = d.source.SHA256
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %d %s %s", c.SHA256, c.frame, revision, c.as, params.key()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %s %s %s", c.SHA256, c.frame, below, c.as, params.key()))
 	return `"` + hex.EncodeToString(sum[:16]) + `"`, nil
 }
 
@@ -223,7 +241,7 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 		text, err := s.report(ctx, c)
 		return inMemory(text), err
 	}
-	img, err := s.image(ctx, c, params)
+	img, profile, err := s.image(ctx, c, params)
 	if err != nil {
 		return nil, err
 	}
@@ -231,17 +249,19 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 	if err := encode(&buf, img, c.as, params.quality); err != nil {
 		return nil, fmt.Errorf("render: encode %s: %w", c.as, err)
 	}
+	if profile != nil {
+		return inMemory(withProfile(buf.Bytes(), c.as, profile)), nil
+	}
 	return inMemory(buf.Bytes()), nil
 }
 
-// image returns the picture of a part as the viewport shows it.
-func (s *Service) image(ctx context.Context, c chosen, params parameters) (image.Image, error) {
+// image returns the picture of a part as the viewport shows it, with the ICC profile that was asked for.
+func (s *Service) image(ctx context.Context, c chosen, params parameters) (img image.Image, profile []byte, err error) {
 	o, err := s.open(ctx, c.Instance)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer o.Close()
-	var img image.Image
 	var h frameHeader
 	if c.kind == segments {
 		img, h, err = s.segmentation(ctx, c.Instance, o, c.frame, params.window)
@@ -254,10 +274,21 @@ func (s *Service) image(ctx context.Context, c chosen, params parameters) (image
 		img, err = Frame(o.file, o.frames, n-1, params.window)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, y := h.squeeze()
-	return params.view.show(img, x, y)
+	if img, err = params.view.show(img, x, y); err != nil || params.profile == "" {
+		return img, nil, err
+	}
+	_, grey := img.(*image.Gray)
+	if own := o.file.Dataset.Get(tag.ICCProfile); own != nil && c.kind == picture && !grey {
+		if params.profile == "srgb" {
+			return nil, nil, dicomweb.Errorf(dicomweb.NotAcceptable, "the image has an ICC profile of its own, to which its colours are not converted: iccprofile=yes gives it")
+		}
+		profile, err = o.file.Value(own)
+		return img, profile, err
+	}
+	return img, srgb(grey), nil
 }
 
 // representative returns the number of the frame that stands for an object: Representative Frame Number (PS3.3 C.7.6.6), else

@@ -33,7 +33,7 @@ func Report(d *dicom.Dataset, html bool) ([]byte, error) {
 	if err != nil {
 		return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: "the report has no content tree", Err: err}
 	}
-	p := page{Title: words(root.Name), About: about(d), Root: entryOf(root, 0)}
+	p := page{Title: meaning(root.Name), About: about(d), Root: entryOf(root, 0)}
 	if p.Title == "" {
 		p.Title = "Structured Report"
 	}
@@ -100,7 +100,7 @@ func date(s string) string {
 }
 
 func entryOf(i *sr.Item, depth int) entry {
-	e := entry{Name: words(i.Name), Value: valueOf(i), Section: i.Type == sr.Container && i.Target == nil, Level: min(depth+1, 6)}
+	e := entry{Name: meaning(i.Name), Value: valueOf(i), Section: i.Type == sr.Container && i.Target == nil, Level: min(depth+1, 6)}
 	for _, child := range i.Items {
 		e.Items = append(e.Items, entryOf(child, depth+1))
 	}
@@ -128,8 +128,8 @@ func fold(items []entry) (out []entry) {
 	return out
 }
 
-// words is what people read of a code.
-func words(c code.Code) string {
+// meaning is what people read of a code.
+func meaning(c code.Code) string {
 	if c.Meaning != "" {
 		return c.Meaning
 	}
@@ -145,12 +145,12 @@ func valueOf(i *sr.Item) string {
 	case sr.Container:
 		return ""
 	case sr.Code:
-		return words(i.Code)
+		return meaning(i.Code)
 	case sr.Num:
 		if !i.Value.Known {
-			return strings.TrimSpace("no value: " + words(i.Value.Modifier))
+			return strings.TrimSpace("no value: " + meaning(i.Value.Modifier))
 		}
-		return strings.TrimSpace(dicom.FormatDS(i.Value.Number) + " " + unit(i.Value.Unit) + " " + words(i.Value.Modifier))
+		return strings.TrimSpace(dicom.FormatDS(i.Value.Number) + " " + unit(i.Value.Unit) + " " + meaning(i.Value.Modifier))
 	case sr.Image, sr.Composite:
 		return reference(i.Ref)
 	case sr.SCoord, sr.SCoord3D:
@@ -166,7 +166,7 @@ func valueOf(i *sr.Item) string {
 // unit writes a UCUM unit: its code says it shortest, but for no unit and annotations, whose meaning does.
 func unit(c code.Code) string {
 	if c.Value == "1" || strings.HasPrefix(c.Value, "{") {
-		return strings.TrimPrefix(words(c), "no units")
+		return strings.TrimPrefix(meaning(c), "no units")
 	}
 	return c.Value
 }

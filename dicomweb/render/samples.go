@@ -12,10 +12,11 @@ import (
 // maxPixels bounds a frame that is rendered: 64 Mi, more than twice the largest mammogram.
 const maxPixels = 1 << 26
 
-// samples is a decoded frame: stored values, [row, column, sample]. Either ints or floats holds them.
+// samples is a decoded frame: stored values, [row, column, sample]. One of words, ints and floats holds them.
 type samples struct {
 	rows, columns, perPixel int
-	bits                    int // Bits Stored of ints
+	bits                    int    // Bits Stored of ints
+	words                   *words // of the common case, one sample of 16 bits
 	ints                    []int32
 	unsigned32              bool      // ints are the bits of unsigned values
 	floats                  []float64 // of Float or Double Float Pixel Data
@@ -70,6 +71,11 @@ func (s *samples) read(h frameHeader, set *pixel.FrameSet, n int) error {
 	}
 	l, err := s.layout(h)
 	if err != nil {
+		return err
+	}
+	if little := h.file.TransferSyntax != explicitBig; little && !set.Encapsulated() && l.BitsAllocated == 16 && l.SamplesPerPixel == 1 {
+		raw, err := set.Frame(n)
+		s.words = &words{raw, 15 - l.HighBit, 16 - l.BitsStored, l.Signed}
 		return err
 	}
 	s.ints = make([]int32, l.Samples())
@@ -145,6 +151,8 @@ func (s *samples) readFloats(h frameHeader, set *pixel.FrameSet, n, size int) er
 // value returns sample i as a number.
 func (s *samples) value(i int) float64 {
 	switch {
+	case s.words != nil:
+		return float64(s.words.at(i))
 	case s.floats != nil:
 		return s.floats[i]
 	case s.unsigned32:

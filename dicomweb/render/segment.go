@@ -34,7 +34,7 @@ func Segments(f *dicom.File, set *pixel.FrameSet, frames []int, under image.Imag
 		if err != nil {
 			return nil, err
 		}
-		if s.ints == nil || s.perPixel != 1 {
+		if s.unfold(); s.ints == nil || s.perPixel != 1 {
 			return nil, dicomweb.Errorf(dicomweb.NotAcceptable, "segments need one integer per pixel")
 		}
 		if out == nil {

@@ -26,7 +26,7 @@ func (s *Service) Thumbnail(w http.ResponseWriter, r *http.Request, ref dicomweb
 	if err != nil {
 		return err
 	}
-	best, ok := represent(parts)
+	best, ok := represent(p.suit(parts))
 	switch {
 	case !ok && len(parts) == 1 && parts[0].Frames > 0:
 		return cannotRender(parts[0].Instance)

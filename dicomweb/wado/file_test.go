@@ -94,7 +94,7 @@ func encodeDataset(dst []byte, d *dicom.Dataset, order binary.AppendByteOrder) [
 		dst = order.AppendUint16(order.AppendUint16(dst, e.Tag.Group()), e.Tag.Element())
 		dst = append(dst, e.VR...)
 		switch e.VR {
-		case dicom.OB, dicom.OW, dicom.UN, dicom.SQ:
+		case dicom.OB, dicom.OF, dicom.OV, dicom.OW, dicom.UN, dicom.SQ:
 			dst = order.AppendUint32(append(dst, 0, 0), uint32(len(value)))
 		default:
 			dst = order.AppendUint16(dst, uint16(len(value)))

@@ -123,41 +123,44 @@ func frameOffers(f *dicom.File, frames *pixel.FrameSet) []mediatype.Offer {
 		if f.TransferSyntax == uid.ImplicitVRLittleEndian {
 			offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
 		}
-		return append(offers, compressedOffers(f)...)
+		return append(offers, compressedOffers(f.Dataset, f.TransferSyntax)...)
 	}
-	var offers []mediatype.Offer
-	for _, media := range imageTypes(f.TransferSyntax) {
-		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: f.TransferSyntax, Default: true})
-	}
-	offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: f.TransferSyntax})
-	if decodable(f) {
+	offers := storedOffers(f.TransferSyntax)
+	if decodable(f.Dataset, f.TransferSyntax) {
 		offers = append(offers, decoded)
 	}
-	return append(offers, compressedOffers(f)...)
+	return append(offers, compressedOffers(f.Dataset, f.TransferSyntax)...)
+}
+
+// storedOffers returns the forms of compressed pixel data as they are stored.
+func storedOffers(syntax string) []mediatype.Offer {
+	var offers []mediatype.Offer
+	for _, media := range imageTypes(syntax) {
+		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: syntax, Default: true})
+	}
+	return append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax, Default: lossyOnly(syntax)})
 }
 
 // compressedOffers returns the forms in which the frames can be had compressed though they are not stored so.
-func compressedOffers(f *dicom.File) []mediatype.Offer {
+func compressedOffers(header *dicom.Dataset, stored string) []mediatype.Offer {
 	var offers []mediatype.Offer
 	for _, syntax := range pixel.EncodedSyntaxes() {
-		if syntax == f.TransferSyntax || !compressible(f.Dataset, f.TransferSyntax, syntax) {
+		if syntax == stored || !compressible(header, stored, syntax) {
 			continue
 		}
-		for _, media := range imageTypes(syntax) {
-			offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: syntax, Default: true})
-		}
-		offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
+		offers = append(offers, mediatype.Offer{Media: imageTypes(syntax)[0], TransferSyntax: syntax, Default: true},
+			mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
 	}
 	return offers
 }
 
-// decodable reports whether there is a decoder for the object's frames.
-func decodable(f *dicom.File) bool {
-	layout, err := pixel.LayoutOf(f.Dataset)
+// decodable reports whether there is a decoder for the frames of an object.
+func decodable(header *dicom.Dataset, syntax string) bool {
+	layout, err := pixel.LayoutOf(header)
 	if err != nil {
 		return false
 	}
-	_, err = pixel.Native(layout, f.TransferSyntax, nil)
+	_, err = pixel.Native(layout, syntax, nil)
 	return dicomweb.KindOf(err) != dicomweb.UnsupportedMedia
 }
 
@@ -179,6 +182,9 @@ func imageTypes(transferSyntax string) []string {
 		return []string{"image/jphc"}
 	case uid.JPEGXLLossless, uid.JPEGXLJPEGRecompression, uid.JPEGXL:
 		return []string{"image/jxl"}
+	}
+	if media := videoType(transferSyntax); media != "" {
+		return []string{media}
 	}
 	return nil
 }

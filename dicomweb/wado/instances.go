@@ -27,6 +27,9 @@ func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb
 	}
 	accept := mediatype.Accept(r)
 	send, err := s.choose(r.Context(), accept, ref, list)
+	if dicomweb.KindOf(err) == dicomweb.NotAcceptable && asksForBytes(accept) {
+		return s.AllBulkData(w, r, ref)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,6 +45,12 @@ func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb
 		return s.zip(w, r, send, status)
 	}
 	return s.multipart(w, r, send, status)
+}
+
+// asksForBytes reports whether the client takes parts of application/octet-stream.
+func asksForBytes(accept []mediatype.Range) bool {
+	_, ok := mediatype.Choose(accept, []mediatype.Offer{{Media: mediatype.OctetStream, Multipart: true}})
+	return ok
 }
 
 // warnOfPart returns the status of an answer that lacks n of all that were asked for, and warns of it (PS3.18 section

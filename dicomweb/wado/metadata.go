@@ -19,11 +19,14 @@ import (
 	"mome/dicomweb/prepared"
 )
 
-// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON:
-// every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
+// Metadata answers GET of .../metadata at study, series and instance level (PS3.18 section 10.4.1.1.2) as DICOM JSON
+// or XML: every attribute of the data set, long binary values by their BulkDataURI. It has an entity tag, so that a viewer that
 // comes again gets 304. What was prepared when the instances were stored is only put together.
 func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
-	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}
+	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}, {Media: mediatype.DICOMXML, Multipart: true}}
+	if ref.Instance != "" {
+		offers = append(offers, mediatype.Offer{Media: mediatype.DICOMXML})
+	}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
 		return notAcceptable(offers)
@@ -33,7 +36,14 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 		return err
 	}
 	base := s.cfg.BaseURL(r)
-	if notModified(w, r, etagOf(members, ref, base)) {
+	etag := etagOf(members, ref, base)
+	if offers[answer].Media == mediatype.DICOMXML {
+		if notModified(w, r, entityTag(true, etag, offers[answer])) {
+			return nil
+		}
+		return s.metadataXML(w, r, members, base, offers[answer].Multipart)
+	}
+	if notModified(w, r, etag) {
 		return nil
 	}
 	return s.metadata(w, r, members, base, offers[answer].Media)
@@ -94,7 +104,7 @@ func sendText(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, media s
 
 // unprepared makes the metadata of an instance from its file.
 func (s *Service) unprepared(ctx context.Context, m index.Member, base string) ([]byte, error) {
-	i, err := s.one(ctx, dicomweb.Ref{Instance: m.UID})
+	i, err := s.one(ctx, instanceRef(m))
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +120,9 @@ func (s *Service) unprepared(ctx context.Context, m index.Member, base string) (
 	})
 	return text, err
 }
+
+// instanceRef names an instance by its UID, which is unique.
+func instanceRef(m index.Member) dicomweb.Ref { return dicomweb.Ref{Instance: m.UID} }
 
 // etagOf returns a weak entity tag: it changes with the stored bytes and with the address that the URIs hold.
 func etagOf(members []index.Member, ref dicomweb.Ref, base string) string {

@@ -4,17 +4,17 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// serve sends body as the whole answer, or the ranges of it that are asked for (RFC 9110 section 14). Type and entity tag
-// are set before.
+// serve sends body as the whole answer, or the ranges of it that are asked for; a range of another unit than bytes is
+// ignored (RFC 9110 section 14.2). Type and entity tag are set before.
 func serve(w http.ResponseWriter, r *http.Request, body *io.SectionReader) error {
-	for _, name := range []string{"Range", "If-Match", "If-Unmodified-Since"} {
-		if r.Header.Get(name) != "" {
-			http.ServeContent(w, r, "", time.Time{}, body)
-			return nil
-		}
+	unit, _, _ := strings.Cut(r.Header.Get("Range"), "=")
+	if strings.EqualFold(strings.TrimSpace(unit), "bytes") || r.Header.Get("If-Match") != "" {
+		http.ServeContent(w, r, "", time.Time{}, body)
+		return nil
 	}
 	w.Header().Set("Accept-Ranges", "bytes")
 	w.Header().Set("Content-Length", strconv.FormatInt(body.Size(), 10))

@@ -1,6 +1,6 @@
-// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received or in
-// explicit VR little endian, frames, bulk data, and metadata as DICOM JSON. What goes out as stored goes out byte for
-// byte; anything else is made on the way and never stored. It renders nothing.
+// Package wado is the Retrieve transaction, WADO-RS (PS3.18 section 10.4): instances as they were received, in explicit
+// VR little endian or compressed without loss, in parts or as a ZIP file; frames, bulk data, pixel data; and metadata.
+// What goes out as stored goes out byte for byte; anything else is made on the way and never stored. It renders nothing.
 package wado
 
 import (

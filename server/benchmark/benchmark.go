@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"mome/dicomweb/dicom"
 )
@@ -21,6 +23,7 @@ type Config struct {
 	Small      int            // further studies, of four small instances each
 	Seed       string         // in all UIDs: another one makes other studies
 	Clients    []int          // of the passes after the first; default 4 and 16
+	Only       []string       // words in the names of the phases that are measured beside the stores; default: all
 	CPUProfile string         // folder for a CPU profile of each phase, of targets that were started with profiling; "" for none
 	Progress   func(phase, target string, pass int)
 }
@@ -83,6 +86,9 @@ func Run(ctx context.Context, c Config, targets ...*Target) (*Result, error) {
 		r.Targets = append(r.Targets, TargetInfo{Name: t.Name, Version: t.Version})
 	}
 	for _, p := range plan(large, small) {
+		if !c.wants(p) {
+			continue
+		}
 		measured, err := c.phase(ctx, p, targets)
 		if err != nil {
 			return nil, err
@@ -95,6 +101,11 @@ func Run(ctx context.Context, c Config, targets ...*Target) (*Result, error) {
 		r.Phases = append(r.Phases, measured)
 	}
 	return r, nil
+}
+
+// wants reports whether the phase is measured. What is stored is asked for later, so all of it is.
+func (c Config) wants(p phase) bool {
+	return len(c.Only) == 0 || len(p.again) == 0 || slices.ContainsFunc(c.Only, func(word string) bool { return strings.Contains(p.name, word) })
 }
 
 func machine() string {

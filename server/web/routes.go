@@ -39,6 +39,8 @@ func Routes() []Route {
 	)
 	retrieve := func(s *services) handler { return s.wado.Instances }
 	metadata := func(s *services) handler { return s.wado.Metadata }
+	bulkData := func(s *services) handler { return s.wado.AllBulkData }
+	pixelData := func(s *services) handler { return s.wado.PixelData }
 	rendered := func(s *services) handler { return s.render.Rendered }
 	thumbnail := func(s *services) handler { return s.render.Thumbnail }
 	store := func(s *services) handler { return s.stow.Store }
@@ -52,7 +54,13 @@ func Routes() []Route {
 		{"GET", study + "/metadata", "10.4.1.1.2", "Metadata of a study", metadata},
 		{"GET", series + "/metadata", "10.4.1.1.2", "Metadata of a series", metadata},
 		{"GET", instance + "/metadata", "10.4.1.1.2", "Metadata of an instance", metadata},
+		{"GET", study + "/bulkdata", "10.4.1.1.5", "Bulk data of a study", bulkData},
+		{"GET", series + "/bulkdata", "10.4.1.1.5", "Bulk data of a series", bulkData},
+		{"GET", instance + "/bulkdata", "10.4.1.1.5", "Bulk data of an instance", bulkData},
 		{"GET", instance + "/bulkdata/{path...}", "10.4.1.1.5", "A value that metadata refer to", func(s *services) handler { return s.wado.BulkData }},
+		{"GET", study + "/pixeldata", "10.4.1.1.6", "Pixel data of a study", pixelData},
+		{"GET", series + "/pixeldata", "10.4.1.1.6", "Pixel data of a series", pixelData},
+		{"GET", instance + "/pixeldata", "10.4.1.1.6", "Pixel data of an instance", pixelData},
 		{"GET", instance + "/frames/{frames}", "10.4.1.1.6", "Frames of an instance", func(s *services) handler { return s.wado.Frames }},
 		{"GET", study + "/rendered", "10.4.1.1.3", "Images and reports of a study, for people", rendered},
 		{"GET", series + "/rendered", "10.4.1.1.3", "Images and reports of a series", rendered},
@@ -83,6 +91,9 @@ func Routes() []Route {
 		{"DELETE", workitem + "/subscribers/{aetitle}", "11.11", "Unsubscribe", func(s *services) handler { return s.ups.Unsubscribe }},
 		{"POST", workitem + "/subscribers/{aetitle}/suspend", "11.12", "Subscribe to no further workitems", func(s *services) handler { return s.ups.Suspend }},
 		{"GET", prefix + "/subscribers/{aetitle}", "8.10.4", "Event reports, by WebSocket", func(s *services) handler { return s.ups.Listen }},
+		{"POST", prefix + "/commitment-requests/{transaction}", "13.4", "Ask whether instances are kept", func(s *services) handler { return s.promises.Request }},
+		{"GET", prefix + "/commitment-requests/{transaction}", "13.5", "What was asked and is kept", func(s *services) handler { return s.promises.Result }},
+		{"GET", prefix + "/conformance", "", "Conformance statement", func(s *services) handler { return s.conformance }},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/wado", "9", "An instance by WADO-URI: requestType=WADO", func(s *services) handler { return s.render.URI }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
@@ -94,6 +105,7 @@ func Routes() []Route {
 		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
 		{"GET", viewer.Path, "", "OHIF viewer, where it is installed", func(s *services) handler { return s.viewer }},
 		{"GET", viewer.Path + "/{path...}", "", "Pages and files of the viewer", func(s *services) handler { return s.viewer }},
+		{"GET", "/metrics", "", "Counts for Prometheus", func(s *services) handler { return s.showMetrics }},
 		{"GET", "/healthz", "", "200 while the node can answer searches", func(s *services) handler { return s.health }},
 	}
 }

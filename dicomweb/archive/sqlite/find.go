@@ -281,7 +281,7 @@ func (f *finder) decode(l query.Level, id int64, blob []byte) (*dicom.Dataset, e
 func (f *finder) answer(c *candidate) error {
 	out := dicom.New()
 	for l := query.Study; l <= f.q.Level; l++ {
-		index.Answer(out, f.wanted[l], f.q.IncludeAll && l == query.Instance, c.levels[l])
+		index.Answer(out, f.q, f.wanted[l], f.q.IncludeAll && l == query.Instance, c.levels[l])
 	}
 	out.Set(tag.InstanceAvailability, availability)
 	for l := query.Study; l <= min(f.q.Level, query.Series); l++ {
