@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,20 +139,11 @@ func bareParameter(r *http.Request, names ...string) (values []string) {
 		case err != nil:
 		case !named && uid.Valid(name):
 			values = append(values, name)
-		case named && contains(names, name):
+		case named && slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }):
 			values = append(values, value)
 		}
 	}
 	return values
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // one returns what the values that are not empty agree on.

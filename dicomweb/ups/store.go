@@ -117,6 +117,22 @@ func stored(r io.Reader) (*dicom.Dataset, error) {
 	return read[0], nil
 }
 
+// harmless is the length in bytes up to which a text cannot exceed storedLimits, whatever it holds.
+const harmless = 256 << 10
+
+// writable returns a data set as it is stored. Many small updates can make one that could not be read back: that is an error
+// of kind TooLarge.
+func writable(ds *dicom.Dataset) ([]byte, error) {
+	text, err := dicom.AppendJSON(nil, ds, dicom.JSONOptions{})
+	if err != nil || len(text) <= harmless {
+		return text, err
+	}
+	if _, err := stored(bytes.NewReader(text)); err != nil {
+		return nil, dicomweb.Errorf(dicomweb.TooLarge, "the workitem would be larger than one may be")
+	}
+	return text, nil
+}
+
 // complete adds the inputs to a workitem's data set.
 func complete(ctx context.Context, tx *sql.Tx, i *Workitem) error {
 	var packed []byte
@@ -147,7 +163,7 @@ func pack(ds *dicom.Dataset) ([]byte, error) {
 	if len(inputs.Items(tag.InputInformationSequence)) == 0 {
 		return nil, nil
 	}
-	text, err := dicom.AppendJSON(nil, inputs, dicom.JSONOptions{})
+	text, err := writable(inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +210,7 @@ func (t *change) save(i *Workitem) error {
 			return err
 		}
 	}
-	text, err := dicom.AppendJSON(nil, i.Dataset, dicom.JSONOptions{})
+	text, err := writable(i.Dataset)
 	if err != nil {
 		return err
 	}
