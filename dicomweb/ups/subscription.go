@@ -2,7 +2,6 @@ package ups
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 
@@ -159,14 +158,29 @@ func (w *Worklist) Unsubscribe(ctx context.Context, id, ae string) error {
 	}
 	return w.change(ctx, func(t *change) error {
 		if id != GlobalSubscription && id != FilteredSubscription {
-			return t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id)
+			if err := t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id); err != nil {
+				return err
+			}
+			return t.forget(ae)
 		}
 		if err := t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id); err != nil {
 			return err
 		}
-		_, err := t.Exec(`DELETE FROM ups_subscription WHERE ae = ?`, ae)
-		return err
+		if _, err := t.Exec(`DELETE FROM ups_subscription WHERE ae = ?`, ae); err != nil {
+			return err
+		}
+		return t.forget(ae)
 	})
+}
+
+// forget drops the events of an AE title that subscribes to nothing and does not listen: nobody might ever fetch them.
+func (t *change) forget(ae string) error {
+	if t.w.channels.listening(ae) {
+		return nil
+	}
+	_, err := t.Exec(`DELETE FROM ups_event WHERE ae = ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ups_event.ae)
+		AND NOT EXISTS (SELECT 1 FROM ups_global g WHERE g.ae = ups_event.ae)`, ae)
+	return err
 }
 
 // Suspend ends a global subscription; those to single workitems stay (PS3.18 11.12). It is an error of kind NotFound when
@@ -193,12 +207,4 @@ func (t *change) remove(statement string, args ...any) error {
 		return err
 	}
 	return dicomweb.Errorf(dicomweb.NotFound, "the AE title has no such subscription")
-}
-
-// Locked reports whether a subscriber's Deletion Lock keeps a workitem.
-func (w *Worklist) Locked(ctx context.Context, id string) (locked bool, err error) {
-	err = w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM ups_subscription WHERE workitem = ? AND locked = 1)`, id).Scan(&locked)
-	})
-	return locked, err
 }
