@@ -78,8 +78,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// web puts what the flags say into c.
-func (f *accessFlags) web(c *web.Config, log *slog.Logger) (err error) {
+// protect puts who is let in, limits, TLS and the audit trail into c.
+func (f *accessFlags) protect(c *web.Config, log *slog.Logger) (err error) {
 	if c.Access, err = f.guard(log); err != nil {
 		return err
 	}
@@ -103,7 +103,6 @@ func (f *accessFlags) web(c *web.Config, log *slog.Logger) (err error) {
 			return err
 		}
 	}
-	c.AllowDelete, c.Origins, c.TrustForwarded, c.MaxRequestBytes = f.AllowDelete, f.CORSOrigin, f.TrustForwarded, f.MaxRequest<<20
 	return nil
 }
 

@@ -80,7 +80,7 @@ func TestAccessFlags(t *testing.T) {
 		{"audit into nowhere", accessFlags{Audit: "/nowhere/audit"}, "audit"},
 	} {
 		var config web.Config
-		err := c.flags.web(&config, slog.New(slog.DiscardHandler))
+		err := c.flags.protect(&config, slog.New(slog.DiscardHandler))
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q in it", c.name, err, c.want)
 		}
@@ -104,7 +104,7 @@ func TestTokenCommand(t *testing.T) {
 		t.Errorf("the file can be read by others: %v, %v", info.Mode(), err)
 	}
 	var config web.Config
-	if err := (&accessFlags{AccessFile: file}).web(&config, slog.New(slog.DiscardHandler)); err != nil {
+	if err := (&accessFlags{AccessFile: file}).protect(&config, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []tokenCommand{{Name: "a b", Scopes: "read"}, {Name: "a", Scopes: "rule"}} {

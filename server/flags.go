@@ -18,7 +18,8 @@ type nodeFlags struct {
 	Workers        int           `default:"1" help:"Studies analysed at the same time."`
 	Attempts       int           `default:"4" help:"Tries before an analysis is given up, with growing pauses between."`
 	MaxInstance    int64         `default:"4096" placeholder:"MIB" help:"Largest instance that is taken, in MiB."`
-	Replace        bool          `help:"Replace a stored instance by another one of the same SOP Instance UID, instead of keeping it."`
+	MaxParts       int           `default:"100000" placeholder:"N" help:"Most parts of one Store request."`
+	Duplicates     string        `default:"keep" enum:"keep,replace,refuse" help:"Other content under a stored SOP Instance UID: keep the stored one and warn the sender, replace it, or refuse it as a failure (0111H)."`
 	PublicURL      string        `placeholder:"URL" help:"Base URL that clients reach the node at, if a proxy stands in front."`
 	Viewer         bool          `negatable:"" default:"true" help:"Serve the viewer that server viewer install put in place."`
 	ViewerDir      string        `type:"path" placeholder:"DIR" help:"Folder that the viewer was installed in, if not the folder viewer of --data."`

@@ -31,20 +31,21 @@ Start with:  server demo`
 
 // commands is the command line. Every flag that sets something is also an environment variable, MOME_ and its name.
 type commands struct {
-	Serve    serveCommand    `cmd:"" default:"withargs" help:"Run the node (the default)."`
-	Demo     demoCommand     `cmd:"" help:"Show everything once: start a node, push a phantom study, print what was found."`
-	Push     pushCommand     `cmd:"" help:"Push the DICOM files of a folder to a node or PACS by STOW-RS."`
-	Analyze  analyzeCommand  `cmd:"" help:"Read a study from a folder or the archive, without a server: SR, SEG and findings.json."`
-	Explain  explainCommand  `cmd:"" help:"Tell which role each series of a study plays, and why."`
-	Phantom  phantomCommand  `cmd:"" help:"Write a digital breast phantom study with known lesions as DICOM."`
-	Train    trainCommand    `cmd:"" help:"Fit a model on labelled studies, or on digital phantoms, and write its weights."`
-	Evaluate evaluateCommand `cmd:"" help:"Measure weights on labelled studies, or on digital phantoms: tables with intervals, by modality, vendor, site, age."`
-	Reindex  reindexCommand  `cmd:"" help:"Rebuild the index of an archive from its files alone."`
-	Token    tokenCommand    `cmd:"" help:"Make a token that lets a scanner, PACS or person in."`
-	Viewer   viewerCommand   `cmd:"" help:"Install the OHIF viewer for the node to serve, or remove it."`
-	Weights  weightsCommand  `cmd:"" help:"Import, show, verify and export weights."`
-	Model    modelCommand    `cmd:"" help:"Run the network on volumes from files."`
-	Bench    benchCommand    `cmd:"" help:"Measure time and memory of the network and of reading a study, and detection on phantoms."`
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the node (the default)."`
+	Demo        demoCommand        `cmd:"" help:"Show everything once: start a node, push a phantom study, print what was found."`
+	Push        pushCommand        `cmd:"" help:"Push the DICOM files of a folder to a node or PACS by STOW-RS."`
+	Analyze     analyzeCommand     `cmd:"" help:"Read a study from a folder or the archive, without a server: SR, SEG and findings.json."`
+	Explain     explainCommand     `cmd:"" help:"Tell which role each series of a study plays, and why."`
+	Phantom     phantomCommand     `cmd:"" help:"Write a digital breast phantom study with known lesions as DICOM."`
+	Train       trainCommand       `cmd:"" help:"Fit a model on labelled studies, or on digital phantoms, and write its weights."`
+	Evaluate    evaluateCommand    `cmd:"" help:"Measure weights on labelled studies, or on digital phantoms: tables with intervals, by modality, vendor, site, age."`
+	Reindex     reindexCommand     `cmd:"" help:"Rebuild the index of an archive from its files alone."`
+	Token       tokenCommand       `cmd:"" help:"Make a token that lets a scanner, PACS or person in."`
+	Conformance conformanceCommand `cmd:"" help:"Print the DICOM conformance statement."`
+	Viewer      viewerCommand      `cmd:"" help:"Install the OHIF viewer for the node to serve, or remove it."`
+	Weights     weightsCommand     `cmd:"" help:"Import, show, verify and export weights."`
+	Model       modelCommand       `cmd:"" help:"Run the network on volumes from files."`
+	Bench       benchCommand       `cmd:"" help:"Measure time and memory of the network and of reading a study, and detection on phantoms."`
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`

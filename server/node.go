@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/stow"
 	"mome/dicomweb/ups"
 	"mome/server/access"
 	"mome/server/analysis"
@@ -49,8 +51,8 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if err = f.permit(f.Addr); err != nil {
 		return n, err
 	}
-	site := web.Config{Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language)}
-	if err = f.web(&site, log); err != nil {
+	site := f.site(log)
+	if err = f.protect(&site, log); err != nil {
 		return n, err
 	}
 	if n.audit = site.Audit; site.TLS != nil {
@@ -102,6 +104,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	site.Archive, site.Jobs, site.Deliveries, site.Viewer, site.Model = n.archive, n.queue, n.outbox, n.viewer, modelLine(n.analyzer)
 	site.Worklist, site.Forget = n.worklist, n.queue.Forget
+	site.Store = stow.Config{MaxParts: f.MaxParts, RefuseDuplicates: f.Duplicates == "refuse", SpoolDir: filepath.Join(f.Data, "incoming")}
 	if n.web, err = web.New(site); err != nil {
 		return n, err
 	}
@@ -109,10 +112,19 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	return n, nil
 }
 
+// site is what the flags say of the HTTP side, before the node's parts are there.
+func (f *nodeFlags) site(log *slog.Logger) web.Config {
+	return web.Config{
+		Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language),
+		AllowDelete: f.AllowDelete, Origins: f.CORSOrigin, TrustForwarded: f.TrustForwarded, MaxRequestBytes: f.MaxRequest << 20,
+		Reads: classesRead(), Makes: classesMade(), MaxInstanceBytes: f.MaxInstance << 20,
+	}
+}
+
 // openArchive opens the archive of a node; changed may be nil.
 func openArchive(ctx context.Context, f nodeFlags, log *slog.Logger, changed func(study string)) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, archive.Config{
-		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Replace,
+		Dir: f.Data, MaxInstanceBytes: f.MaxInstance << 20, IsSource: isSource, IsResult: isResult, Replace: f.Duplicates == "replace",
 		OnStored: changed, Log: log,
 	})
 	if err != nil {

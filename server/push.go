@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -14,6 +15,7 @@ type pushCommand struct {
 	Dir      string `arg:"" type:"existingdir" help:"Folder with DICOM files; other files are passed over."`
 	To       string `default:"http://127.0.0.1:8080/dicom-web" placeholder:"URL" help:"Root of the DICOMweb services to push to."`
 	Parallel int    `default:"4" help:"Uploads at the same time."`
+	Token    string `placeholder:"TEXT" help:"Bearer token of the other side. Better given as MOME_TOKEN."`
 }
 
 // Help is the longer text of "server push --help".
@@ -22,9 +24,17 @@ func (pushCommand) Help() string {
 1 then.`
 }
 
+// bearer is the header that presents a token; "" is none.
+func bearer(token string) http.Header {
+	if token == "" {
+		return nil
+	}
+	return http.Header{"Authorization": {"Bearer " + token}}
+}
+
 // Run pushes the folder.
 func (c *pushCommand) Run(ctx context.Context) error {
-	remote, err := client.New(client.Config{URL: c.To, Parallel: c.Parallel})
+	remote, err := client.New(client.Config{URL: c.To, Parallel: c.Parallel, Header: bearer(c.Token)})
 	if err != nil {
 		return err
 	}

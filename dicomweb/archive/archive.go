@@ -66,6 +66,7 @@ type Receipt struct {
 var (
 	ErrOtherStudy = errors.New("archive: the instance belongs to another study")
 	ErrNoSpace    = errors.New("archive: no space left")
+	ErrSOPClass   = errors.New("archive: instances of the SOP class are not stored")
 )
 
 // ReadError is the error of the reader that was given to Put: nothing is known against the archive or the instance.

@@ -11,6 +11,7 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/archive/index"
 	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
 )
 
 // Put takes in one instance as a DICOM file and returns when it is stored durably: the bytes first, under the name
@@ -36,6 +37,9 @@ func (a *Archive) Put(ctx context.Context, r io.Reader, opt PutOptions) (Receipt
 	}
 	if opt.Study != "" && rec.Ref.Study != opt.Study {
 		return rec, ErrOtherStudy
+	}
+	if !uid.Storable(rec.SOPClass) {
+		return rec, ErrSOPClass
 	}
 	if opt.Result {
 		e.Result, e.Source = true, false

@@ -19,6 +19,7 @@ import (
 	"mome/dicomweb/archive/sqlite"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/query"
 )
 
@@ -157,6 +158,8 @@ func TestPutRefuses(t *testing.T) {
 		{"cut short", bytes.NewReader(file[:len(file)-10]), archive.PutOptions{}, isFormat, dicomweb.Ref{}},
 		{"another study", bytes.NewReader(file), archive.PutOptions{Study: "1.2.3"},
 			func(err error) bool { return errors.Is(err, archive.ErrOtherStudy) }, ref},
+		{"a class that is not stored", bytes.NewReader(archivetest.File(t, archivetest.Dataset(ref, func(ds *dicom.Dataset) { ds.Set(tag.SOPClassUID, uid.UnifiedProcedureStepPush) }))),
+			archive.PutOptions{}, func(err error) bool { return errors.Is(err, archive.ErrSOPClass) }, ref},
 		{"too large", bytes.NewReader(make([]byte, 9000)), archive.PutOptions{},
 			func(err error) bool { return dicomweb.KindOf(err) == dicomweb.TooLarge }, dicomweb.Ref{}},
 		{"reader fails", io.MultiReader(bytes.NewReader(file[:100]), failing{cut}), archive.PutOptions{},

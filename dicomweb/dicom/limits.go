@@ -86,6 +86,7 @@ const (
 	ReasonMeta           = "the File Meta Information is not as PS3.10 tells"
 	ReasonTransferSyntax = "the transfer syntax is missing or not one that can be stored"
 	ReasonDeflate        = "the deflated data set cannot be inflated"
+	ReasonFit            = "longer than its VR can tell"
 	ReasonMissing        = "a UID that identifies the object is missing"
 	ReasonUID            = "not a valid UID"
 	ReasonMismatch       = "the File Meta Information names another SOP Class than the data set"

@@ -29,6 +29,10 @@ type modelWriter struct {
 	path []byte // of the element that is written, see JSONOptions
 }
 
+// listed reports whether the models hold the element: all but group lengths and File Meta Information. Command elements
+// are in no object; the Store Instances Response borrows one.
+func listed(e *Element) bool { return e.Tag.Group() != 2 && e.Tag.Element() != 0 }
+
 // empty reports whether the element has neither a value nor a place where to get it.
 func (e *Element) empty() bool {
 	return len(e.Value) == 0 && !e.Deferred() && e.Fragments == nil && e.BulkDataURI == ""

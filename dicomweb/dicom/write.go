@@ -57,20 +57,25 @@ func marshal(ds *Dataset, transferSyntax string) (b []byte, err error) {
 	}
 	var buf bytes.Buffer
 	buf.Grow(sizeOf(ds) + 1024)
+	wr := newWriter(&buf, ds, transferSyntax, syn)
+	if err := wr.dataset(ds); err != nil {
+		return nil, err
+	}
+	if wr.enc.Error() != nil {
+		return nil, errGoDicom
+	}
+	return buf.Bytes(), verify(buf.Bytes(), ds, transferSyntax)
+}
+
+// newWriter returns a writer of ds into buf, which holds preamble and File Meta Information by then.
+func newWriter(buf *bytes.Buffer, ds *Dataset, transferSyntax string, syn syntax) writer {
 	vr := dicomio.ExplicitVR
 	if syn.implicit {
 		vr = dicomio.ImplicitVR
 	}
-	enc := dicomio.NewEncoder(&buf, binary.LittleEndian, vr)
+	enc := dicomio.NewEncoder(buf, binary.LittleEndian, vr)
 	godicom.WriteFileHeader(enc, metaElements(ds, transferSyntax))
-	wr := writer{enc: enc, buf: &buf}
-	if err := wr.dataset(ds); err != nil {
-		return nil, err
-	}
-	if enc.Error() != nil {
-		return nil, errGoDicom
-	}
-	return buf.Bytes(), verify(buf.Bytes(), ds, transferSyntax)
+	return writer{enc: enc, buf: buf}
 }
 
 // metaElements returns the File Meta Information in go-dicom's form. The version is given, since go-dicom's own
@@ -99,6 +104,9 @@ func written(e *Element) bool { return e.Tag.Group() > 2 && e.Tag.Element() != 0
 type writer struct {
 	enc *dicomio.Encoder
 	buf *bytes.Buffer // what enc writes to
+	// Of WriteBulk only: where buf goes, and what gives the values that are elsewhere.
+	out  io.Writer
+	bulk func(*Element) (Bulk, error)
 }
 
 func (w writer) dataset(d *Dataset) error {
@@ -109,12 +117,19 @@ func (w writer) dataset(d *Dataset) error {
 		if err := w.element(e); err != nil {
 			return fmt.Errorf("%v %s: %w", e.Tag, e.Tag.Keyword(), err)
 		}
+		if w.out != nil && w.buf.Len() > flushAt {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 func (w writer) element(e *Element) error {
 	switch {
+	case e.BulkDataURI != "" && w.bulk != nil:
+		return w.external(e)
 	case e.Fragments != nil:
 		return fmt.Errorf("an encapsulated value cannot be written")
 	case e.Deferred():
@@ -127,11 +142,8 @@ func (w writer) element(e *Element) error {
 	if len(e.Value)%2 == 1 && e.VR.word() > 1 && !e.VR.Opaque() {
 		return fmt.Errorf("%d bytes of %s cannot be padded without another value", len(e.Value), e.VR)
 	}
-	if len(e.Value) > 0xFFFE && !e.VR.long() && w.explicit() {
-		return fmt.Errorf("%d bytes do not fit a %s", len(e.Value), e.VR)
-	}
-	if uint64(len(e.Value)) >= undefined-1 {
-		return fmt.Errorf("%d bytes do not fit a data element", len(e.Value))
+	if err := w.fits(e, int64(len(e.Value))); err != nil {
+		return err
 	}
 	if g := goElement(e); g != nil {
 		godicom.WriteElement(w.enc, g)
@@ -141,6 +153,14 @@ func (w writer) element(e *Element) error {
 		return nil
 	}
 	w.raw(e)
+	return nil
+}
+
+// fits checks a value's length in bytes against what its length field can tell.
+func (w writer) fits(e *Element, n int64) error {
+	if n >= undefined-1 || n > 0xFFFE && !e.VR.long() && w.explicit() {
+		return &FormatError{Tag: e.Tag, Reason: ReasonFit}
+	}
 	return nil
 }
 

@@ -2,6 +2,9 @@ package dicom_test
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"strings"
 	"sync"
 	"testing"
 
@@ -209,4 +212,76 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestWriteBulk: values from elsewhere arrive where they belong, native and encapsulated, at the top and in items.
+func TestWriteBulk(t *testing.T) {
+	section := func(s string) *io.SectionReader { return io.NewSectionReader(strings.NewReader(s), 0, int64(len(s))) }
+	item := dicom.New()
+	item.Put(&dicom.Element{Tag: tag.RedPaletteColorLookupTableData, VR: dicom.OW, BulkDataURI: "lut"})
+	d := object()
+	d.Set(tag.PatientName, "Müller")
+	d.SetItems(tag.IconImageSequence, item)
+	d.Put(&dicom.Element{Tag: tag.PixelData, VR: dicom.OW, BulkDataURI: "pixels"})
+	for _, c := range []struct {
+		name, syntax string
+		pixels       dicom.Bulk
+		value        string   // native
+		frames       []string // encapsulated: the offset table and the fragments
+	}{
+		{"native", uid.ExplicitVRLittleEndian, dicom.Bulk{Parts: []*io.SectionReader{section("abcd"), section("efg")}}, "abcdefg\x00", nil},
+		{"implicit", uid.ImplicitVRLittleEndian, dicom.Bulk{Parts: []*io.SectionReader{section("abcd")}}, "abcd", nil},
+		{"one frame", uid.RLELossless, dicom.Bulk{Parts: []*io.SectionReader{section("abc")}, Encapsulated: true}, "", []string{"", "abc\x00"}},
+		{"frames", uid.RLELossless, dicom.Bulk{Parts: []*io.SectionReader{section("abc"), section("de")}, Encapsulated: true}, "", []string{"\x00\x00\x00\x00\x0c\x00\x00\x00", "abc\x00", "de"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var buf bytes.Buffer
+			if err := dicom.WriteBulk(&buf, d, c.syntax, func(e *dicom.Element) (dicom.Bulk, error) {
+				if e.BulkDataURI == "lut" {
+					return dicom.Bulk{Parts: []*io.SectionReader{section("lu")}}, nil
+				}
+				return c.pixels, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			f := scan(t, buf.Bytes())
+			if f.TransferSyntax != c.syntax || f.Dataset.String(tag.PatientName) != "Müller" {
+				t.Errorf("%s, name %q", f.TransferSyntax, f.Dataset.String(tag.PatientName))
+			}
+			if got := f.Dataset.Item(tag.IconImageSequence).Bytes(tag.RedPaletteColorLookupTableData); string(got) != "lu" {
+				t.Errorf("the item has %q", got)
+			}
+			e := f.Dataset.Get(tag.PixelData)
+			if len(e.Fragments) != len(c.frames) {
+				t.Fatalf("%d fragments, want %d", len(e.Fragments), len(c.frames))
+			}
+			for i, span := range e.Fragments {
+				if got := string(buf.Bytes()[span.Offset:][:span.Length]); got != c.frames[i] {
+					t.Errorf("fragment %d is %q, want %q", i, got, c.frames[i])
+				}
+			}
+			if c.frames == nil {
+				if got, err := f.Value(e); err != nil || string(got) != c.value {
+					t.Errorf("pixels %q, %v, want %q", got, err, c.value)
+				}
+			}
+		})
+	}
+	missing := errors.New("missing")
+	if err := dicom.WriteBulk(io.Discard, d, uid.RLELossless, func(*dicom.Element) (dicom.Bulk, error) { return dicom.Bulk{}, missing }); !errors.Is(err, missing) {
+		t.Errorf("got %v, want that the value is missing", err)
+	}
+	for _, syntax := range []string{"1.2.3", uid.DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.2"} {
+		var format *dicom.FormatError
+		if err := dicom.WriteBulk(io.Discard, object(), syntax, nil); !errors.As(err, &format) || format.Reason != dicom.ReasonTransferSyntax {
+			t.Errorf("%s: %v", syntax, err)
+		}
+	}
+	d.Put(&dicom.Element{Tag: tag.PatientComments, VR: dicom.LT, BulkDataURI: "long"})
+	long := io.NewSectionReader(bytes.NewReader(make([]byte, 70_000)), 0, 70_000)
+	if err := dicom.WriteBulk(io.Discard, d, uid.ExplicitVRLittleEndian, func(*dicom.Element) (dicom.Bulk, error) {
+		return dicom.Bulk{Parts: []*io.SectionReader{long}}, nil
+	}); err == nil {
+		t.Error("70,000 bytes went into an LT of explicit VR")
+	}
 }

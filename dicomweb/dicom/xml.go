@@ -44,7 +44,7 @@ func (x *xmlWriter) document(dst []byte, d *Dataset) ([]byte, error) {
 func (x *xmlWriter) dataset(dst []byte, d *Dataset) ([]byte, error) {
 	base := len(x.path)
 	for e := range d.All() {
-		if !written(e) {
+		if !listed(e) {
 			continue
 		}
 		x.path = appendHex(x.path[:base], e.Tag)

@@ -1,4 +1,4 @@
-// Package qido is the Search transaction, QIDO-RS (PS3.18 section 10.6): six resources, answered as DICOM JSON. What a
+// Package qido is the Search transaction, QIDO-RS (PS3.18 section 10.6): six resources, answered as JSON or XML. What a
 // query means is package query's business, what matches it the archive's; this package speaks HTTP.
 package qido
 
@@ -28,6 +28,10 @@ type Config struct {
 	BaseURL func(*http.Request) string // URL of the service root as the client reaches it, without a slash at its end
 	// MaxResults caps one answer, also where the client names no limit; what remains is told by a warning. Default 50,000.
 	MaxResults int
+	// MaxWhole caps answers that have all attributes of instances, which take much more; default 2,000.
+	MaxWhole int
+	// MaxBytes bounds one answer: a search that would give more is refused. Default 256 MiB.
+	MaxBytes int
 }
 
 // Service answers searches. It is safe for concurrent use.
@@ -40,11 +44,17 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("qido: Config.Archive is missing")
 	case cfg.BaseURL == nil:
 		return nil, errors.New("qido: Config.BaseURL is missing")
-	case cfg.MaxResults < 0:
-		return nil, fmt.Errorf("qido: Config.MaxResults is %d", cfg.MaxResults)
+	case cfg.MaxResults < 0 || cfg.MaxWhole < 0 || cfg.MaxBytes < 0:
+		return nil, errors.New("qido: Config.MaxResults, MaxWhole or MaxBytes is negative")
 	}
 	if cfg.MaxResults == 0 {
 		cfg.MaxResults = 50_000
+	}
+	if cfg.MaxWhole == 0 {
+		cfg.MaxWhole = 2_000
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 256 << 20
 	}
 	return &Service{cfg: cfg}, nil
 }
@@ -65,19 +75,23 @@ func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb
 	return s.search(w, r, ref, query.Instance)
 }
 
-// search answers with 200, or 204 when nothing matches (PS3.18 table 10.6.3-1). An error was not answered yet.
+// search answers with 200, 204 when nothing matches, or 413 (PS3.18 table 10.6.3-1). An error was not answered yet.
 func (s *Service) search(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref, level query.Level) error {
-	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}
+	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}, {Media: mediatype.DICOMXML, Multipart: true}}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
-		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to a search is %s", mediatype.DICOMJSON)
+		return dicomweb.Errorf(dicomweb.NotAcceptable, `the answer to a search is %s, or multipart/related; type="%s"`, mediatype.DICOMJSON, mediatype.DICOMXML)
 	}
 	q, warnings, err := query.Parse(r.URL.RawQuery, level, ref)
 	if err != nil {
 		return err
 	}
-	if q.Limit == 0 || q.Limit > s.cfg.MaxResults {
-		q.Limit = s.cfg.MaxResults
+	most := s.cfg.MaxResults
+	if q.IncludeAll && level == query.Instance {
+		most = min(most, s.cfg.MaxWhole)
+	}
+	if q.Limit == 0 || q.Limit > most {
+		q.Limit = most
 	}
 	results, remaining, err := s.cfg.Archive.Find(r.Context(), q)
 	if err != nil {
@@ -94,33 +108,28 @@ func (s *Service) search(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	body, err := appendAnswer(nil, results, level, base)
+	for _, ds := range results {
+		ds.Set(tag.RetrieveURL, base+"/"+refOf(ds, level).Path())
+	}
+	body, contentType, err := s.encode(results, offers[answer])
 	if err != nil {
 		return fmt.Errorf("qido: write %s: %w", level, err)
 	}
-	w.Header().Set("Content-Type", offers[answer].Media)
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	_, err = w.Write(body)
 	return err
 }
 
-// appendAnswer writes the results with the Retrieve URL of each.
-func appendAnswer(dst []byte, results []*dicom.Dataset, level query.Level, base string) ([]byte, error) {
-	for i, ds := range results {
-		dst = append(dst, "[,"[min(i, 1)])
-		ref := dicomweb.Ref{Study: ds.String(tag.StudyInstanceUID)}
-		if level >= query.Series {
-			ref.Series = ds.String(tag.SeriesInstanceUID)
-		}
-		if level >= query.Instance {
-			ref.Instance = ds.String(tag.SOPInstanceUID)
-		}
-		ds.Set(tag.RetrieveURL, base+"/"+ref.Path())
-		var err error
-		if dst, err = dicom.AppendJSON(dst, ds, dicom.JSONOptions{}); err != nil {
-			return nil, err
-		}
+// refOf returns the resource that a result is.
+func refOf(ds *dicom.Dataset, level query.Level) dicomweb.Ref {
+	ref := dicomweb.Ref{Study: ds.String(tag.StudyInstanceUID)}
+	if level >= query.Series {
+		ref.Series = ds.String(tag.SeriesInstanceUID)
 	}
-	return append(dst, ']'), nil
+	if level >= query.Instance {
+		ref.Instance = ds.String(tag.SOPInstanceUID)
+	}
+	return ref
 }

@@ -3,16 +3,20 @@ package qido_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/mediatype"
 	"mome/dicomweb/qido"
 	"mome/dicomweb/query"
+	"mome/dicomweb/related"
 )
 
 // fixed answers every query with one instance, remembers the query and says that more follow.
@@ -72,6 +76,72 @@ func TestWarnings(t *testing.T) {
 	}
 	if w, _ = search(t, &fixed{none: true, remaining: 3}, "limit=0", dicomweb.Ref{}); w.Code != 204 || w.Header().Get("Warning") == "" || w.Body.Len() != 0 {
 		t.Errorf("nothing but a remainder: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestAnswerAsXML(t *testing.T) {
+	s, err := qido.New(qido.Config{Archive: &fixed{}, BaseURL: func(*http.Request) string { return "http://node/dicom-web" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept", `multipart/related; type="application/dicom+xml"`)
+	if err := s.Instances(w, r, dicomweb.Ref{}); err != nil || w.Code != 200 {
+		t.Fatalf("%d, %v", w.Code, err)
+	}
+	ct, err := mediatype.Parse(w.Header().Get("Content-Type"))
+	if err != nil || ct.Name != "multipart/related" || ct.Param("type") != "application/dicom+xml" {
+		t.Fatalf("Content-Type %s", w.Header().Get("Content-Type"))
+	}
+	length := w.Body.Len()
+	m, err := related.NewReader(w.Body, ct.Param("boundary"), related.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := m.Next()
+	if err != nil || part.Header.Get("Content-Type") != "application/dicom+xml" {
+		t.Fatalf("part %v, %v", part, err)
+	}
+	d, err := dicom.ParseXML(part, dicom.Limits{})
+	if err != nil || d.String(tag.RetrieveURL) != "http://node/dicom-web/studies/1.2/series/1.2.3/instances/1.2.3.4" {
+		t.Errorf("%v with Retrieve URL %q", err, d.String(tag.RetrieveURL))
+	}
+	if _, err := m.Next(); err != io.EOF || w.Header().Get("Content-Length") != strconv.Itoa(length) {
+		t.Errorf("behind the one part: %v; Content-Length %s of %d", err, w.Header().Get("Content-Length"), length)
+	}
+	for _, accept := range []string{"application/dicom+xml", "image/png", "text/html"} {
+		r.Header.Set("Accept", accept)
+		if err := s.Instances(httptest.NewRecorder(), r, dicomweb.Ref{}); dicomweb.KindOf(err) != dicomweb.NotAcceptable {
+			t.Errorf("Accept %s: %v", accept, err)
+		}
+	}
+}
+
+// TestTooBroad: an answer beyond the limit is refused in words, and all attributes of instances come in smaller answers.
+func TestTooBroad(t *testing.T) {
+	base := func(*http.Request) string { return "" }
+	s, err := qido.New(qido.Config{Archive: &fixed{}, BaseURL: base, MaxBytes: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, accept := range []string{"application/dicom+json", `multipart/related; type="application/dicom+xml"`} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		if err := s.Instances(httptest.NewRecorder(), r, dicomweb.Ref{}); dicomweb.KindOf(err) != dicomweb.TooLarge || !strings.Contains(err.Error(), "100 bytes") {
+			t.Errorf("Accept %s: %v, want that 100 bytes are the limit", accept, err)
+		}
+	}
+	a := &fixed{}
+	if s, err = qido.New(qido.Config{Archive: a, BaseURL: base, MaxResults: 70, MaxWhole: 7}); err != nil {
+		t.Fatal(err)
+	}
+	for rawQuery, want := range map[string]int{"": 70, "includefield=Rows": 70, "includefield=all": 7, "includefield=all&limit=3": 3} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.URL.RawQuery = rawQuery
+		if err := s.Instances(httptest.NewRecorder(), r, dicomweb.Ref{}); err != nil || a.asked.Limit != want {
+			t.Errorf("%q asks for %d, %v, want %d", rawQuery, a.asked.Limit, err, want)
+		}
 	}
 }
 

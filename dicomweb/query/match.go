@@ -38,7 +38,7 @@ func meets(ds *dicom.Dataset, conditions []Condition, depth int, zone string) Ve
 				done[p] = true
 				v = together(ds, c, conditions[p], depth)
 			} else {
-				v = c.matchElement(ds, ds.Get(c.Path[depth]), zone)
+				v = c.matchElement(ds, c.stored(ds, depth), zone)
 			}
 		} else {
 			var group []Condition
@@ -47,7 +47,7 @@ func meets(ds *dicom.Dataset, conditions []Condition, depth int, zone string) Ve
 					group, done[j] = append(group, o), true
 				}
 			}
-			v = inItems(ds.Get(c.Path[depth]), group, depth+1, zone)
+			v = inItems(c.stored(ds, depth), group, depth+1, zone)
 		}
 		switch v {
 		case No:

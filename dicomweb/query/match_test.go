@@ -25,7 +25,13 @@ func TestMeets(t *testing.T) {
 	ds.Set(tag.EchoTime, "1.50")
 	ds.Set(tag.AcquisitionDateTime, "20240105101530+0100")
 	ds.Set(tag.StudyComments, `one\two`)
+	ds.SetVR(tag.New(0x0029, 0x0010), dicom.LO, "SIEMENS")
 	ds.SetVR(tag.New(0x0029, 0x1010), dicom.IS, "12")
+	ds.SetVR(tag.New(0x0029, 0x0011), dicom.LO, "ACME")
+	ds.SetVR(tag.New(0x0029, 0x1110), dicom.LO, "hidden")
+	code := dicom.New()
+	code.Set(tag.CodeValue, "c")
+	ds.SetItems(tag.New(0x0029, 0x1111), code)
 	item := func(id, step string) *dicom.Dataset {
 		d := dicom.New()
 		d.Set(tag.RequestedProcedureID, id)
@@ -64,6 +70,11 @@ func TestMeets(t *testing.T) {
 		{"second group differs", "PatientName=muller*=田中*", query.No},
 		{"only the second group", "PatientName==山田^花子", query.Yes},
 		{"pattern does not run over groups", "PatientName=muller*花子", query.No},
+		{"fuzzy word with other accents", "fuzzymatching=true&PatientName=%C3%A2nn%C3%A9", query.Yes},
+		{"fuzzy ideographic word", "fuzzymatching=true&PatientName=花子", query.Yes},
+		{"component wildcards", "PatientName=M?ller^*ne*", query.Yes},
+		{"given name only", "PatientName=*^%C3%84nne*", query.Yes},
+		{"component that differs", "PatientName=Muller^B*", query.No},
 		{"fuzzy word", "fuzzymatching=true&PatientName=marie", query.Yes},
 		{"fuzzy words in any order", "fuzzymatching=true&PatientName=anne, mull", query.Yes},
 		{"fuzzy wrong word", "fuzzymatching=true&PatientName=muller^peter", query.No},
@@ -94,6 +105,16 @@ func TestMeets(t *testing.T) {
 		{"decimal", "EchoTime=1.5", query.Yes},
 		{"private attribute by its stored VR", "00291010=012", query.Yes},
 		{"private attribute, other value", "00291010=13", query.No},
+		{"creator", "00290010=SIEMENS", query.Yes},
+		{"creator in another block", "00290010=ACME", query.Yes},
+		{"unknown creator", "00290010=OTHER", query.No},
+		{"creator's attribute in the block asked for", "00290010=SIEMENS&00291010=12", query.Yes},
+		{"creator's attribute in another block", "00290010=ACME&00291010=hidden", query.Yes},
+		{"attribute of one creator is not that of another", "00290010=ACME&00291010=12", query.No},
+		{"two creators", "00290010=ACME&00290020=SIEMENS&00291010=hidden&00292010=12", query.Yes},
+		{"creator with a pattern is an attribute like others", "00290010=SIE*&00291010=12", query.Yes},
+		{"private sequence by its creator", "00290010=ACME&00291011.CodeValue=c", query.Yes},
+		{"private sequence of another creator", "00290010=SIEMENS&00291011.CodeValue=c", query.No},
 		{"unknown attribute finds nothing", "00291011=13", query.No},
 		{"unknown attribute, universal", "00291011=", query.Yes},
 

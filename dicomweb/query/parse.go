@@ -49,6 +49,7 @@ func Parse(rawQuery string, level Level, ref dicomweb.Ref) (Query, []string, err
 	}
 	for i := range q.Match {
 		q.Match[i].Fuzzy = q.Fuzzy && q.Match[i].VR == dicom.PN
+		q.Match[i].creators = creatorsOf(q.Match, q.Match[i].Path)
 	}
 	slices.Sort(q.Include)
 	q.Include = slices.Compact(q.Include)
@@ -130,7 +131,10 @@ func (p *parser) parameter(name, value string) error {
 	case "includefield":
 		p.include(value)
 		return nil
-	case "accept", "charset": // of content negotiation, PS3.18 8.3.3
+	case "accept": // of content negotiation, PS3.18 8.3.3.1
+		return nil
+	case "charset": // PS3.18 8.3.3.2
+		p.charset(value)
 		return nil
 	case "fuzzymatching", "emptyvaluematching", "multiplevaluematching": // PS3.18 8.3.4.2, 8.3.4.5, 8.3.4.6: read before
 		return nil
@@ -141,6 +145,18 @@ func (p *parser) parameter(name, value string) error {
 		return nil
 	}
 	return p.key(name, path, value)
+}
+
+// charset warns who asks for other character sets only: answers are in UTF-8.
+func (p *parser) charset(value string) {
+	for entry := range strings.SplitSeq(value, ",") {
+		name, _, _ := strings.Cut(entry, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "utf-8", "utf8", "us-ascii", "*", "":
+			return
+		}
+	}
+	p.warn("charset %s is not available: the answer is in UTF-8", show(value))
 }
 
 // parsePath reads a keyword, a tag, or several joined by dots: sequences, then the attribute.

@@ -137,6 +137,47 @@ func TestParseOptions(t *testing.T) {
 	}
 }
 
+func TestCharset(t *testing.T) {
+	for raw, want := range map[string]int{"charset=utf-8": 0, "charset=iso-8859-1,UTF-8;q=0.5": 0, "charset=*": 0, "charset=": 0, "charset=ISO-8859-1": 1} {
+		if _, warnings, err := query.Parse(raw, query.Study, dicomweb.Ref{}); err != nil || len(warnings) != want {
+			t.Errorf("%s: %q, %v, want %d warnings", raw, warnings, err, want)
+		}
+	}
+}
+
+// TestPrivateAnswers: a private attribute comes with its creator, from whatever block that has.
+func TestPrivateAnswers(t *testing.T) {
+	ds := dicom.New()
+	for tg, v := range map[tag.Tag]string{0x00230010: "Other", 0x00230011: "AcmeCompany", 0x00231002: "a", 0x00231102: "b"} {
+		ds.SetVR(tg, dicom.LO, v)
+	}
+	ds.SetVR(0x00251001, dicom.LO, "orphan")
+	for _, c := range []struct {
+		raw  string
+		t    tag.Tag
+		want []tag.Tag
+	}{
+		{"00230010=AcmeCompany&includefield=00231002", 0x00231002, []tag.Tag{0x00230011, 0x00231102}},
+		{"00230010=AcmeCompany&includefield=00231002", 0x00230010, []tag.Tag{0x00230011}},
+		{"includefield=00231002", 0x00231002, []tag.Tag{0x00230010, 0x00231002}},
+		{"00230010=Nobody&includefield=00231002", 0x00231002, nil},
+		{"includefield=00251001", 0x00251001, []tag.Tag{0x00251001}},
+		{"includefield=00251002", 0x00251002, nil},
+	} {
+		q, _, err := query.Parse(c.raw, query.Instance, dicomweb.Ref{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []tag.Tag
+		for _, e := range q.Private(ds, c.t) {
+			got = append(got, e.Tag)
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s, %v: got %v, want %v", c.raw, c.t, got, c.want)
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	q, _, err := query.Parse("includefield=EchoTime&Manufacturer=x", query.Instance, dicomweb.Ref{Study: "1.2"})
 	if err != nil {
@@ -156,6 +197,7 @@ func TestAnswers(t *testing.T) {
 		want  bool
 	}{
 		{query.Study, tag.StudyInstanceUID, true}, {query.Study, tag.PatientName, false}, // the resource is one study's
+		{query.Study, tag.TimezoneOffsetFromUTC, true},
 		{query.Series, tag.Modality, true}, {query.Series, tag.Manufacturer, true}, {query.Series, tag.ProtocolName, false},
 		{query.Instance, tag.SOPClassUID, true}, {query.Instance, tag.EchoTime, true}, {query.Instance, tag.FlipAngle, false},
 	} {
@@ -187,6 +229,31 @@ func TestTable(t *testing.T) {
 	// PS3.18 table 10.6.1-5; the two attributes of the request count as their sequence.
 	if want := map[query.Level]int{query.Study: 9, query.Series: 6, query.Instance: 3}; !reflect.DeepEqual(keys, want) {
 		t.Errorf("required keys by level: got %v, want %v", keys, want)
+	}
+}
+
+func TestWriteAttributes(t *testing.T) {
+	var b strings.Builder
+	if err := query.WriteAttributes(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 2+len(query.Attributes()) {
+		t.Errorf("%d lines for %d attributes", len(lines), len(query.Attributes()))
+	}
+	for _, want := range []string{
+		"| (0008,0020) | StudyDate | DA | studies | required | always |",
+		"| (0008,1030) | StudyDescription | LO | studies | optional | when it has a value |",
+		"| (0062,0002) | SegmentSequence | SQ | instances | optional | on request |",
+	} {
+		if !strings.Contains(b.String(), want+"\n") {
+			t.Errorf("no line %s in\n%s", want, b.String())
+		}
+	}
+	for _, line := range lines {
+		if strings.Count(line, "|") != strings.Count(lines[0], "|") {
+			t.Errorf("%s has not the columns of %s", line, lines[0])
+		}
 	}
 }
 

@@ -44,8 +44,10 @@ type Condition struct {
 	VR    dicom.VR  // of the attribute by the dictionary; "" when it does not know it
 	Terms []Term    // alternatives; none is universal matching (PS3.4 C.2.2.2.3)
 	Fuzzy bool      // for PN: every word of the term begins a word of the name
-	raw   string    // as asked, for an attribute whose VR only the stored element tells
-	empty bool      // two quotation marks in raw mean no value
+	// creators are those of the private attributes in Path, "" where the query does not name one; nil for none at all.
+	creators []string
+	raw      string // as asked, for an attribute whose VR only the stored element tells
+	empty    bool   // two quotation marks in raw mean no value
 }
 
 // Universal reports whether the condition holds for everything, present or not.
@@ -76,7 +78,7 @@ func (q Query) Answers(l Level) []tag.Tag {
 	var out []tag.Tag
 	whole := l == q.Level || l == Study && q.Ref.Study == "" || l == Series && q.Ref.Series == ""
 	for _, a := range table {
-		if a.Level == l && (whole && a.Answer != OnRequest || q.IncludeAll || a.identifies()) {
+		if a.Level == l && (whole && a.Answer != OnRequest || q.IncludeAll || a.everywhere()) {
 			out = append(out, a.Tag)
 		}
 	}

@@ -31,14 +31,20 @@ type Attribute struct {
 	Computed bool // counted or known by the archive, never read from an instance
 }
 
-func (a Attribute) identifies() bool {
-	return a.Tag == tag.StudyInstanceUID || a.Tag == tag.SeriesInstanceUID || a.Tag == tag.SOPInstanceUID
+// everywhere reports whether the attribute is part of every answer at its level and below: PS3.18 tables 10.6.3-4 and -5
+// have the time zone too.
+func (a Attribute) everywhere() bool {
+	switch a.Tag {
+	case tag.StudyInstanceUID, tag.SeriesInstanceUID, tag.SOPInstanceUID, tag.TimezoneOffsetFromUTC:
+		return true
+	}
+	return false
 }
 
 // table is THE table: a row here is all that a new attribute needs; the index rebuilds when the table changes.
 // The first rows of each level are those of PS3.18 tables 10.6.1-5 and 10.6.3-3 to -5 (RetrieveURL is made by the
-// service that knows its own address); the others are what viewers ask for by includefield and what is constant within
-// a study or series by PS3.3 C.7.1 to C.7.5.
+// service that knows its own address); the others are what viewers ask for by includefield, what is constant within
+// a study or series by PS3.3 C.7.1 to C.7.5, and what consumers of AI results look for (IHE RAD TF-2, RAD-129).
 var table = []Attribute{
 	{Tag: tag.StudyDate, Level: Study, Key: true, Answer: Always, Column: true},
 	{Tag: tag.StudyTime, Level: Study, Key: true, Answer: Always, Column: true},
@@ -128,6 +134,8 @@ var table = []Attribute{
 	{Tag: tag.ConceptNameCodeSequence, Level: Instance},
 	{Tag: tag.ContentTemplateSequence, Level: Instance},
 	{Tag: tag.ContributingEquipmentSequence, Level: Instance},
+	{Tag: tag.SegmentSequence, Level: Instance},
+	{Tag: tag.QuantityDefinitionSequence, Level: Instance},
 }
 
 // Attributes returns the table's rows, by level.

@@ -34,8 +34,11 @@ func (l Limits) withDefaults() Limits {
 // ErrCut means that the body ended before its closing boundary; whole parts before it were delivered.
 var ErrCut = errors.New("the body ends before its closing boundary")
 
-// ErrMalformed means that the body is no multipart message with the boundary named, or that a limit was passed.
+// ErrMalformed means that the body is no multipart message with the boundary named.
 var ErrMalformed = errors.New("malformed multipart body")
+
+// ErrParts means that the body has more parts than Limits allows.
+var ErrParts = errors.New("too many parts")
 
 const (
 	bufferSize  = 64 << 10
@@ -73,7 +76,7 @@ type Part struct {
 }
 
 // Next returns the next part; what is left of the part before is skipped. It returns io.EOF after the closing
-// boundary, ErrCut when the body ends without one, ErrMalformed, or the error of the body's reader. An error stays.
+// boundary, ErrCut when the body ends without one, ErrMalformed, ErrParts, or the error of the body's reader. An error stays.
 func (r *Reader) Next() (*Part, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -101,7 +104,7 @@ func (r *Reader) next() (*Part, error) {
 		return nil, r.err
 	}
 	if r.parts++; r.parts > r.lim.Parts {
-		return nil, fmt.Errorf("%w: more than %d parts", ErrMalformed, r.lim.Parts)
+		return nil, fmt.Errorf("%w: more than %d", ErrParts, r.lim.Parts)
 	}
 	r.part = &Part{r: r}
 	header, err := r.header()

@@ -113,7 +113,7 @@ func TestReaderRefuses(t *testing.T) {
 		{"another boundary", "b", strings.NewReader("--a\r\n\r\none\r\n--a--"), related.Limits{}, related.ErrMalformed},
 		{"long header", "b", strings.NewReader("--b\r\nA: " + strings.Repeat("x", 100) + "\r\n\r\none\r\n--b--"), related.Limits{HeaderBytes: 50}, related.ErrMalformed},
 		{"endless header line", "b", io.MultiReader(strings.NewReader("--b\r\nA: "), strings.NewReader(strings.Repeat("x", 1<<20))), related.Limits{}, related.ErrMalformed},
-		{"too many parts", "b", strings.NewReader("--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n--b--"), related.Limits{Parts: 1}, related.ErrMalformed},
+		{"too many parts", "b", strings.NewReader("--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n--b--"), related.Limits{Parts: 1}, related.ErrParts},
 		{"error of the body", "b", io.MultiReader(strings.NewReader("--b\r\n\r\none"), iotest.ErrReader(boom)), related.Limits{}, boom},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,51 +1,25 @@
 package stow
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/related"
 )
 
 // report gathers what became of the parts of one request.
 type report struct {
 	study   string // that the request's path names
-	results []*result
-
-	mu     sync.Mutex // of what parts that are stored at the same time set
-	broken error      // what ended the body before its end
-	full   bool       // the archive has no space
-}
-
-// add returns the result of the next part, to be filled by who stores it.
-func (r *report) add() *result {
-	res := &result{}
-	r.results = append(r.results, res)
-	return res
-}
-
-// end notes that no further part is to be read, and why.
-func (r *report) end(broken error, full bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken == nil {
-		r.broken = broken
-	}
-	r.full = r.full || full
-}
-
-func (r *report) ended() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.broken != nil || r.full
+	refuse  bool   // other content under a stored UID is a failure
+	results []result
+	broken  error // what ended the body before its end
+	full    bool  // the archive has no space
 }
 
 // result is what became of one part. Reason 0 is success; a reason beside an outcome of success is a warning.
@@ -56,7 +30,29 @@ type result struct {
 	reason   dicomweb.FailureReason
 	comment  string // at most 64 characters, PS3.5 LO
 	tooLarge bool
+	syntax   bool // metadata that are malformed
 	internal bool // the node's own fault
+}
+
+func (r *report) add(res result) {
+	if res.outcome == archive.Kept && r.refuse {
+		res.outcome, res.reason, res.comment = archive.Failed, dicomweb.DuplicateInstance, "other content is stored under this UID"
+	}
+	r.results = append(r.results, res)
+}
+
+// take notes what became of a part.
+func (r *report) take(v verdict) {
+	if r.broken == nil {
+		r.broken = v.broken
+	}
+	r.full = r.full || v.full
+	r.add(v.result)
+}
+
+// unread reports whether nothing was recognised at all.
+func (r *report) unread() bool {
+	return len(r.results) == 1 && r.results[0].ref.Instance == "" && r.results[0].reason == dicomweb.CannotUnderstand
 }
 
 // failure notes why the archive refused a part: PS3.18 table I.2-2.
@@ -66,12 +62,14 @@ func (r *result) failure(err error, partType string) {
 	switch {
 	case errors.Is(err, archive.ErrOtherStudy):
 		r.reason, r.comment = dicomweb.ProcessingFailure, "the instance belongs to another study than the request"
+	case errors.Is(err, archive.ErrSOPClass):
+		r.reason, r.comment = dicomweb.ClassNotSupported, "instances of this SOP class are not stored"
 	case errors.Is(err, archive.ErrNoSpace):
 		r.reason, r.comment = dicomweb.OutOfResources, "no space left, try again later"
 	case errors.As(err, &format):
 		r.format(format, partType)
 	case dicomweb.KindOf(err) == dicomweb.TooLarge:
-		r.reason, r.comment, r.tooLarge = dicomweb.OutOfResources, "larger than this node takes", true
+		r.reason, r.comment, r.tooLarge = dicomweb.OutOfResources, textOf(err, "larger than this node takes"), true
 	case dicomweb.KindOf(err) == dicomweb.Unavailable:
 		r.reason, r.comment = dicomweb.OutOfResources, "try again later"
 	default:
@@ -93,19 +91,48 @@ func (r *result) format(err *dicom.FormatError, partType string) {
 			r.comment += ", but " + printable(partType)
 		}
 	case err.Reason == dicom.ReasonMismatch:
+		r.reason = dicomweb.DataSetMismatch
 		r.comment = "File Meta Information and data set differ in SOP Class"
 	case err.Tag.Keyword() != "" && len(err.Tag.Keyword()+err.Reason) <= 62:
 		r.comment = err.Tag.Keyword() + ": " + err.Reason
 	}
 }
 
+// textOf returns what an error tells the caller, or otherwise.
+func textOf(err error, otherwise string) string {
+	var known *dicomweb.Error
+	if errors.As(err, &known) {
+		return known.Text
+	}
+	return otherwise
+}
+
+// overLimit reports whether a body ended since it passed a limit.
+func overLimit(err error) bool {
+	var maxBytes *http.MaxBytesError
+	return errors.As(err, &maxBytes) || dicomweb.KindOf(err) == dicomweb.TooLarge || errors.Is(err, related.ErrParts)
+}
+
+// limit names the limit that a body passed.
+func (s *Service) limit(err error) string {
+	var maxBytes *http.MaxBytesError
+	switch {
+	case errors.As(err, &maxBytes):
+		return fmt.Sprintf("the body is larger than the %d bytes that this node takes", maxBytes.Limit)
+	case errors.Is(err, related.ErrParts):
+		return fmt.Sprintf("the body has more than the %d parts that this node takes", s.cfg.MaxParts)
+	}
+	return textOf(err, "the body is larger than this node takes")
+}
+
 // reasonOf words what broke a body for the client.
 func reasonOf(err error) string {
-	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, related.ErrCut), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the body was cut short"
-	case errors.As(err, &tooLarge), dicomweb.KindOf(err) == dicomweb.TooLarge:
+	case errors.Is(err, related.ErrParts):
+		return "the body has too many parts"
+	case overLimit(err):
 		return "the body is too large"
 	case errors.Is(err, related.ErrMalformed):
 		return "no part begins where the boundary says"
@@ -113,41 +140,50 @@ func reasonOf(err error) string {
 	return "the body broke off"
 }
 
-// status returns the HTTP status, PS3.18 table 10.5.3-1.
-func (r *report) status() int {
-	stored, failed, warned, tooLarge, internal := 0, 0, 0, 0, 0
+// tally counts results.
+type tally struct{ stored, failed, kept, replaced, tooLarge, syntax, internal int }
+
+func (r *report) tally() (t tally) {
 	for _, res := range r.results {
-		switch {
-		case res.outcome == archive.Failed:
-			failed++
-		case res.warning() != 0:
-			warned++
-			fallthrough
-		default:
-			stored++
+		if res.outcome == archive.Failed {
+			t.failed++
+		} else {
+			t.stored++
 		}
-		if res.tooLarge {
-			tooLarge++
-		}
-		if res.internal {
-			internal++
+		for _, c := range []struct {
+			is bool
+			n  *int
+		}{
+			{res.outcome == archive.Kept, &t.kept}, {res.outcome == archive.Replaced, &t.replaced},
+			{res.tooLarge, &t.tooLarge}, {res.syntax, &t.syntax}, {res.internal, &t.internal},
+		} {
+			if c.is {
+				*c.n++
+			}
 		}
 	}
-	var maxBytes *http.MaxBytesError
+	return t
+}
+
+// status returns the HTTP status, PS3.18 table 10.5.3-1.
+func (r *report) status() int {
+	t := r.tally()
 	switch {
 	case r.full:
 		return http.StatusServiceUnavailable
-	case errors.As(r.broken, &maxBytes) || dicomweb.KindOf(r.broken) == dicomweb.TooLarge:
+	case overLimit(r.broken):
 		return http.StatusRequestEntityTooLarge
 	case r.broken != nil:
 		return http.StatusBadRequest
-	case stored == 0 && internal > 0:
+	case t.stored == 0 && t.internal > 0:
 		return http.StatusInternalServerError
-	case stored == 0 && tooLarge == failed:
+	case t.stored == 0 && t.tooLarge == t.failed:
 		return http.StatusRequestEntityTooLarge
-	case stored == 0:
+	case t.stored == 0 && t.syntax == t.failed:
+		return http.StatusBadRequest
+	case t.stored == 0:
 		return http.StatusConflict
-	case failed > 0 || warned > 0:
+	case t.failed+t.kept+t.replaced > 0:
 		return http.StatusAccepted
 	}
 	return http.StatusOK
@@ -159,79 +195,6 @@ func (r *result) warning() dicomweb.FailureReason {
 		return dicomweb.CoercedElements
 	}
 	return 0
-}
-
-// errorComment is ErrorComment (0000,0902), PS3.7 annex C.1: a command element, which package tag does not list and
-// which no data set holds; the Store Instances Response borrows it.
-const errorComment tag.Tag = 0x00000902
-
-// object is a data set in the DICOM JSON Model; keys are tags in hexadecimal, which encoding/json sorts.
-type object map[string]attribute
-
-type attribute struct {
-	VR    dicom.VR `json:"vr"`
-	Value []any    `json:"Value,omitempty"`
-}
-
-func (o object) set(t tag.Tag, vr dicom.VR, values ...any) { o[t.Hex()] = attribute{vr, values} }
-
-// json returns the Store Instances Response Module, PS3.18 annex I.2, as DICOM JSON.
-func (r *report) json(base string) ([]byte, error) {
-	var referenced, failed, other []any
-	study, mixed := "", false
-	for _, res := range r.results {
-		item := res.item()
-		if res.outcome == archive.Failed {
-			failed = append(failed, item)
-			if res.ref.Instance == "" {
-				other = append(other, item)
-			}
-			continue
-		}
-		item.set(tag.RetrieveURL, dicom.UR, base+"/"+res.ref.Path())
-		referenced = append(referenced, item)
-		mixed = mixed || study != "" && study != res.ref.Study
-		study = res.ref.Study
-	}
-	answer := object{}
-	if study != "" && !mixed {
-		answer.set(tag.RetrieveURL, dicom.UR, base+"/"+dicomweb.Ref{Study: study}.Path())
-	}
-	for _, s := range []struct {
-		t     tag.Tag
-		items []any
-	}{{tag.FailedSOPSequence, failed}, {tag.ReferencedSOPSequence, referenced}, {tag.OtherFailuresSequence, other}} {
-		if len(s.items) > 0 {
-			answer.set(s.t, dicom.SQ, s.items...)
-		}
-	}
-	return json.Marshal(answer)
-}
-
-// item returns the part's item of ReferencedSOPSequence or FailedSOPSequence. A part whose UIDs could not be read
-// belongs into OtherFailuresSequence and stands in FailedSOPSequence as well, without UIDs, since many clients look
-// nowhere else.
-func (r *result) item() object {
-	item, comment := object{}, r.comment
-	if r.ref.Instance != "" {
-		item.set(tag.ReferencedSOPClassUID, dicom.UI, r.class)
-		item.set(tag.ReferencedSOPInstanceUID, dicom.UI, r.ref.Instance)
-	}
-	switch r.outcome {
-	case archive.Failed:
-		item.set(tag.FailureReason, dicom.US, r.reason)
-	case archive.Kept:
-		comment = "other content is stored under this UID and was kept"
-	case archive.Replaced:
-		comment = "other content was stored under this UID and was replaced"
-	}
-	if w := r.warning(); w != 0 {
-		item.set(tag.WarningReason, dicom.US, w)
-	}
-	if comment != "" {
-		item.set(errorComment, dicom.LO, printable(comment))
-	}
-	return item
 }
 
 // printable returns at most 64 characters of s, whole words where it has any, that are safe in a text value and a

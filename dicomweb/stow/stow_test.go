@@ -48,7 +48,7 @@ func (s *script) Put(_ context.Context, r io.Reader, opt archive.PutOptions) (ar
 	case "full":
 		return known, fmt.Errorf("stage: %w", archive.ErrNoSpace)
 	case "large":
-		return archive.Receipt{}, dicomweb.Errorf(dicomweb.TooLarge, "too large")
+		return archive.Receipt{}, dicomweb.Errorf(dicomweb.TooLarge, "the instance has more than 7 bytes")
 	case "limit":
 		return archive.Receipt{}, &dicom.FormatError{Reason: dicom.ReasonDepth}
 	case "syntax":
@@ -106,7 +106,7 @@ func TestStatusAndReasons(t *testing.T) {
 		{"garbage only", []string{"x", "y"}, 409, []string{"00081198"}, []string{"00081199", "00081190"}},
 		{"unknown transfer syntax", []string{"syntax"}, 409, []string{"49442"}, nil},
 		{"over a limit", []string{"limit"}, 413, []string{"42752"}, nil},
-		{"one too large", []string{"large", "store 1.2"}, 202, []string{"42752", "larger than"}, nil},
+		{"one too large", []string{"large", "store 1.2"}, 202, []string{"42752", "more than 7 bytes"}, nil},
 		{"too large only", []string{"large"}, 413, []string{"42752"}, nil},
 		{"no space ends it", []string{"store 1.2", "full 1.2", "store 1.2"}, 503, []string{"42752", "00081199"}, nil},
 		{"own fault", []string{"broken 1.2"}, 500, []string{"272"}, []string{"fire"}},

@@ -137,6 +137,11 @@ func tokenInQuery(rawQuery string) bool {
 	return false
 }
 
+// Presented reports whether a request carries credentials, good or bad.
+func Presented(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || tokenInQuery(r.URL.RawQuery) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+}
+
 // maxHeader bounds the header Authorization in bytes; tokens with many groups have been seen at 8 KiB.
 const maxHeader = 32 << 10
 
@@ -173,6 +178,22 @@ func (g *Guard) byCertificate(r *http.Request) (Peer, error) {
 		return Peer{}, unauthorized("the certificate is valid, but no line of the access file names it")
 	}
 	return Peer{}, unauthorized("credentials are needed: " + g.schemes())
+}
+
+// String tells in words which credentials are taken.
+func (g *Guard) String() string {
+	var ways []string
+	if g != nil && g.cfg.Secrets != nil {
+		ways = append(ways, "bearer tokens of this node")
+		if !g.cfg.NoBasic {
+			ways = append(ways, "HTTP Basic with a token's name and the token")
+		}
+		ways = append(ways, "TLS client certificates where an authority is configured")
+	}
+	if g != nil && g.cfg.OpenID != nil {
+		ways = append(ways, "JWTs of "+g.cfg.OpenID.cfg.Issuer+" for the audience "+g.cfg.OpenID.cfg.Audience)
+	}
+	return "Taken are " + strings.Join(ways, "; ") + "."
 }
 
 func (g *Guard) schemes() string {

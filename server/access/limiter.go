@@ -56,6 +56,20 @@ func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
 	return &Limiter{cfg: cfg, peers: map[string]*allowance{}}, nil
 }
 
+// Limits tells the limits in words.
+func (l *Limiter) Limits() (out []string) {
+	if l == nil {
+		return nil
+	}
+	if l.cfg.PerSecond > 0 {
+		out = append(out, fmt.Sprintf("%g requests a second, %d at once after a pause", l.cfg.PerSecond, l.cfg.Burst))
+	}
+	if l.cfg.Concurrent > 0 {
+		out = append(out, fmt.Sprintf("%d requests that run", l.cfg.Concurrent))
+	}
+	return out
+}
+
 // LimitError is the error of a peer that asks too much.
 type LimitError struct {
 	After time.Duration // when trying again can succeed, rounded up to whole seconds

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -61,18 +60,4 @@ func clean(p string) string {
 		p = strings.TrimSuffix(p, "/")
 	}
 	return p
-}
-
-// options answers OPTIONS of a path with its methods; the CORS headers are set by then.
-func options(methods string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Allow", methods)
-		if h.Get("Access-Control-Allow-Origin") != "" {
-			h.Set("Access-Control-Allow-Methods", methods)
-			h.Set("Access-Control-Allow-Headers", "authorization, accept, content-type, content-encoding, range, if-none-match, if-modified-since, if-range, cache-control, x-requested-with")
-			h.Set("Access-Control-Max-Age", "86400")
-		}
-		return c.NoContent(http.StatusNoContent)
-	}
 }

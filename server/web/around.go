@@ -18,6 +18,7 @@ import (
 func (s *services) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		begin, w := s.cfg.Now(), c.Response()
+		defer s.metrics.begin()()
 		body := &countingBody{body: c.Request().Body}
 		c.Request().Body = body
 		defer func() {
@@ -31,7 +32,9 @@ func (s *services) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if err != nil && !w.Committed {
 				status = statusOf(c.Request(), err)
 			}
-			s.log(c, status, body.n, s.cfg.Now().Sub(begin), err)
+			took := s.cfg.Now().Sub(begin)
+			s.log(c, status, body.n, took, err)
+			s.metrics.add(c.Request().Method, c.Path(), status, body.n, w.Size, took)
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}

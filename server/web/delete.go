@@ -19,16 +19,21 @@ func (s *services) delete(w http.ResponseWriter, r *http.Request, ref dicomweb.R
 	if err != nil {
 		return err
 	}
-	results, sources, below := 0, 0, 0
+	var gone, goneResults, goneSources, results int
 	for _, i := range all {
-		gone := (ref.Series == "" || i.Series == ref.Series) && (ref.Instance == "" || i.Instance == ref.Instance)
+		below := (ref.Series == "" || i.Series == ref.Series) && (ref.Instance == "" || i.Instance == ref.Instance)
 		switch {
-		case gone && i.Result:
-			below++
-		case gone && i.Source:
-			sources++
-		case i.Result:
+		case !below && i.Result:
 			results++
+		case below:
+			gone++
+			goneResults += count(i.Result)
+			goneSources += count(i.Source)
+		}
+	}
+	if gone == len(all) && s.cfg.Forget != nil { // before the files go, so that an analysis that runs stores nothing after
+		if err := s.cfg.Forget(r.Context(), ref.Study); err != nil {
+			return fmt.Errorf("forget the analysis of a study to be deleted: %w", err)
 		}
 	}
 	n, err := s.cfg.Archive.Delete(r.Context(), ref)
@@ -36,33 +41,22 @@ func (s *services) delete(w http.ResponseWriter, r *http.Request, ref dicomweb.R
 		return err
 	}
 	s.cfg.Log.Info("deleted", "study", ref.Study, "series", ref.Series, "instances", n)
-	if err := s.forget(r, ref.Study); err != nil {
-		return err
-	}
 	warn := func(format string, args ...any) {
 		w.Header().Add("Warning", "299 "+s.base(r)+" "+strconv.Quote(fmt.Sprintf(format, args...)))
 	}
-	if below > 0 {
-		warn("%d results of this node were deleted too", below)
+	if goneResults > 0 {
+		warn("%d results of this node were deleted too", goneResults)
 	}
-	if sources > 0 && results > 0 {
+	if goneSources > 0 && results > 0 {
 		warn("%d results of this node stay in the study, though images are gone that they may rest on", results)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// forget drops what else the node knows of a study that has no instance left.
-func (s *services) forget(r *http.Request, study string) error {
-	if s.cfg.Forget == nil {
-		return nil
+func count(yes bool) int {
+	if yes {
+		return 1
 	}
-	_, err := s.cfg.Archive.Instances(r.Context(), dicomweb.Ref{Study: study})
-	if dicomweb.KindOf(err) != dicomweb.NotFound {
-		return err
-	}
-	if err := s.cfg.Forget(r.Context(), study); err != nil {
-		return fmt.Errorf("forget the analysis of a deleted study: %w", err)
-	}
-	return nil
+	return 0
 }

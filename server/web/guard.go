@@ -22,8 +22,8 @@ import (
 // the audit trail. What no route answers needs no guard: it has nothing to tell.
 func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 	needs := route.Coverage().Scope
-	if needs == access.Public {
-		return h
+	if needs == access.Public && route.Section == "" && !strings.HasPrefix(route.Path, prefix) {
+		return h // what watches the node and what browsers ask for by themselves
 	}
 	kind, audited := auditKind(route)
 	return func(c echo.Context) (err error) {
@@ -32,7 +32,7 @@ func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 		touched := &studies{}
 		defer func() { // also when the handler panics: then with the status above
 			event.Studies = touched.list(c, route)
-			if audited || event.Status >= 400 && event.Status < 500 {
+			if event.Kind.ID.Value != "" && (audited || event.Kind.Type != nil) { // the last is a refusal
 				s.cfg.Audit.Write(event)
 			}
 		}()
@@ -57,7 +57,11 @@ func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 // admit identifies the peer and holds it to its scopes and limits. It fills in the event, and the header of a refusal.
 func (s *services) admit(c echo.Context, needs access.Scope, event *access.Event) (done func(), err error) {
 	r, h := c.Request(), c.Response().Header()
-	peer, unknown := s.cfg.Access.Identify(r)
+	var peer access.Peer
+	var unknown error
+	if needs != access.Public {
+		peer, unknown = s.cfg.Access.Identify(r)
+	}
 	event.Peer = peer.Name
 	client := "address " + event.Address
 	if peer.Name != "" {
@@ -78,7 +82,10 @@ func (s *services) admit(c echo.Context, needs access.Scope, event *access.Event
 	}()
 	if unknown != nil {
 		if dicomweb.KindOf(unknown) == dicomweb.Unauthorized {
-			event.Kind = access.LoginFailed()
+			event.Kind = access.Kind{} // a browser learns so that it has to ask for a password: nothing to be written
+			if access.Presented(r) {
+				event.Kind = access.LoginFailed()
+			}
 			h["Www-Authenticate"] = s.cfg.Access.Challenge(r, unknown, needs)
 		}
 		return done, unknown
@@ -88,7 +95,7 @@ func (s *services) admit(c echo.Context, needs access.Scope, event *access.Event
 		h["Www-Authenticate"] = s.cfg.Access.Challenge(r, err, needs)
 		return done, err
 	}
-	if peer.Ambient && s.crossSite.Check(r) != nil {
+	if peer.Ambient && s.fromAnotherSite(r) {
 		event.Kind = access.Refused()
 		return done, dicomweb.Errorf(dicomweb.Forbidden, "a browser sent this from another site's page with the password or certificate that it holds: such a page needs a token of its own, or its origin in --cors-origin")
 	}
@@ -115,6 +122,16 @@ func crossSite(cfg Config) (*http.CrossOriginProtection, error) {
 	return p, nil
 }
 
+// fromAnotherSite reports whether another site's page made the request. Reading is none of that, since browsers keep the
+// answer from the page; a WebSocket is, since they do not.
+func (s *services) fromAnotherSite(r *http.Request) bool {
+	if r.Header.Get("Upgrade") != "" {
+		r = r.Clone(r.Context())
+		r.Method = http.MethodPost
+	}
+	return s.crossSite.Check(r) != nil
+}
+
 // auditKind returns what the use of a route is in the audit trail; ok is false where it is nothing about patients.
 func auditKind(r Route) (kind access.Kind, ok bool) {
 	action := map[string]access.Action{"POST": access.Create, "PUT": access.Update, "DELETE": access.Removal}[r.Method]
@@ -138,7 +155,7 @@ func auditKind(r Route) (kind access.Kind, ok bool) {
 		return access.Query(), true
 	case section("9", "10.4.1.1.1", "10.4.1.1.5", "10.4.1.1.6"):
 		return access.Retrieved(), true
-	case section("11"):
+	case section("8.10", "11"):
 		return access.Procedure(action), true
 	case section("10", "12", "13"), strings.Contains(r.Path, "{study}"):
 		return access.Accessed(action), true
@@ -176,7 +193,11 @@ func (s *studies) add(uid string) {
 func (s *studies) list(c echo.Context, route Route) []string {
 	named := c.Param("study")
 	if strings.HasPrefix(route.Section, "9") {
-		named = c.QueryParam("studyUID")
+		for name, values := range c.QueryParams() {
+			if strings.EqualFold(name, "studyUID") {
+				named = values[0]
+			}
+		}
 	}
 	if (dicomweb.Ref{Study: named}).Validate() == nil {
 		s.add(named)

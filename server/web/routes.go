@@ -91,6 +91,9 @@ func Routes() []Route {
 		{"DELETE", workitem + "/subscribers/{aetitle}", "11.11", "Unsubscribe", func(s *services) handler { return s.ups.Unsubscribe }},
 		{"POST", workitem + "/subscribers/{aetitle}/suspend", "11.12", "Subscribe to no further workitems", func(s *services) handler { return s.ups.Suspend }},
 		{"GET", prefix + "/subscribers/{aetitle}", "8.10.4", "Event reports, by WebSocket", func(s *services) handler { return s.ups.Listen }},
+		{"POST", prefix + "/commitment-requests/{transaction}", "13.4", "Ask whether instances are kept", func(s *services) handler { return s.promises.Request }},
+		{"GET", prefix + "/commitment-requests/{transaction}", "13.5", "What was asked and is kept", func(s *services) handler { return s.promises.Result }},
+		{"GET", prefix + "/conformance", "", "Conformance statement", func(s *services) handler { return s.conformance }},
 		{"GET", prefix, "", "This list", func(s *services) handler { return s.listing }},
 		{"GET", "/wado", "9", "An instance by WADO-URI: requestType=WADO", func(s *services) handler { return s.render.URI }},
 		{"GET", "/", "", "Page of all studies", func(s *services) handler { return s.page.Index }},
@@ -102,6 +105,7 @@ func Routes() []Route {
 		{"GET", "/jobs/{study}", "", "Analysis of a study", func(s *services) handler { return s.showJob }},
 		{"GET", viewer.Path, "", "OHIF viewer, where it is installed", func(s *services) handler { return s.viewer }},
 		{"GET", viewer.Path + "/{path...}", "", "Pages and files of the viewer", func(s *services) handler { return s.viewer }},
+		{"GET", "/metrics", "", "Counts for Prometheus", func(s *services) handler { return s.showMetrics }},
 		{"GET", "/healthz", "", "200 while the node can answer searches", func(s *services) handler { return s.health }},
 	}
 }

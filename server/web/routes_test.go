@@ -14,7 +14,7 @@ import (
 func TestRoutesAreMounted(t *testing.T) {
 	n := start(t, web.Config{Jobs: someJobs()})
 	fill := strings.NewReplacer("{study}", "9.9", "{series}", "9.8", "{instance}", "9.7", "{frames}", "1", "{path...}", "7FE00010",
-		"{workitem}", "9.6", "{aetitle}", "WATCHER")
+		"{workitem}", "9.6", "{aetitle}", "WATCHER", "{transaction}", "9.5")
 	methods := map[string]string{}
 	for _, r := range web.Routes() {
 		methods[fill.Replace(r.Path)] += " " + r.Method + " "
@@ -41,7 +41,8 @@ func TestRoutesNameTheirSection(t *testing.T) {
 			t.Errorf("%s is there twice or has no summary", key)
 		}
 		seen[key] = true
-		own := r.Method == "DELETE" && !strings.Contains(r.Path, "/subscribers/") // the standard deletes no instances
+		// The standard deletes no instances and serves no statement.
+		own := r.Method == "DELETE" && !strings.Contains(r.Path, "/subscribers/") || strings.HasSuffix(r.Path, "/conformance")
 		if dicom := strings.HasPrefix(r.Path, "/dicom-web/") && !own || r.Path == "/wado"; dicom != (r.Section != "") {
 			t.Errorf("%s has section %q", key, r.Section)
 		}

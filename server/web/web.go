@@ -20,6 +20,7 @@ import (
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
+	"mome/dicomweb/commitment"
 	"mome/dicomweb/qido"
 	"mome/dicomweb/render"
 	"mome/dicomweb/stow"
@@ -38,6 +39,7 @@ type Archive interface {
 	wado.Archive
 	render.Archive
 	page.Archive
+	commitment.Archive
 	// Delete takes out what ref names and returns how many instances that were; see archive.Archive.
 	Delete(ctx context.Context, ref dicomweb.Ref) (int, error)
 }
@@ -72,14 +74,20 @@ type Config struct {
 	Audit   *access.Audit
 	// TLS is what Serve talks, default: plain HTTP.
 	TLS *tls.Config
-	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is told of each study that
-	// has none left then; default: nobody is.
+	// AllowDelete lets peers of the scope delete take studies, series and instances out. Forget is called before the last
+	// instance of a study goes and ends its analysis; default: nothing is.
 	AllowDelete bool
 	Forget      func(ctx context.Context, study string) error
 	// Origins may read the answers from other sites' pages (CORS), "*" for all, which is the default; "none" for none.
 	Origins []string
+	// Reads and Makes are the SOP Classes that the analysis reads and makes, MaxInstanceBytes is the archive's limit; for
+	// the conformance statement alone.
+	Reads, Makes     []string
+	MaxInstanceBytes int64
 	// MaxRequestBytes bounds a request's body as it is sent; default 64 GiB.
 	MaxRequestBytes int64
+	// Store sets the Store transaction: MaxParts, MaxMetadata, SpoolDir and RefuseDuplicates; the rest comes from here.
+	Store stow.Config
 	// Stall is how long a request or answer may stand still; default 1 minute. A whole one may take as long as it needs.
 	Stall time.Duration
 	// Grace is how long Serve waits for requests that run when it is told to end; default 30 seconds.
@@ -99,6 +107,8 @@ type services struct {
 	cfg       Config
 	base      func(*http.Request) string
 	crossSite *http.CrossOriginProtection
+	metrics   *metrics
+	promises  *commitment.Service
 	stow      *stow.Service
 	qido      *qido.Service
 	wado      *wado.Service
@@ -112,12 +122,17 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &services{cfg: cfg, base: cfg.baseURL()}
+	s := &services{cfg: cfg, base: cfg.baseURL(), metrics: newMetrics()}
 	var err error
 	if s.crossSite, err = crossSite(cfg); err != nil {
 		return nil, err
 	}
-	if s.stow, err = stow.New(stow.Config{Archive: recording{cfg.Archive}, BaseURL: s.base, MaxBytes: cfg.MaxRequestBytes, Log: cfg.Log}); err != nil {
+	store := cfg.Store
+	store.Archive, store.BaseURL, store.MaxBytes, store.Log = recording{cfg.Archive}, s.base, cfg.MaxRequestBytes, cfg.Log
+	if s.stow, err = stow.New(store); err != nil {
+		return nil, err
+	}
+	if s.promises, err = commitment.New(commitment.Config{Archive: cfg.Archive, Now: cfg.Now, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if s.qido, err = qido.New(qido.Config{Archive: cfg.Archive, BaseURL: s.base}); err != nil {
@@ -157,6 +172,12 @@ func (c *Config) complete() error {
 		}
 		c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	}
+	c.defaults()
+	return nil
+}
+
+// defaults fills in what is not set.
+func (c *Config) defaults() {
 	if c.Jobs == nil {
 		c.Jobs = noJobs{}
 	}
@@ -181,11 +202,13 @@ func (c *Config) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return nil
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// maxHeader bounds a request's line and header, in bytes.
+const maxHeader = 256 << 10
 
 // Serve answers requests from l until ctx ends, then lets those that run come to their end for at most Config.Grace.
 // It returns nil after that, or the error that ended it earlier. It closes l.
@@ -194,7 +217,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 15 * time.Second,
 		IdleTimeout:       3 * time.Minute, // viewers keep their connections; no limit on a whole upload, see Config.Stall
-		MaxHeaderBytes:    256 << 10,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	serve := server.Serve
@@ -244,7 +267,7 @@ func mount(s *services) *echo.Echo {
 		}
 	}
 	for _, pattern := range order {
-		e.Add(http.MethodOptions, pattern, options(strings.Join(methods[pattern], ", ")))
+		e.Add(http.MethodOptions, pattern, s.options(pattern, strings.Join(methods[pattern], ", ")))
 	}
 	return e
 }

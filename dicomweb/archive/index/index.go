@@ -142,9 +142,9 @@ func Merge(have, more *dicom.Dataset) bool {
 	return changed
 }
 
-// Answer puts the attributes of one level into an answer: those of wanted (query.Query.Answers) that the level's data
+// Answer puts the attributes of one level into an answer to q: those of wanted (query.Query.Answers) that the level's data
 // set knows, an element without a value for those that every answer has, and all if that is asked for.
-func Answer(out *dicom.Dataset, wanted []tag.Tag, all bool, from *dicom.Dataset) {
+func Answer(out *dicom.Dataset, q query.Query, wanted []tag.Tag, all bool, from *dicom.Dataset) {
 	if all {
 		for e := range from.All() {
 			if e = held(e); e != nil {
@@ -153,7 +153,13 @@ func Answer(out *dicom.Dataset, wanted []tag.Tag, all bool, from *dicom.Dataset)
 		}
 	}
 	for _, t := range wanted {
-		if e := held(from.Get(t)); e != nil {
+		if t.Private() {
+			for _, e := range q.Private(from, t) {
+				if e = held(e); e != nil {
+					out.Put(e)
+				}
+			}
+		} else if e := held(from.Get(t)); e != nil {
 			out.Put(e)
 		} else if a, _ := query.Lookup(t); a.Answer == query.Always && !out.Has(t) {
 			out.Set(t)

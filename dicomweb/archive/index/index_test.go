@@ -258,7 +258,7 @@ func TestAnswer(t *testing.T) {
 	from.Set(tag.PatientID, "P1")
 	for _, all := range []bool{false, true} {
 		out := dicom.New()
-		index.Answer(out, []tag.Tag{tag.RequestAttributesSequence, tag.EncapsulatedDocument, tag.PatientSex}, all, from)
+		index.Answer(out, query.Query{}, []tag.Tag{tag.RequestAttributesSequence, tag.EncapsulatedDocument, tag.PatientSex}, all, from)
 		item := out.Item(tag.RequestAttributesSequence).Item(tag.ProcedureCodeSequence)
 		if item.String(tag.CodeValue) != "C1" || item.Has(tag.EncapsulatedDocument) || out.Has(tag.EncapsulatedDocument) {
 			t.Errorf("all %v: got %s", all, dump(out))

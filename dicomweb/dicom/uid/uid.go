@@ -67,3 +67,10 @@ func Lookup(s string) (e Entry, ok bool) {
 	e, ok = load()[s]
 	return e, ok
 }
+
+// Storable reports whether instances of a SOP class can be stored: not those that PS3.6 lists for something else, such as
+// worklists and printing. Classes that it does not list, of vendors and of later editions, can.
+func Storable(class string) bool {
+	e, ok := Lookup(class)
+	return !ok || e.Kind == "SOP Class" && strings.Contains(e.Name, "Storage") && !strings.Contains(e.Name, "Storage Commitment")
+}

@@ -54,3 +54,20 @@ func TestLookup(t *testing.T) {
 		t.Errorf("an unknown UID: got %+v", e)
 	}
 }
+
+func TestStorable(t *testing.T) {
+	for class, want := range map[string]bool{
+		uid.MRImageStorage: true, uid.SegmentationStorage: true, uid.Comprehensive3DSRStorage: true, uid.EncapsulatedPDFStorage: true,
+		"1.2.840.10008.5.1.1.27":       true, // Stored Print Storage SOP Class, retired
+		"1.3.12.2.1107.5.9.1":          true, // a vendor's
+		"1.2.840.10008.5.1.4.1.1.9999": true, // of a later edition
+		uid.Verification:               false,
+		uid.StorageCommitmentPushModel: false,
+		uid.UnifiedProcedureStepPush:   false,
+		uid.ExplicitVRLittleEndian:     false,
+	} {
+		if got := uid.Storable(class); got != want {
+			t.Errorf("%s: %t, want %t", class, got, want)
+		}
+	}
+}

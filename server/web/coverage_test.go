@@ -1,0 +1,109 @@
+package web_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mome/server/web"
+)
+
+// TestCoverage holds the table of routes against the tests that it names: each route has a section of PS3.18 or is known
+// as the node's own, says what it is, and is covered by tests that are there; and so is each of its parameters.
+func TestCoverage(t *testing.T) {
+	there := testsBelow(t, filepath.Join("..", ".."))
+	exists := func(what, name string) {
+		t.Helper()
+		if !there[name] {
+			t.Errorf("%s is said to be covered by %q: there is no such test", what, name)
+		}
+	}
+	for _, r := range web.Routes() {
+		key, c := r.Method+" "+r.Path, r.Coverage()
+		if len(c.Tests) == 0 {
+			t.Errorf("%s names no test that covers it: a row is needed in transactions or own", key)
+		}
+		for _, name := range c.Tests {
+			exists(key, name)
+		}
+		for _, p := range c.Parameters {
+			exists(key+", parameter "+p.Name, p.Test)
+			if p.In != "query" && p.In != "header" || p.Summary == "" {
+				t.Errorf("%s, parameter %s: in %q, %q", key, p.Name, p.In, p.Summary)
+			}
+			if r.Section != "" && p.Section == "" {
+				t.Errorf("%s, parameter %s names no section", key, p.Name)
+			}
+		}
+		if strings.HasPrefix(r.Section, "10.4.") && len(c.Answers) == 0 {
+			t.Errorf("%s does not say what it answers", key)
+		}
+	}
+}
+
+// testsBelow finds all tests of the module as "folder.TestName".
+func testsBelow(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	name := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	found := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		for _, m := range name.FindAllStringSubmatch(string(b), -1) {
+			found[filepath.ToSlash(folder)+"."+m[1]] = true
+		}
+		return nil
+	})
+	if err != nil || len(found) < 100 {
+		t.Fatalf("found %d tests: %v", len(found), err)
+	}
+	return found
+}
+
+func TestConformanceStatement(t *testing.T) {
+	n := controlled(t, web.Config{Version: "1.2.3", Reads: []string{"1.2.840.10008.5.1.4.1.1.4"}, MaxRequestBytes: 12345})
+	for _, c := range []struct {
+		name, path, accept, contentType string
+		wants                           []string
+	}{
+		{"browser", "/conformance", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8", []string{"<h1>DICOM conformance statement: MOME node 1.2.3</h1>", "<td>12345 bytes</td>"}},
+		{"by query", "/conformance?accept=text/markdown", "", "text/markdown; charset=utf-8", []string{
+			"| includefield | query | 8.3.4.3 |", "| PatientName | (0010,0010) | studies | yes | always |", "| JPEG Lossless, Non-Hierarchical, First-Order Prediction",
+			"| MR Image Storage | 1.2.840.10008.5.1.4.1.1.4 | yes |", "Access control is on", "12345 bytes", "413",
+		}},
+	} {
+		got := n.get(c.path, "Accept: "+c.accept)
+		if got.StatusCode != 200 || got.Header.Get("Content-Type") != c.contentType {
+			t.Fatalf("%s: %s as %s", c.name, got.Status, got.Header.Get("Content-Type"))
+		}
+		for _, want := range c.wants {
+			if !strings.Contains(string(got.body), want) {
+				t.Errorf("%s: no %q in it", c.name, want)
+			}
+		}
+		for _, r := range web.Routes() {
+			if !strings.Contains(strings.ReplaceAll(string(got.body), `\_`, "_"), r.Path) {
+				t.Errorf("%s: %s is not in it", c.name, r.Path)
+			}
+		}
+	}
+	if got := n.get("/conformance", "Accept: image/png"); got.StatusCode != 406 {
+		t.Errorf("as image/png: %s", got.Status)
+	}
+}
