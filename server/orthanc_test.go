@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/uid"
 	"mome/fixtures/phantom"
@@ -25,24 +26,9 @@ func TestOrthancPushes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes: not in -short")
 	}
-	orthanc := program(t, "Orthanc")
-	plugin := ""
-	for _, path := range []string{"/usr/share/orthanc/plugins/libOrthancDicomWeb.so", "/usr/lib/orthanc/libOrthancDicomWeb.so"} {
-		if _, err := os.Stat(path); err == nil {
-			plugin = path
-		}
-	}
-	if plugin == "" {
-		t.Skip("Orthanc's DICOMweb plug-in is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := freePort(t)
 	p := startProcess(t, buildServer(t), t.TempDir(), 2*time.Second, "--forward", fmt.Sprintf("http://127.0.0.1:%d/dicom-web", port))
-	base := startOrthanc(t, orthanc, plugin, p.url+"/dicom-web/", port)
+	base := startOrthanc(t, p.url+"/dicom-web/", port)
 
 	s := study(t, phantom.Config{Seed: 42, Vendor: phantom.Philips})
 	var orthancStudy string
@@ -90,9 +76,100 @@ func TestOrthancPushes(t *testing.T) {
 	}
 }
 
-// startOrthanc starts Orthanc on a port of loopback, with the node as its DICOMweb server "mome".
-func startOrthanc(t *testing.T, orthanc, plugin, node string, port int) (base string) {
+// TestOrthancPulls lets Orthanc search the node and retrieve from it, at each level: what it has then is what was stored.
+func TestOrthancPulls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes: not in -short")
+	}
+	n := startNode(t, t.TempDir())
+	var files [][]byte
+	var refs []dicomweb.Ref
+	for i := range 5 {
+		ref, b := testImage(t, "pull", i+1, 128)
+		refs, files = append(refs, ref), append(files, b)
+	}
+	if r, err := storeParts(t.Context(), t, n.url(), files...); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("store: %v %v", r, err)
+	}
+	base := startOrthanc(t, n.url()+"/dicom-web/", freePort(t)) + "/dicom-web/servers/mome"
+	orthanc := strings.TrimSuffix(base, "/dicom-web/servers/mome")
+
+	for _, c := range []struct { // all find something: Debian's plug-in takes 204, the standard's word for nothing, for a broken file
+		uri  string
+		keys string
+		want int
+	}{
+		{"/studies", `"PatientID": "R1"`, 1},
+		{"/studies", `"PatientName": "*bust^T?st", "includefield": "00081030"`, 1},
+		{"/studies/" + refs[0].Study + "/series", `"Modality": "OT"`, 1},
+		{"/instances", `"limit": "3"`, 3},
+		{"/studies/" + refs[0].Study + "/instances", ``, 5},
+	} {
+		var found []map[string]any
+		post(t, base+"/qido", fmt.Appendf(nil, `{"Uri": %q, "Arguments": {%s}}`, c.uri, c.keys), &found)
+		if len(found) != c.want {
+			t.Errorf("Orthanc finds %d at %s with %s, want %d", len(found), c.uri, c.keys, c.want)
+		}
+	}
+	var metadata []map[string]any
+	post(t, base+"/get", fmt.Appendf(nil, `{"Uri": %q, "HttpHeaders": {"Accept": "application/dicom+json"}}`, "/"+refs[0].Path()+"/metadata"), &metadata)
+	if len(metadata) != 1 || metadata[0]["00280010"] == nil {
+		t.Errorf("metadata through Orthanc: %v", metadata)
+	}
+
+	// has tells which of the instances Orthanc has, and wants them byte for byte.
+	has := func() (count int) {
+		for i, ref := range refs {
+			var ids []string
+			post(t, orthanc+"/tools/find", fmt.Appendf(nil, `{"Level": "Instance", "Query": {"SOPInstanceUID": %q}}`, ref.Instance), &ids)
+			if len(ids) == 0 {
+				continue
+			}
+			count++
+			if got := body(t.Context(), t, orthanc+"/instances/"+ids[0]+"/file", "*/*"); !bytes.Equal(got, files[i]) {
+				t.Errorf("instance %d in Orthanc has %d bytes that are not the %d that were stored", i, len(got), len(files[i]))
+			}
+		}
+		return count
+	}
+	for _, c := range []struct {
+		resource string
+		want     int
+	}{
+		{fmt.Sprintf(`{"Study": %q, "Series": %q, "Instance": %q}`, refs[2].Study, refs[2].Series, refs[2].Instance), 1},
+		{fmt.Sprintf(`{"Study": %q, "Series": %q}`, refs[2].Study, refs[2].Series), 5},
+		{fmt.Sprintf(`{"Study": %q}`, refs[2].Study), 5},
+	} {
+		post(t, base+"/retrieve", fmt.Appendf(nil, `{"Resources": [%s], "Synchronous": true}`, c.resource), nil)
+		if got := has(); got != c.want {
+			t.Errorf("after retrieving %s Orthanc has %d instances, want %d", c.resource, got, c.want)
+		}
+	}
+}
+
+// freePort returns a port of loopback that was free a moment ago.
+func freePort(t *testing.T) int {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// startOrthanc starts Orthanc on a port of loopback, with the node as its DICOMweb server "mome".
+func startOrthanc(t *testing.T, node string, port int) (base string) {
+	t.Helper()
+	orthanc, plugin := program(t, "Orthanc"), ""
+	for _, path := range []string{"/usr/share/orthanc/plugins/libOrthancDicomWeb.so", "/usr/lib/orthanc/libOrthancDicomWeb.so"} {
+		if _, err := os.Stat(path); err == nil {
+			plugin = path
+		}
+	}
+	if plugin == "" {
+		t.Skip("Orthanc's DICOMweb plug-in is not installed")
+	}
 	dir := t.TempDir()
 	config, err := json.Marshal(map[string]any{
 		"Name": "test", "StorageDirectory": dir, "IndexDirectory": dir, "Plugins": []string{plugin},

@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
@@ -79,15 +80,30 @@ func (j *jsonWriter) value(dst []byte, d *Dataset, e *Element) ([]byte, error) {
 	case AT, US, SS, UL, SL, UV, SV, FL, FD:
 		return appendNumbers(dst, d, e), nil
 	case DS, IS:
-		return appendValues(dst, d.ElementStrings(e), appendDecimal), nil
+		return appendText(dst, d, e, appendDecimal), nil
 	case PN:
-		return appendValues(dst, d.ElementStrings(e), appendPN), nil
+		return appendText(dst, d, e, appendPN), nil
 	}
 	if e.Tag == tag.SpecificCharacterSet {
 		return append(dst, `,"Value":["ISO_IR 192"]`...), nil
 	}
-	return appendValues(dst, d.ElementStrings(e), appendJSONString), nil
+	return appendText(dst, d, e, appendJSONString), nil
 }
+
+// appendText appends the values of a text VR.
+func appendText(dst []byte, d *Dataset, e *Element, one func([]byte, string) []byte) []byte {
+	if plain(e.Value) && bytes.IndexByte(e.Value, '\\') < 0 && !unsplit(e.VR) { // one value, as nearly always
+		v := bytes.Trim(e.Value, " \x00")
+		if len(v) == 0 {
+			return dst
+		}
+		return append(one(append(dst, `,"Value":[`...), string(v)), ']')
+	}
+	return appendValues(dst, d.ElementStrings(e), one)
+}
+
+// unsplit reports whether a VR has one value whose leading spaces and backslashes are part of it (PS3.5 section 6.2).
+func unsplit(vr VR) bool { return vr == LT || vr == ST || vr == UT || vr == UR }
 
 func (j *jsonWriter) items(dst []byte, e *Element) ([]byte, error) {
 	if len(e.Items) == 0 {
@@ -161,6 +177,13 @@ func appendJSONString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
+		begin := i
+		for i < len(s) && s[i] >= 0x20 && s[i] < 0x7F && s[i] != '"' && s[i] != '\\' {
+			i++
+		}
+		if dst = append(dst, s[begin:i]...); i == len(s) {
+			break
+		}
 		c := s[i]
 		switch {
 		case c >= utf8.RuneSelf:
@@ -178,8 +201,6 @@ func appendJSONString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 't')
 		case c < 0x20 || c == 0x7F:
 			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		default:
-			dst = append(dst, c)
 		}
 		i++
 	}

@@ -96,11 +96,20 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 // appendDecimal appends the text of an IS or DS as a JSON number, or as a string when it is none or a double would
 // change it.
 func appendDecimal(dst []byte, s string) []byte {
+	if len(s) <= 15 && isJSONDecimal(s) { // nearly always
+		return append(dst, s...)
+	}
 	base := len(dst)
 	if dst = appendJSONNumber(dst, s); len(dst) > base && exact(string(dst[base:])) {
 		return dst
 	}
 	return appendJSONString(dst[:base], s)
+}
+
+// isJSONDecimal reports whether s is a number of JSON's grammar as it stands, without an exponent.
+func isJSONDecimal(s string) bool {
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return whole != "" && digits(whole) && (whole[0] != '0' || whole == "0") && point == (fraction != "") && digits(fraction)
 }
 
 // appendJSONNumber rewrites a decimal string in the grammar of JSON (no plus sign, no leading zeros, digits on both

@@ -13,10 +13,10 @@ type frameHeader struct {
 	top, frame, shared *dicom.Dataset
 }
 
-// headerOf returns the header of frame n, which counts from 0.
+// headerOf returns the header of frame n, which counts from 0; one that does not exist has no functional groups of its own.
 func headerOf(f *dicom.File, n int) frameHeader {
 	h := frameHeader{file: f, top: f.Dataset, shared: f.Dataset.Item(tag.SharedFunctionalGroupsSequence)}
-	if groups := f.Dataset.Items(tag.PerFrameFunctionalGroupsSequence); n < len(groups) {
+	if groups := f.Dataset.Items(tag.PerFrameFunctionalGroupsSequence); n >= 0 && n < len(groups) {
 		h.frame = groups[n]
 	}
 	return h
@@ -54,7 +54,7 @@ func (h frameHeader) squeeze() (x, y float64) {
 			break
 		}
 	}
-	const exact, most = 0.005, 16 // less is not seen; more is no pixel of an image but an error of the header
+	const exact, most = 0.005, 8 // less is not seen; more is no pixel of an image but an error of the header
 	switch ratio := size[0] / size[1]; {
 	case math.Abs(ratio-1) < exact || ratio > most || ratio < 1.0/most:
 		return 1, 1

@@ -172,7 +172,7 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen, resou
 	}
 	defer body.close()
 	h.Set("Content-Type", contentType(c.as).String())
-	if c.kind == report || c.kind == document { // nothing in them runs, whoever wrote them
+	if strings.HasPrefix(c.as, "text/") { // nothing in it runs, whoever wrote it
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors *")
 	}
 	http.ServeContent(w, r, "", time.Time{}, body)
@@ -187,16 +187,22 @@ func contentType(media string) mediatype.Type {
 	return mediatype.New(media)
 }
 
-// entityTag changes with the stored bytes, what is asked of them, and what else can be seen in the picture.
+// entityTag changes with the stored bytes, what is asked of them, and the image below segments.
 func (s *Service) entityTag(ctx context.Context, c chosen, params parameters) (string, error) {
-	revision := int64(0)
+	below := ""
 	if c.kind == segments {
-		var err error
-		if revision, _, err = s.cfg.Archive.StudyRevision(ctx, c.Study); err != nil {
+		o, err := s.open(ctx, c.Instance)
+		if err != nil {
 			return "", err
 		}
+		defer o.Close()
+		d, err := s.plan(ctx, c.Instance, o, c.frame)
+		if err != nil {
+			return "", err
+		}
+		below = d.source.SHA256
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %d %s %s", c.SHA256, c.frame, revision, c.as, params.key()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %s %s %s", c.SHA256, c.frame, below, c.as, params.key()))
 	return `"` + hex.EncodeToString(sum[:16]) + `"`, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"time"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -18,8 +17,6 @@ type Archive interface {
 	Instances(ctx context.Context, ref dicomweb.Ref) ([]archive.Instance, error)
 	// Open opens the stored file.
 	Open(ctx context.Context, i archive.Instance) (*archive.Object, error)
-	// StudyRevision tells how often the study's sources changed: a segmentation looks different when its image has come.
-	StudyRevision(ctx context.Context, study string) (revision int64, changed time.Time, err error)
 }
 
 // Retriever answers a retrieval of instances, by the request's Accept; *wado.Service does.

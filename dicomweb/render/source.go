@@ -12,23 +12,44 @@ import (
 	"mome/dicomweb/dicom/tag"
 )
 
-// segmentation renders a Segmentation over the image that it was drawn on, where that is stored, else on black: frame n,
-// which counts from 1, or for 0 all segments of the plane that has the most frames.
-func (s *Service) segmentation(ctx context.Context, i archive.Instance, o opened, n int, w *Window) (image.Image, frameHeader, error) {
-	frames := []int{n - 1}
+// drawn is what a picture of a Segmentation is made of.
+type drawn struct {
+	frames []int // of the Segmentation, from 0
+	header frameHeader
+	source archive.Instance // the image below them, zero for none
+	frame  int              // of source, from 0
+}
+
+// plan tells what is drawn for frame n, which counts from 1, or for 0 for all segments of the plane that has the most frames.
+// The image below is the one that the frame was made from: Derivation Image, PS3.3 C.7.6.16.2.6.
+func (s *Service) plan(ctx context.Context, i archive.Instance, o opened, n int) (d drawn, err error) {
+	d.frames = []int{n - 1}
 	if n == 0 {
-		frames = fullestPlane(o.file, o.frames.Count())
+		d.frames = fullestPlane(o.file, o.frames.Count())
 	}
-	h := headerOf(o.file, frames[0])
-	under, on, err := s.under(ctx, i, h, w)
+	d.header = headerOf(o.file, d.frames[0])
+	from := d.header.group(tag.DerivationImageSequence).Item(tag.SourceImageSequence)
+	d.frame = from.IntOr(tag.ReferencedFrameNumber, 1) - 1
+	d.source, err = s.find(ctx, i.Study, o.file.Dataset, from.String(tag.ReferencedSOPInstanceUID))
+	return d, err
+}
+
+// segmentation renders a Segmentation over the image that it was drawn on, where that is stored, else on black. The header
+// is that of what gives the picture its pixels.
+func (s *Service) segmentation(ctx context.Context, i archive.Instance, o opened, n int, w *Window) (image.Image, frameHeader, error) {
+	d, err := s.plan(ctx, i, o, n)
 	if err != nil {
-		return nil, h, err
+		return nil, d.header, err
 	}
-	img, err := Segments(o.file, o.frames, frames, under.img, on)
+	under, on, err := s.under(ctx, d, w)
+	if err != nil {
+		return nil, d.header, err
+	}
+	img, err := Segments(o.file, o.frames, d.frames, under.img, on)
 	if under.img != nil {
-		h = under.header
+		return img, under.header, err
 	}
-	return img, h, err
+	return img, d.header, err
 }
 
 // fullestPlane returns the frames of the plane that has the most of them, of several such the middle one.
@@ -60,28 +81,23 @@ type background struct {
 	header frameHeader
 }
 
-// under renders the image that a frame of a segmentation was made from: Derivation Image, PS3.3 C.7.6.16.2.6. One that is
-// not stored, cannot be decoded or lies elsewhere is no error: the segments are shown on black then.
-func (s *Service) under(ctx context.Context, i archive.Instance, seg frameHeader, w *Window) (b background, on Mapping, err error) {
-	source := seg.group(tag.DerivationImageSequence).Item(tag.SourceImageSequence)
-	found, ok, err := s.find(ctx, i.Study, seg.top, source.String(tag.ReferencedSOPInstanceUID))
-	if err != nil || !ok {
-		return b, on, err
-	}
-	if k, _ := kindOf(found); k != picture {
+// under renders the image below a segmentation. One that is not stored, cannot be decoded or lies elsewhere is no error: the
+// segments are shown on black then.
+func (s *Service) under(ctx context.Context, d drawn, w *Window) (b background, on Mapping, err error) {
+	if k, _ := kindOf(d.source); k != picture {
 		return b, on, nil
 	}
-	o, err := s.open(ctx, found)
+	o, err := s.open(ctx, d.source)
 	if err != nil {
 		return b, on, unlessRefused(err)
 	}
 	defer o.Close()
-	n := source.IntOr(tag.ReferencedFrameNumber, 1) - 1
-	h := headerOf(o.file, max(n, 0))
-	if on, ok = mappingOf(h, seg); !ok {
+	h := headerOf(o.file, d.frame)
+	on, ok := mappingOf(h, d.header)
+	if !ok {
 		return b, on, nil
 	}
-	img, err := Frame(o.file, o.frames, n, w)
+	img, err := Frame(o.file, o.frames, d.frame, w)
 	if err != nil {
 		return b, on, unlessRefused(err)
 	}
@@ -96,28 +112,27 @@ func unlessRefused(err error) error {
 	return err
 }
 
-// find returns an instance of the study that a segmentation refers to: its series is told by Referenced Series Sequence,
-// where that is missing or wrong the whole study is searched.
-func (s *Service) find(ctx context.Context, study string, seg *dicom.Dataset, instance string) (found archive.Instance, ok bool, err error) {
+// find returns an instance of the study that a segmentation refers to, zero when it is not stored. Its series is told by
+// Referenced Series Sequence; where that is missing or wrong the whole study is searched.
+func (s *Service) find(ctx context.Context, study string, seg *dicom.Dataset, instance string) (archive.Instance, error) {
 	if instance == "" {
-		return found, false, nil
+		return archive.Instance{}, nil
 	}
-	for _, series := range append(seg.Items(tag.ReferencedSeriesSequence), nil) {
-		ref := dicomweb.Ref{Study: study, Series: series.String(tag.SeriesInstanceUID)}
-		if series != nil {
-			if ref.Instance = instance; ref.Validate() != nil || ref.Series == "" {
-				continue
-			}
+	refs := []dicomweb.Ref{}
+	for _, series := range seg.Items(tag.ReferencedSeriesSequence) {
+		ref := dicomweb.Ref{Study: study, Series: series.String(tag.SeriesInstanceUID), Instance: instance}
+		if ref.Series != "" && ref.Validate() == nil {
+			refs = append(refs, ref)
 		}
+	}
+	for _, ref := range append(refs, dicomweb.Ref{Study: study}) {
 		list, err := s.cfg.Archive.Instances(ctx, ref)
-		if dicomweb.KindOf(err) == dicomweb.NotFound && err != nil {
-			continue
-		} else if err != nil {
-			return found, false, err
+		if err != nil && dicomweb.KindOf(err) != dicomweb.NotFound {
+			return archive.Instance{}, err
 		}
 		if k := slices.IndexFunc(list, func(i archive.Instance) bool { return i.Instance == instance }); k >= 0 {
-			return list[k], true, nil
+			return list[k], nil
 		}
 	}
-	return found, false, nil
+	return archive.Instance{}, nil
 }

@@ -4,8 +4,6 @@ import (
 	"image"
 	"math"
 
-	"golang.org/x/image/draw"
-
 	"mome/dicomweb"
 )
 
@@ -30,26 +28,22 @@ func (v viewport) show(img image.Image, stretchX, stretchY float64) (image.Image
 		return nil, err
 	}
 	w, h := float64(part.Dx())*stretchX, float64(part.Dy())*stretchY
-	scale := 1.0
+	factor := 1.0
 	switch {
 	case v.width > 0 || v.height > 0: // WADO-URI may leave one of them out
-		scale = min(orMost(v.width)/w, orMost(v.height)/h)
+		factor = min(orMost(v.width)/w, orMost(v.height)/h)
 	case max(w, h) > maxViewport: // stretched pixels only
-		scale = maxViewport / max(w, h)
+		factor = maxViewport / max(w, h)
 	}
 	if v.only {
-		scale = min(scale, 1)
+		factor = min(factor, 1)
 	}
-	size := image.Rect(0, 0, max(1, int(math.Round(w*scale))), max(1, int(math.Round(h*scale))))
+	size := image.Rect(0, 0, max(1, int(math.Round(w*factor))), max(1, int(math.Round(h*factor))))
 	if part == img.Bounds() && size.Max == part.Max && !flipX && !flipY {
 		return img, nil
 	}
-	out := image.NewRGBA(size)
-	draw.BiLinear.Scale(out, size, img, part, draw.Src, nil)
+	out := scale(img, part, size.Max)
 	flip(out, flipX, flipY)
-	if _, ok := img.(*image.Gray); ok {
-		return grey8(out), nil
-	}
 	return out, nil
 }
 
@@ -84,32 +78,3 @@ func (v viewport) part(all image.Rectangle) (part image.Rectangle, flipX, flipY 
 
 // clamp rounds to a whole pixel that fits an image.
 func clamp(v float64) int { return int(math.Round(min(max(v, 0), 1<<20))) }
-
-// flip mirrors img in place.
-func flip(img *image.RGBA, x, y bool) {
-	b := img.Bounds()
-	swap := func(x0, y0, x1, y1 int) {
-		a, c := img.RGBAAt(x0, y0), img.RGBAAt(x1, y1)
-		img.SetRGBA(x0, y0, c)
-		img.SetRGBA(x1, y1, a)
-	}
-	for row := 0; x && row < b.Max.Y; row++ {
-		for i, j := 0, b.Max.X-1; i < j; i, j = i+1, j-1 {
-			swap(i, row, j, row)
-		}
-	}
-	for i, j := 0, b.Max.Y-1; y && i < j; i, j = i+1, j-1 {
-		for column := range b.Max.X {
-			swap(column, i, column, j)
-		}
-	}
-}
-
-// grey8 returns the grey levels of a picture without colours.
-func grey8(img *image.RGBA) *image.Gray {
-	out := image.NewGray(img.Bounds())
-	for i := range out.Pix {
-		out.Pix[i] = img.Pix[4*i]
-	}
-	return out
-}

@@ -109,9 +109,10 @@ func sameContainer(offers []mediatype.Offer, have mediatype.Offer) []mediatype.O
 // unless it is plain; first as multipart, then as single part where single says so, then in a ZIP file.
 func offersOf(transferSyntax string, plain, single bool) []mediatype.Offer {
 	offers := []mediatype.Offer{{
-		Media: mediatype.DICOM, TransferSyntax: transferSyntax, Default: transferSyntax == uid.ExplicitVRLittleEndian,
+		Media: mediatype.DICOM, TransferSyntax: transferSyntax,
+		Default: transferSyntax == uid.ExplicitVRLittleEndian || lossyOnly(transferSyntax),
 	}}
-	if convertible(transferSyntax) && !offers[0].Default {
+	if convertible(transferSyntax) && transferSyntax != uid.ExplicitVRLittleEndian {
 		offers = append(offers, mediatype.Offer{Media: mediatype.DICOM, TransferSyntax: uid.ExplicitVRLittleEndian, Default: true})
 	}
 	for _, syntax := range pixel.EncodedSyntaxes() {
@@ -120,6 +121,17 @@ func offersOf(transferSyntax string, plain, single bool) []mediatype.Offer {
 		}
 	}
 	return append(both(single, offers...), zipOffers(offers)...)
+}
+
+// lossyOnly reports whether pixels can be had in a lossy form only: then that is meant where the client names no transfer
+// syntax (PS3.18 section 8.7.3).
+func lossyOnly(transferSyntax string) bool {
+	switch transferSyntax {
+	case uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.JPEG2000MC, uid.HTJ2K,
+		uid.JPEGXLJPEGRecompression, uid.JPEGXL:
+		return !convertible(transferSyntax)
+	}
+	return video(transferSyntax)
 }
 
 // compressible reports whether the pixels of an object can be compressed in a transfer syntax. Float pixels cannot, nor

@@ -17,7 +17,7 @@ import (
 
 // Limits of what is held in memory of one object that is being compressed. Frames beyond it are compressed twice: to
 // know their lengths, which stand before the first of them, and when their turn to be sent comes.
-const maxKept = 64 << 20 // bytes of compressed frames
+const maxKept = 16 << 20 // bytes of compressed frames
 
 // maxOffset is the largest offset that a Basic Offset Table holds; beyond it there is an Extended Offset Table.
 const maxOffset = 1<<32 - 2

@@ -138,7 +138,7 @@ func storedOffers(syntax string) []mediatype.Offer {
 	for _, media := range imageTypes(syntax) {
 		offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: syntax, Default: true})
 	}
-	return append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
+	return append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax, Default: lossyOnly(syntax)})
 }
 
 // compressedOffers returns the forms in which the frames can be had compressed though they are not stored so.
@@ -148,10 +148,8 @@ func compressedOffers(header *dicom.Dataset, stored string) []mediatype.Offer {
 		if syntax == stored || !compressible(header, stored, syntax) {
 			continue
 		}
-		for _, media := range imageTypes(syntax) {
-			offers = append(offers, mediatype.Offer{Media: media, TransferSyntax: syntax, Default: true})
-		}
-		offers = append(offers, mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
+		offers = append(offers, mediatype.Offer{Media: imageTypes(syntax)[0], TransferSyntax: syntax, Default: true},
+			mediatype.Offer{Media: mediatype.OctetStream, TransferSyntax: syntax})
 	}
 	return offers
 }

@@ -23,6 +23,7 @@ func TestFrames(t *testing.T) {
 	implicit := encode(image(1, 2, 3, 16, dicom.OW, []byte("aAbBcCdDeEfF")), uid.DeflatedExplicitVRLittleEndian)
 	mask := encode(image(3, 3, 3, 1, dicom.OB, []byte{0xFF, 0x01, 0x54, 0x05}), uid.ExplicitVRLittleEndian)
 	jpeg := encode(image(1, 2, 2, 16, "", nil), lossless, "one\xFF", "two\xFF")
+	photo := encode(image(1, 2, 1, 8, "", nil), uid.JPEGBaseline8Bit, "one\xFF")
 	wavelet := encode(image(1, 2, 2, 16, "", nil), jpeg2000, "one\xFF", "two\xFF")
 	// RLE of one 8-bit segment: a header of 64 bytes, then a run of two 7s.
 	rle := func(value string) string { return "\x01\x00\x00\x00\x40" + strings.Repeat("\x00", 59) + "\xFF" + value }
@@ -65,6 +66,8 @@ func TestFrames(t *testing.T) {
 		{"compressed, broken", jpeg, "1", "multipart/related; type=application/octet-stream", 406, nil, ""},
 		{"compressed, as image/jp2", wavelet, "1", `multipart/related; type="image/jp2"`, 200, []string{"one\xFF"}, "image/jp2; transfer-syntax=" + jpeg2000},
 		{"compressed, decoded without a decoder", wavelet, "1", "multipart/related; type=application/octet-stream", 406, nil, ""},
+		{"lossy, bytes", photo, "1", "application/octet-stream", 200, []string{"one\xFF"}, "application/octet-stream; transfer-syntax=" + uid.JPEGBaseline8Bit},
+		{"lossy, explicit", photo, "1", octets, 406, nil, ""},
 		{"RLE as stored", packed, "2", `multipart/related; type="image/dicom-rle"`, 200, []string{rle("\x09")}, "image/dicom-rle; transfer-syntax=" + uid.RLELossless},
 		{"RLE under its old name", packed, "2", `multipart/related; type="image/x-dicom-rle"`, 200, []string{rle("\x09")}, "image/x-dicom-rle; transfer-syntax=" + uid.RLELossless},
 		{"RLE decoded", packed, "2,1", "multipart/related; type=application/octet-stream", 200, []string{"\x09\x09", "\x07\x07"}, octets},

@@ -214,6 +214,8 @@ func TestDecodedInstances(t *testing.T) {
 		{"RLE that is broken", encode(image(1, 3, 1, 8, "", nil), uid.RLELossless, "garbage!"), "application/dicom", 406, "", ""},
 		{"RLE of a layout without a decoder", encode(image(1, 3, 1, 1, "", nil), uid.RLELossless, rle("\x07")), "application/dicom", 406, "", ""},
 		{"no decoder", encode(image(1, 3, 1, 8, "", nil), jpeg2000, "x\xFF"), "application/dicom", 406, "", ""},
+		{"lossy, without a decoder", encode(image(1, 3, 1, 8, "", nil), uid.JPEGBaseline8Bit, "x\xFF"), "application/dicom", 200, uid.JPEGBaseline8Bit, ""},
+		{"lossy, asked for explicit", encode(image(1, 3, 1, 8, "", nil), uid.JPEGBaseline8Bit, "x\xFF"), "application/dicom; transfer-syntax=" + uid.ExplicitVRLittleEndian, 406, "", ""},
 		{"no decoder, anything goes", encode(image(1, 3, 1, 8, "", nil), jpeg2000, "x\xFF"), "*/*", 200, jpeg2000, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,6 +103,34 @@ func TestBrokenConnectionEndsTheWork(t *testing.T) {
 	}
 }
 
+// TestClosedConnectionEndsTheWork closes a real connection, which holds some megabytes on the way.
+func TestClosedConnectionEndsTheWork(t *testing.T) {
+	const all = 200
+	s, a := many(t, all)
+	ended := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { ended <- s.Instances(w, r, series) }))
+	defer server.Close()
+	for _, accept := range []string{`multipart/related; type="application/dicom"; transfer-syntax=*`, zipped} {
+		a.opened.Store(0)
+		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", accept)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, resp.Body, 1000); err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if err, n := <-ended, a.opened.Load(); err == nil || n == all {
+			t.Errorf("%s: %d of %d instances were opened, %v", accept, n, all, err)
+		}
+	}
+}
+
 // TestCanceledRequestEndsTheWork is the same where the server notices first.
 func TestCanceledRequestEndsTheWork(t *testing.T) {
 	s, a := many(t, 10)
@@ -136,9 +165,9 @@ func (m *meter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestOneInstanceAtATime sends a series of 20 MB and holds little of it at any time.
+// TestOneInstanceAtATime sends a series of 10 MB and holds little of it at any time.
 func TestOneInstanceAtATime(t *testing.T) {
-	s, _ := many(t, 320)
+	s, _ := many(t, 160)
 	for name, h := range answers(s) {
 		runtime.GC()
 		var before runtime.MemStats

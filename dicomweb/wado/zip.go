@@ -18,7 +18,7 @@ const zipType = "application/zip"
 
 // maxHeld is how many bytes of an instance are held in memory to be read once. A ZIP file tells the checksum of a file
 // before its bytes: larger ones are read twice.
-const maxHeld = 32 << 20
+const maxHeld = 16 << 20
 
 // firstDay is 1 January 1980, the least date of a ZIP file: when an instance was stored is nothing that a client needs.
 const firstDay = 1<<5 | 1

@@ -137,6 +137,11 @@ func tokenInQuery(rawQuery string) bool {
 	return false
 }
 
+// Presented reports whether a request carries credentials, good or bad.
+func Presented(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || tokenInQuery(r.URL.RawQuery) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+}
+
 // maxHeader bounds the header Authorization in bytes; tokens with many groups have been seen at 8 KiB.
 const maxHeader = 32 << 10
 

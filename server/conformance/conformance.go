@@ -59,8 +59,8 @@ func escape(s string) string {
 }
 
 // style is readable on paper and telephone, with the colours of the reader's system.
-const style = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}` +
-	`table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #8888;padding:.25rem .5rem;text-align:left;vertical-align:top}th{background:#8882}`
+const style = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:90rem;margin:2rem auto;padding:0 1rem}` +
+	`table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #8888;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere;min-width:3.5rem}th{background:#8882}`
 
 // WriteHTML writes the document as one page without scripts.
 func (d Document) WriteHTML(w io.Writer) error {

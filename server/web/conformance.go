@@ -29,7 +29,7 @@ func Statement(cfg Config) conformance.Document {
 				"This statement is written from the program's own tables. The program's tests check that each resource and parameter below is covered by the test that is named.",
 				"Investigational software, not for clinical use.",
 			}},
-			services18(), parameters18(), attributes(), classes(cfg), syntaxes(), limits(cfg), security(cfg), statuses(),
+			services18(), media(), parameters18(), attributes(), classes(cfg), syntaxes(), limits(cfg), security(cfg), statuses(),
 		},
 	}
 }
@@ -37,12 +37,36 @@ func Statement(cfg Config) conformance.Document {
 // services18 lists the resources.
 func services18() conformance.Section {
 	s := conformance.Section{
-		Heading: "Resources", Columns: []string{"Method", "Resource", "PS3.18", "What", "Scope", "Takes", "Answers", "Tests"},
+		Heading: "Resources", Columns: []string{"Method", "Resource", "PS3.18", "What", "Scope", "Tests"},
 		Text: []string{"HEAD comes with every GET. OPTIONS of each resource below " + prefix + " answers with a Capabilities Description (PS3.18 section 8.9) as " + wadlType + " or JSON."},
 	}
 	for _, r := range Routes() {
 		c := r.Coverage()
-		s.Rows = append(s.Rows, []string{r.Method, r.Path, r.Section, r.Summary, cmp.Or(c.Scope.String(), "open"), strings.Join(c.Takes, ", "), strings.Join(c.Answers, ", "), strings.Join(c.Tests, ", ")})
+		s.Rows = append(s.Rows, []string{r.Method, r.Path, r.Section, r.Summary, cmp.Or(c.Scope.String(), "open"), strings.Join(c.Tests, ", ")})
+	}
+	return s
+}
+
+// each returns one route of each transaction, and each resource of the node's own.
+func each() (routes []Route, of []string) {
+	seen := map[string]bool{}
+	for _, r := range Routes() {
+		if name := cmp.Or(r.Section, r.Method+" "+r.Path); !seen[name] {
+			seen[name] = true
+			routes, of = append(routes, r), append(of, name)
+		}
+	}
+	return routes, of
+}
+
+// media lists what is taken and answered.
+func media() conformance.Section {
+	s := conformance.Section{Heading: "Media types", Columns: []string{"Of", "Takes", "Answers, the default first"}}
+	routes, of := each()
+	for i, r := range routes {
+		if c := r.Coverage(); len(c.Takes)+len(c.Answers) > 0 {
+			s.Rows = append(s.Rows, []string{of[i], strings.Join(c.Takes, ", "), strings.Join(c.Answers, ", ")})
+		}
 	}
 	return s
 }
@@ -50,18 +74,10 @@ func services18() conformance.Section {
 // parameters18 lists the parameters, each transaction once.
 func parameters18() conformance.Section {
 	s := conformance.Section{Heading: "Parameters", Columns: []string{"Of", "Parameter", "In", "PS3.18", "What", "Test"}}
-	seen := map[string]bool{}
-	for _, r := range Routes() {
-		of := r.Section
-		if of == "" {
-			of = r.Path
-		}
-		if seen[of] {
-			continue
-		}
-		seen[of] = true
+	routes, of := each()
+	for i, r := range routes {
 		for _, p := range r.Coverage().Parameters {
-			s.Rows = append(s.Rows, []string{of, p.Name, p.In, p.Section, p.Summary, p.Test})
+			s.Rows = append(s.Rows, []string{of[i], p.Name, p.In, p.Section, p.Summary, p.Test})
 		}
 	}
 	return s

@@ -22,8 +22,8 @@ import (
 // the audit trail. What no route answers needs no guard: it has nothing to tell.
 func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 	needs := route.Coverage().Scope
-	if needs == access.Public {
-		return h
+	if needs == access.Public && route.Section == "" && !strings.HasPrefix(route.Path, prefix) {
+		return h // what watches the node and what browsers ask for by themselves
 	}
 	kind, audited := auditKind(route)
 	return func(c echo.Context) (err error) {
@@ -32,7 +32,7 @@ func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 		touched := &studies{}
 		defer func() { // also when the handler panics: then with the status above
 			event.Studies = touched.list(c, route)
-			if audited || event.Status >= 400 && event.Status < 500 {
+			if event.Kind.ID.Value != "" && (audited || event.Kind.Type != nil) { // the last is a refusal
 				s.cfg.Audit.Write(event)
 			}
 		}()
@@ -57,7 +57,11 @@ func (s *services) guarded(route Route, h echo.HandlerFunc) echo.HandlerFunc {
 // admit identifies the peer and holds it to its scopes and limits. It fills in the event, and the header of a refusal.
 func (s *services) admit(c echo.Context, needs access.Scope, event *access.Event) (done func(), err error) {
 	r, h := c.Request(), c.Response().Header()
-	peer, unknown := s.cfg.Access.Identify(r)
+	var peer access.Peer
+	var unknown error
+	if needs != access.Public {
+		peer, unknown = s.cfg.Access.Identify(r)
+	}
 	event.Peer = peer.Name
 	client := "address " + event.Address
 	if peer.Name != "" {
@@ -78,7 +82,10 @@ func (s *services) admit(c echo.Context, needs access.Scope, event *access.Event
 	}()
 	if unknown != nil {
 		if dicomweb.KindOf(unknown) == dicomweb.Unauthorized {
-			event.Kind = access.LoginFailed()
+			event.Kind = access.Kind{} // a browser learns so that it has to ask for a password: nothing to be written
+			if access.Presented(r) {
+				event.Kind = access.LoginFailed()
+			}
 			h["Www-Authenticate"] = s.cfg.Access.Challenge(r, unknown, needs)
 		}
 		return done, unknown

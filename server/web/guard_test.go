@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"mome/server/access"
 	"mome/server/web"
@@ -159,6 +163,12 @@ func TestLimitsAreTold(t *testing.T) {
 	if got := n.do("POST", "/studies", nil, write); got.StatusCode == 429 {
 		t.Error("another token is limited too")
 	}
+	for i, want := range []int{200, 200, 429} { // what is open takes time too
+		if got := n.get("/conformance"); got.StatusCode != want {
+			t.Errorf("statement %d: %s, want %d", i, got.Status, want)
+		}
+	}
+	at = at.Add(time.Minute)
 	for i, want := range []int{401, 401, 429} { // guessing tokens is limited by address
 		if got := n.get("/studies", "Authorization: Bearer guess"); got.StatusCode != want {
 			t.Errorf("guess %d: %s, want %d", i, got.Status, want)
@@ -206,7 +216,8 @@ func TestAuditTrail(t *testing.T) {
 		{"metadata", "GET", "/studies/" + study + "/metadata", nil, token("read"), "110103", "R", 0, "only-read", study},
 		{"page", "GET", n.root + "/study/" + study, nil, token("read"), "110103", "R", 0, "only-read", study},
 		{"unknown study", "GET", "/studies/9.9", nil, token("read"), "110104", "R", 4, "only-read", "9.9"},
-		{"no credentials", "GET", "/studies/" + study, nil, "X-No: 1", "110114", "E", 4, "anonymous", study},
+		{"unknown token", "GET", "/studies/" + study, nil, "Authorization: Bearer guess", "110114", "E", 4, "anonymous", study},
+		{"token in the URL", "GET", "/studies/" + study + "?access_token=Secret", nil, "X-No: 1", "110114", "E", 4, "anonymous", study},
 		{"no scope", "DELETE", "/studies/" + study, nil, token("read"), "110113", "E", 4, "only-read", study},
 		{"delete an instance", "DELETE", instance + ".1", nil, token("delete"), "110103", "D", 0, "only-delete", study},
 		{"delete a study", "DELETE", "/studies/" + study, nil, token("delete"), "110105", "D", 4, "only-delete", study},
@@ -231,7 +242,43 @@ func TestAuditTrail(t *testing.T) {
 	trail.Reset()
 	n.get(n.root + "/healthz")
 	n.get(n.root + "/favicon.ico")
+	n.get(n.dicom + "/conformance")
+	n.get(n.root + "/") // a browser before it has asked for the password
 	if trail.Len() > 0 {
-		t.Errorf("written though it is nothing about patients: %s", trail.String())
+		t.Errorf("written though nothing was given and nobody tried: %s", trail.String())
+	}
+}
+
+// TestBehindAProxy reaches the node through a proxy that speaks for it, as TLS proxies do.
+func TestBehindAProxy(t *testing.T) {
+	var trail bytes.Buffer
+	audit, err := access.NewAudit(access.AuditConfig{Writer: &trail, Source: "node"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := controlled(t, web.Config{Audit: audit, TrustForwarded: true})
+	n.store2(t, tokenOf("write"), object{number: 1}.bytes(t))
+	inner, err := url.Parse(n.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(inner)
+		r.SetXForwarded()
+		r.Out.Header.Set("X-Forwarded-Proto", "https")
+		r.Out.Header.Set("X-Forwarded-Host", "mri.example")
+		r.Out.Header.Set("X-Forwarded-For", "203.0.113.9, 198.51.100.7") // the first is what the client wrote
+	}})
+	defer proxy.Close()
+	trail.Reset()
+	got := n.get(proxy.URL+"/dicom-web/studies", "Authorization: Bearer "+tokenOf("read"))
+	if got.StatusCode != 200 || !strings.Contains(string(got.body), `"https://mri.example/dicom-web/studies/`+study+`"`) {
+		t.Errorf("%s %s, want Retrieve URLs below https://mri.example", got.Status, got.body)
+	}
+	if !strings.Contains(trail.String(), `"NetworkAccessPointID":"198.51.100.7"`) {
+		t.Errorf("the audit trail has another address: %s", trail.String())
+	}
+	if got := n.get(proxy.URL + "/dicom-web/studies"); got.StatusCode != 401 || got.Header.Get("Www-Authenticate") == "" {
+		t.Errorf("without a token: %s", got.Status)
 	}
 }

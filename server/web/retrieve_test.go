@@ -122,6 +122,8 @@ func TestFramesAndBulkDataOverHTTP(t *testing.T) {
 		{"/frames/2%2C1", 200, [][]byte{second, first}},
 		{"/frames/2/", 200, [][]byte{second}},
 		{"/bulkdata/7FE00010", 200, [][]byte{pixels}},
+		{"/bulkdata", 200, [][]byte{pixels}},
+		{"/pixeldata", 200, [][]byte{pixels}},
 		{"/bulkdata/7FE00010/0/00100010", 404, nil},
 		{"/frames/3", 404, nil},
 		{"/frames/0", 400, nil},

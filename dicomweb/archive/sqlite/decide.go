@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"strings"
-
 	"mome/dicomweb/archive/index"
 	"mome/dicomweb/query"
 )
@@ -90,9 +88,4 @@ func (f *finder) meetsBelow(id int64, series, instance []byte) (bool, error) {
 		return true, nil
 	}
 	return f.decide(`WHERE i.id = ?`, []any{id}, open)
-}
-
-// list splits a list of modalities.
-func list(modalities string) []any {
-	return anys(strings.FieldsFunc(modalities, func(r rune) bool { return r == '\\' }))
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strconv"
 
 	"mome/dicomweb/archive/index"
 	"mome/dicomweb/dicom"
@@ -283,18 +284,24 @@ func (f *finder) answer(c *candidate) error {
 	for l := query.Study; l <= f.q.Level; l++ {
 		index.Answer(out, f.q, f.wanted[l], f.q.IncludeAll && l == query.Instance, c.levels[l])
 	}
-	out.Set(tag.InstanceAvailability, availability)
+	put := func(t tag.Tag, vr dicom.VR, value string) {
+		if len(value)%2 == 1 {
+			value += " "
+		}
+		out.Put(&dicom.Element{Tag: t, VR: vr, Value: []byte(value)})
+	}
+	put(tag.InstanceAvailability, dicom.CS, availability)
 	for l := query.Study; l <= min(f.q.Level, query.Series); l++ {
 		for _, t := range f.wanted[l] {
 			switch t {
 			case tag.ModalitiesInStudy:
-				out.Set(t, list(c.modalities)...)
+				put(t, dicom.CS, c.modalities)
 			case tag.NumberOfStudyRelatedSeries:
-				out.Set(t, c.series)
+				put(t, dicom.IS, strconv.Itoa(c.series))
 			case tag.NumberOfStudyRelatedInstances:
-				out.Set(t, c.instances)
+				put(t, dicom.IS, strconv.Itoa(c.instances))
 			case tag.NumberOfSeriesRelatedInstances:
-				out.Set(t, c.members)
+				put(t, dicom.IS, strconv.Itoa(c.members))
 			case tag.SOPClassesInStudy:
 				if err := f.sopClasses(c.ids[query.Study]); err != nil {
 					return err
