@@ -105,7 +105,7 @@ func attributeTable() conformance.Section {
 func classTable(cfg Config) conformance.Section {
 	s := conformance.Section{
 		Heading: "SOP Classes", Columns: []string{"SOP Class", "UID", "Read", "Made"},
-		Text: []string{"Objects of every SOP Class are stored, searched and given back, private ones too. Those below are read by the analysis, or made by it."},
+		Text: []string{"Objects of every SOP Class of storage are stored, searched and given back, private ones too; classes of other services are refused (0122H). Those below are read by the analysis, or made by it."},
 	}
 	var all []string
 	for _, list := range [][]string{cfg.Reads, cfg.Makes} {
