@@ -5,6 +5,7 @@ import "mome/dicomweb/mediatype"
 // Media types of answers that more than one transaction has.
 const (
 	typeJPEG = "image/jpeg"
+	typeGIF  = "image/gif"
 	typePNG  = "image/png"
 	typeHTML = "text/html"
 )
@@ -22,7 +23,7 @@ func transactions() map[string]Coverage {
 	return map[string]Coverage{
 		"8.10.4": {Tests: []string{"dicomweb/ups.TestEventsOfOneWorkitem", "dicomweb/ups.TestChannelRefusals"}},
 		"9": {
-			Answers:    []string{typeJPEG, typePNG, mediatype.DICOM, typeHTML},
+			Answers:    []string{typeJPEG, typePNG, typeGIF, mediatype.DICOM, typeHTML, "text/plain", "text/xml", "application/pdf", "video/*"},
 			Parameters: uriParameters(),
 			Tests:      []string{"server/web.TestURIParameters", "dicomweb/render.TestURI"},
 		},
@@ -38,8 +39,8 @@ func transactions() map[string]Coverage {
 				Parameter{"Accept-Encoding", "header", "8.4", "gzip", "server/web.TestGzip"}),
 			Tests: []string{"dicomweb/wado.TestMetadataIsWhole", "dicomweb/wado.TestMetadataInXML", "server/web.TestGzip"},
 		},
-		"10.4.1.1.3": {Answers: []string{typeJPEG, typePNG, typeHTML, "text/plain", "application/pdf"}, Parameters: renderedParameters(), Tests: []string{"server/web.TestRenderedParameters", "dicomweb/render.TestRenderedAndThumbnails", "dicomweb/render.TestGrey", "dicomweb/render.TestColour", "dicomweb/render.TestSegmentsOverTheirSource"}},
-		"10.4.1.1.4": {Answers: []string{typeJPEG, typePNG}, Parameters: thumbnailParameters(), Tests: []string{"server/web.TestThumbnailParameters", "dicomweb/render.TestRenderedAndThumbnails", "dicomweb/render.TestRepresentative"}},
+		"10.4.1.1.3": {Answers: []string{typeJPEG, typePNG, typeGIF, typeHTML, "text/plain", "text/xml", "application/pdf", "video/*"}, Parameters: renderedParameters(), Tests: []string{"server/web.TestRenderedParameters", "dicomweb/render.TestRenderedAndThumbnails", "dicomweb/render.TestGrey", "dicomweb/render.TestColour", "dicomweb/render.TestSegmentsOverTheirSource"}},
+		"10.4.1.1.4": {Answers: []string{typeJPEG, typePNG, typeGIF}, Parameters: thumbnailParameters(), Tests: []string{"server/web.TestThumbnailParameters", "dicomweb/render.TestRenderedAndThumbnails", "dicomweb/render.TestRepresentative"}},
 		"10.4.1.1.5": {
 			Answers:    []string{partsOf(mediatype.OctetStream), mediatype.OctetStream},
 			Parameters: append(negotiation("server/web.TestFramesAndBulkDataOverHTTP"), Parameter{"Range", "header", "8.4", "part of a value", "server/web.TestFramesAndBulkDataOverHTTP"}),
