@@ -105,7 +105,7 @@ func attributeTable() conformance.Section {
 func classTable(cfg Config) conformance.Section {
 	s := conformance.Section{
 		Heading: "SOP Classes", Columns: []string{"SOP Class", "UID", "Read", "Made"},
-		Text: []string{"Objects of every Storage SOP Class are stored, searched and given back, those of private and unknown classes too; what is no object to be kept, such as a DICOMDIR, is refused with failure reason 0122H. Those below are read by the analysis, or made by it."},
+		Text: []string{"Objects of every Storage SOP Class are stored, searched and given back, those of private and unknown classes too; SOP classes of something else, such as worklists and printing, are refused with failure reason 0122H. Those below are read by the analysis, or made by it."},
 	}
 	var all []string
 	for _, list := range [][]string{cfg.Reads, cfg.Makes} {
