@@ -76,8 +76,8 @@ func TestGuardedNode(t *testing.T) {
 		return c
 	}
 	s := study(t, phantom.Config{Seed: 31, Resolution: phantom.Tiny})
-	if _, err := remote("").Store(t.Context(), instances(s), client.StoreOptions{}); err == nil || !strings.Contains(err.Error(), "401") {
-		t.Errorf("storing without a token: %v, want 401", err)
+	if _, err := remote("wrong-token-0123456789").Store(t.Context(), instances(s), client.StoreOptions{}); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("storing with a wrong token: %v, want 401", err)
 	}
 	sent, err := remote("scanner-token-0123456789").Store(t.Context(), instances(s), client.StoreOptions{})
 	if err != nil || sent.Stored != s.Len() {

@@ -104,7 +104,6 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	}
 	site.Archive, site.Jobs, site.Deliveries, site.Viewer, site.Model = n.archive, n.queue, n.outbox, n.viewer, modelLine(n.analyzer)
 	site.Worklist, site.Forget = n.worklist, n.queue.Forget
-	site.Store = stow.Config{MaxParts: f.MaxParts, RefuseDuplicates: f.Duplicates == "refuse", SpoolDir: filepath.Join(f.Data, "incoming")}
 	if n.web, err = web.New(site); err != nil {
 		return n, err
 	}
@@ -117,6 +116,7 @@ func (f *nodeFlags) site(log *slog.Logger) web.Config {
 	return web.Config{
 		Version: version, PublicURL: f.PublicURL, Log: log, Language: words.Language(f.Language),
 		AllowDelete: f.AllowDelete, Origins: f.CORSOrigin, TrustForwarded: f.TrustForwarded, MaxRequestBytes: f.MaxRequest << 20,
+		Store: stow.Config{MaxParts: f.MaxParts, RefuseDuplicates: f.Duplicates == "refuse", SpoolDir: filepath.Join(f.Data, "incoming")},
 		Reads: classesRead(), Makes: classesMade(), MaxInstanceBytes: f.MaxInstance << 20,
 	}
 }

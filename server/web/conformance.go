@@ -105,7 +105,7 @@ func attributeTable() conformance.Section {
 func classTable(cfg Config) conformance.Section {
 	s := conformance.Section{
 		Heading: "SOP Classes", Columns: []string{"SOP Class", "UID", "Read", "Made"},
-		Text: []string{"Objects of every SOP Class of storage are stored, searched and given back, private ones too; classes of other services are refused (0122H). Those below are read by the analysis, or made by it."},
+		Text: []string{"Objects of every Storage SOP Class are stored, searched and given back, those of private and unknown classes too; SOP classes of something else, such as worklists and printing, are refused with failure reason 0122H. Those below are read by the analysis, or made by it."},
 	}
 	var all []string
 	for _, list := range [][]string{cfg.Reads, cfg.Makes} {
@@ -167,6 +167,9 @@ func limitTable(cfg Config) conformance.Section {
 	add("body of a request", fmt.Sprintf("%d bytes", cfg.MaxRequestBytes), "413")
 	if cfg.MaxInstanceBytes > 0 {
 		add("one instance", fmt.Sprintf("%d bytes", cfg.MaxInstanceBytes), "413, or failure reason A700H of that instance")
+	}
+	if cfg.Store.MaxParts > 0 {
+		add("parts of one Store request", strconv.Itoa(cfg.Store.MaxParts), "413")
 	}
 	add("header of a request", fmt.Sprintf("%d bytes", maxHeader), "431")
 	for _, text := range cfg.Limiter.Limits() {
