@@ -37,13 +37,14 @@ type performer struct {
 	ended     map[string]bool             // studies whose way has ended
 	cancelled map[string]ups.Cancellation // workitems that somebody wants canceled
 	reasons   map[string]ups.Cancellation // of those that are being canceled
+	unfit     map[string]bool             // workitems that could not be taken, and are left alone until the next start
 }
 
 // openWorklist opens the worklist and puts a performer between the queue and what it runs. Start it with the queue.
 func openWorklist(ctx context.Context, a *archive.Archive, f nodeFlags, queue *jobs.Config) (*performer, error) {
 	p := &performer{
 		archive: a, read: queue.Run, attempts: f.Attempts, now: time.Now, log: queue.Log, wake: make(chan struct{}, 1),
-		changed: map[string]bool{}, ended: map[string]bool{}, cancelled: map[string]ups.Cancellation{}, reasons: map[string]ups.Cancellation{},
+		changed: map[string]bool{}, ended: map[string]bool{}, cancelled: map[string]ups.Cancellation{}, reasons: map[string]ups.Cancellation{}, unfit: map[string]bool{},
 	}
 	var err error
 	if p.worklist, err = ups.Open(ctx, ups.Config{Database: a, AETitle: f.AETitle, Changed: p.Changed, Cancel: p.Cancel, Log: p.log}); err != nil {
@@ -136,7 +137,7 @@ func (p *performer) report(what string, err error) {
 // consider asks the queue for a run if a SCHEDULED workitem wants one and can have it; else the workitem says what it waits for.
 func (p *performer) consider(ctx context.Context, id string) error {
 	i, err := p.worklist.Get(ctx, id)
-	if err != nil || i.State != ups.Scheduled || !p.mine(i.Dataset) {
+	if err != nil || i.State != ups.Scheduled || !p.mine(i) {
 		return err
 	}
 	waitsFor := ""
@@ -177,9 +178,12 @@ func (p *performer) request(ctx context.Context, study string) (string, error) {
 }
 
 // mine reports whether a workitem asks this node for what it can do.
-func (p *performer) mine(ds *dicom.Dataset) bool {
-	stations := ds.Items(tag.ScheduledStationNameCodeSequence)
-	return slices.ContainsFunc(code.ReadAll(ds, tag.ScheduledWorkitemCodeSequence), isTask) &&
+func (p *performer) mine(i *ups.Workitem) bool {
+	p.mu.Lock()
+	unfit := p.unfit[i.UID]
+	p.mu.Unlock()
+	stations := i.Dataset.Items(tag.ScheduledStationNameCodeSequence)
+	return !unfit && slices.ContainsFunc(code.ReadAll(i.Dataset, tag.ScheduledWorkitemCodeSequence), isTask) &&
 		(len(stations) == 0 || slices.ContainsFunc(stations, func(s *dicom.Dataset) bool { return code.Read(s).Value == p.worklist.AETitle() }))
 }
 
@@ -209,7 +213,11 @@ func (p *performer) settle(ctx context.Context, study string) error {
 		if i.Study != study {
 			continue
 		}
-		c := p.reasonOf(i.UID, ups.Cancellation{Reason: status.Reason, Code: reasonItem("ERROR")})
+		why := ups.Cancellation{Reason: status.Reason}
+		if !status.Canceled {
+			why.Code = reasonItem("ERROR")
+		}
+		c := p.reasonOf(i.UID, why)
 		if err := p.worklist.Finish(ctx, i.UID, ups.Canceled, &c, func(*dicom.Dataset) {}); err != nil {
 			return err
 		}
@@ -233,13 +241,13 @@ func (p *performer) cancelRun(ctx context.Context, id string, c ups.Cancellation
 		return err
 	}
 	reason := "canceled by request of " + c.RequestingAE
-	if i.State == ups.Canceled { // it was SCHEDULED: the queue may hold the study for its sake alone
+	if i.State == ups.Canceled && p.mine(i) { // it was SCHEDULED: the queue may hold the study for its sake alone
 		status, err := p.queue.Status(ctx, i.Study)
 		if err != nil || status.State != jobs.Queued || !status.Asked {
 			return nil
 		}
 		others, err := p.worklist.Waiting(ctx, i.Study)
-		if err != nil || slices.ContainsFunc(others, func(o *ups.Workitem) bool { return p.mine(o.Dataset) }) {
+		if err != nil || slices.ContainsFunc(others, p.mine) {
 			return err
 		}
 		_, err = p.queue.Cancel(ctx, i.Study, reason)

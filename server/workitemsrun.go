@@ -53,15 +53,19 @@ func (p *performer) begin(ctx context.Context, job jobs.Job) (string, error) {
 	}
 	slices.SortStableFunc(waiting, func(a, b *ups.Workitem) int { return cmp.Compare(urgency(a), urgency(b)) })
 	for _, i := range waiting {
-		if !p.mine(i.Dataset) || !ready(i.Dataset) {
+		if !p.mine(i) || !ready(i.Dataset) {
 			continue
 		}
-		err := p.worklist.Take(ctx, i.UID, p.take)
-		if err == nil {
+		switch err := p.worklist.Take(ctx, i.UID, p.take); {
+		case err == nil:
 			return i.UID, nil
-		}
-		if dicomweb.KindOf(err) != dicomweb.Conflict { // somebody else was faster
+		case ctx.Err() != nil:
 			return "", err
+		case dicomweb.KindOf(err) != dicomweb.Conflict: // which means that somebody else was faster
+			p.report(i.UID, err)
+			p.mu.Lock()
+			p.unfit[i.UID] = true // asking for a run again and again would not help
+			p.mu.Unlock()
 		}
 	}
 	ds, err := p.own(ctx, job.Study)

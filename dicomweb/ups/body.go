@@ -1,24 +1,23 @@
 package ups
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/mediatype"
 )
 
-// readOne reads the one data set of a request: an array of one object, or the object (PS3.18 annex F).
+// readOne reads the one data set of a request: as JSON an array of one object, or the object (PS3.18 annex F), or a document of
+// the Native DICOM Model.
 func readOne(r *http.Request) (*dicom.Dataset, error) {
 	ds, err := readOptional(r)
 	if err == nil && ds.Len() == 0 {
-		err = dicomweb.Errorf(dicomweb.BadRequest, "the body is empty: a data set as %s is expected", mediatype.DICOMJSON)
+		err = dicomweb.Errorf(dicomweb.BadRequest, "the body is empty: a data set as %s or %s is expected", mediatype.DICOMJSON, mediatype.DICOMXML)
 	}
 	return ds, err
 }
@@ -43,15 +42,23 @@ func readOptional(r *http.Request) (*dicom.Dataset, error) {
 	} else if err != nil {
 		return nil, badBody(err)
 	}
-	media, err := mediatype.Parse(r.Header.Get("Content-Type"))
-	if err != nil || media.Name != mediatype.DICOMJSON && media.Name != mediatype.JSON {
-		return nil, dicomweb.Errorf(dicomweb.UnsupportedMedia, "the body must be %s, and Content-Type must say so", mediatype.DICOMJSON)
-	}
-	return parse(io.MultiReader(strings.NewReader(string(first[:])), body))
+	media, _ := mediatype.Parse(r.Header.Get("Content-Type")) // what cannot be read is none of the types
+	return parse(media.Name, io.MultiReader(bytes.NewReader(first[:]), body))
 }
 
 // parse reads one data set and never more than bodyLimits allow.
-func parse(body io.Reader) (*dicom.Dataset, error) {
+func parse(media string, body io.Reader) (*dicom.Dataset, error) {
+	switch media {
+	case mediatype.DICOMXML:
+		ds, err := dicom.ParseXML(body, bodyLimits)
+		if err != nil {
+			return nil, badBody(err)
+		}
+		return ds, nil
+	case mediatype.DICOMJSON, mediatype.JSON:
+	default:
+		return nil, dicomweb.Errorf(dicomweb.UnsupportedMedia, "the body must be %s or %s, and Content-Type must say so", mediatype.DICOMJSON, mediatype.DICOMXML)
+	}
 	read, err := dicom.ParseJSON(body, bodyLimits)
 	if err != nil {
 		return nil, badBody(err)
@@ -74,48 +81,4 @@ func badBody(err error) error {
 		return dicomweb.Errorf(dicomweb.BadRequest, "the body ends early or is damaged")
 	}
 	return err
-}
-
-// choose finds the representation that the client wants.
-func choose(r *http.Request, _ bool) (mediatype.Offer, error) {
-	n, ok := mediatype.Choose(mediatype.Accept(r), offers)
-	if !ok {
-		return mediatype.Offer{}, dicomweb.Errorf(dicomweb.NotAcceptable, "workitems are answered as %s", mediatype.DICOMJSON)
-	}
-	return offers[n], nil
-}
-
-// answer writes data sets.
-func (c *call) answer(status int, form mediatype.Offer, list []*dicom.Dataset) error {
-	body := []byte{}
-	for n, ds := range list {
-		body = append(body, "[,"[min(n, 1)])
-		ds.Delete(tag.TransactionUID) // never there; the answer is where it must not be
-		absolute(ds, c.base)
-		var err error
-		if body, err = dicom.AppendJSON(body, ds, dicom.JSONOptions{}); err != nil {
-			return err
-		}
-	}
-	body = append(body, ']')
-	h := c.w.Header()
-	h.Set("Content-Type", form.Media)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	c.w.WriteHeader(status)
-	_, err := c.w.Write(body)
-	return err
-}
-
-// absolute makes the node's own Retrieve URLs those that the client can reach: a node writes them as paths below its root,
-// for it is reached under several names.
-func absolute(ds *dicom.Dataset, base string) {
-	for e := range ds.All() {
-		if e.Tag == tag.RetrieveURL && len(e.Value) > 0 && e.Value[0] == '/' {
-			ds.Set(tag.RetrieveURL, base+strings.TrimRight(string(e.Value), " \x00"))
-		}
-		for _, item := range e.Items {
-			absolute(item, base)
-		}
-	}
 }

@@ -16,6 +16,7 @@ import (
 func FuzzBody(f *testing.F) {
 	for _, s := range []string{
 		`[{"00404005":{"vr":"DT","Value":["2026"]},"00404041":{"vr":"CS","Value":["READY"]},"00741000":{"vr":"CS","Value":["SCHEDULED"]},"00741200":{"vr":"CS","Value":["LOW"]},"00741204":{"vr":"LO","Value":["x"]}}]`,
+		`<NativeDicomModel><DicomAttribute tag="00741000" vr="CS" keyword="ProcedureStepState"><Value number="1">SCHEDULED</Value></DicomAttribute></NativeDicomModel>`,
 		``, `[]`, `{}`, `[{}]`, `[{"00741000":{"vr":"CS","Value":["SCHEDULED"]}}]`,
 		`[{"00081195":{"vr":"UI","Value":["2.25.1"]},"00741000":{"vr":"CS","Value":["IN PROGRESS"]}}]`,
 		`[{"00404021":{"vr":"SQ","Value":[{"0020000D":{"vr":"UI","Value":["1.2"]}}]}}]`,
@@ -44,6 +45,9 @@ func FuzzBody(f *testing.F) {
 			r := httptest.NewRequest("POST", "/workitems?2.25.7", strings.NewReader(body))
 			r.SetPathValue("workitem", "2.25.7")
 			r.Header.Set("Content-Type", "application/dicom+json")
+			if strings.HasPrefix(body, "<") {
+				r.Header.Set("Content-Type", "application/dicom+xml")
+			}
 			if err := h(httptest.NewRecorder(), r, dicomweb.Ref{}); err != nil && dicomweb.KindOf(err) == dicomweb.Internal {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -2,6 +2,7 @@ package ups_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,7 +115,7 @@ func TestSubscriptions(t *testing.T) {
 	subscribe(201, all+"/subscribers/W?deletionlock=true") // initial events of those that were not subscribed
 	w.want("2.25.1 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
 	for uid, want := range map[string]bool{"2.25.1": true, "2.25.2": false, "2.25.3": true} {
-		if locked, err := n.list.Locked(t.Context(), uid); err != nil || locked != want {
+		if locked, err := n.locked(uid); err != nil || locked != want {
 			t.Errorf("%s locked: %t, %v, want %t", uid, locked, err, want)
 		}
 	}
@@ -122,7 +123,7 @@ func TestSubscriptions(t *testing.T) {
 	subscribe(201, "2.25.1/subscribers/W?deletionlock=false")
 	w.want("2.25.2 1 SCHEDULED READY", "2.25.1 1 SCHEDULED READY")
 	for uid, want := range map[string]bool{"2.25.1": false, "2.25.2": true} {
-		if locked, err := n.list.Locked(t.Context(), uid); err != nil || locked != want {
+		if locked, err := n.locked(uid); err != nil || locked != want {
 			t.Errorf("%s locked: %t, %v, want %t", uid, locked, err, want)
 		}
 	}
@@ -138,6 +139,41 @@ func TestSubscriptions(t *testing.T) {
 	subscribe(404, "2.25.99/subscribers/W")
 	subscribe(400, "2.25.1/subscribers/A%20MUCH%20TOO%20LONG%20TITLE")
 	subscribe(400, "2.25.1/subscribers/W?deletionlock=maybe")
+}
+
+// locked reports whether a Deletion Lock keeps a workitem.
+func (n *node) locked(uid string) (locked bool, err error) {
+	err = n.a.View(n.t.Context(), func(tx *sql.Tx) error {
+		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM ups_subscription WHERE workitem = ? AND locked = 1)`, uid).Scan(&locked)
+	})
+	return locked, err
+}
+
+// TestNothingIsKeptForNobody: events of a title that subscribes no more and does not listen go with its last subscription.
+func TestNothingIsKeptForNobody(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	n.create("2.25.1")
+	n.create("2.25.2")
+	for i := range 3 {
+		ae := fmt.Sprint("W", i)
+		n.do("POST", "/workitems/2.25.1/subscribers/"+ae, "").want(t, 201, "")
+		n.do("POST", "/workitems/2.25.2/subscribers/"+ae, "").want(t, 201, "")
+		n.do("DELETE", "/workitems/2.25.1/subscribers/"+ae, "").want(t, 200, "")
+	}
+	n.do("DELETE", "/workitems/2.25.2/subscribers/W0", "").want(t, 200, "")
+	left := map[string]int{}
+	if err := n.a.View(t.Context(), func(tx *sql.Tx) error {
+		for _, ae := range []string{"W0", "W1"} {
+			var count int
+			if err := tx.QueryRow(`SELECT COUNT(*) FROM ups_event WHERE ae = ?`, ae).Scan(&count); err != nil {
+				return err
+			}
+			left[ae] = count
+		}
+		return nil
+	}); err != nil || left["W0"] != 0 || left["W1"] != 2 {
+		t.Errorf("events left %v, %v, want those of W1", left, err)
+	}
 }
 
 func TestFilteredSubscription(t *testing.T) {
@@ -156,6 +192,15 @@ func TestFilteredSubscription(t *testing.T) {
 		n.do("DELETE", "/workitems/"+ups.FilteredSubscription+"/subscribers/W", "").want(t, 200, "")
 	}
 	n := start(t, t.TempDir(), ups.Config{})
+	n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W?filter=InputInformationSequence.StudyInstanceUID%3D1.2.3", "").want(t, 201, "")
+	for i, study := range []string{"1.2.4", "1.2.3"} {
+		n.create(fmt.Sprint("2.25.", i+1), func(ds *dicom.Dataset) {
+			item := dicom.New()
+			item.Set(tag.StudyInstanceUID, study)
+			ds.SetItems(tag.InputInformationSequence, item)
+		})
+	}
+	n.watch("W").want("2.25.2 1 SCHEDULED READY")
 	for _, query := range []string{"", "?filter=", "?filter=NoSuchAttribute%3DX", "?filter=TransactionUID%3D1.2", "?filter=ScheduledProcedureStepStartDateTime%3Dsoon"} {
 		n.do("POST", "/workitems/"+ups.FilteredSubscription+"/subscribers/W"+query, "").want(t, 400, "")
 	}

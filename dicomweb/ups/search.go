@@ -22,38 +22,69 @@ func (w *Worklist) Find(ctx context.Context, q query.Query) (found []*dicom.Data
 	}
 	where, args := narrow(q.Match)
 	keep := returned(q)
-	type match struct {
-		ds    *dicom.Dataset
-		start string
-		uid   string
-	}
-	var all []match
 	if err := w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
-		return load(ctx, tx, where, args, func(i *Workitem) error {
-			if err := ctx.Err(); err != nil {
+		all, err := matching(ctx, tx, where, args, q.Match)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(all, byStart)
+		all = all[min(q.Offset, len(all)):]
+		n := len(all)
+		switch {
+		case q.Limit < 0:
+			n = 0
+		case q.Limit > 0:
+			n = min(n, q.Limit)
+		}
+		remaining = len(all) - n
+		for _, i := range all[:n] {
+			if err := complete(ctx, tx, i); err != nil {
 				return err
 			}
-			if query.Meets(i.Dataset, q.Match) == query.Yes {
-				all = append(all, match{pick(i.Dataset, keep, q.IncludeAll), i.Dataset.String(tag.ScheduledProcedureStepStartDateTime), i.UID})
-			}
-			return nil
-		})
+			found = append(found, pick(i.Dataset, keep, q.IncludeAll))
+		}
+		return nil
 	}); err != nil {
 		return nil, 0, err
 	}
-	slices.SortFunc(all, func(a, b match) int { return cmp.Or(strings.Compare(a.start, b.start), strings.Compare(a.uid, b.uid)) })
-	all = all[min(q.Offset, len(all)):]
-	n := len(all)
-	switch {
-	case q.Limit < 0:
-		n = 0
-	case q.Limit > 0:
-		n = min(n, q.Limit)
+	return found, remaining, nil
+}
+
+// byStart is the order of answers: by Scheduled Procedure Step Start DateTime as it is written, then by UID.
+func byStart(a, b *Workitem) int {
+	const start = tag.ScheduledProcedureStepStartDateTime
+	return cmp.Or(strings.Compare(a.Dataset.String(start), b.Dataset.String(start)), strings.Compare(a.UID, b.UID))
+}
+
+// matching returns the workitems that meet the conditions, without their inputs.
+func matching(ctx context.Context, tx *sql.Tx, where string, args []any, conditions []query.Condition) (all []*Workitem, err error) {
+	var outside, inside []query.Condition
+	for _, c := range conditions {
+		if c.Path[0] == tag.InputInformationSequence && !c.Universal() {
+			inside = append(inside, c)
+		} else {
+			outside = append(outside, c)
+		}
 	}
-	for _, m := range all[:n] {
-		found = append(found, m.ds)
+	if err := load(ctx, tx, where, args, func(i *Workitem) error {
+		if query.Meets(i.Dataset, outside) == query.Yes {
+			all = append(all, i)
+		}
+		return ctx.Err()
+	}); err != nil || len(inside) == 0 {
+		return all, err
 	}
-	return found, len(all) - n, nil
+	met := all[:0]
+	for _, i := range all {
+		if err := complete(ctx, tx, i); err != nil {
+			return nil, err
+		}
+		if query.Meets(i.Dataset, inside) == query.Yes {
+			met = append(met, i)
+		}
+		i.Dataset.Delete(tag.InputInformationSequence)
+	}
+	return met, nil
 }
 
 // askable refuses the keys that would tell a secret or have no answer.
@@ -68,24 +99,36 @@ func askable(q query.Query) error {
 	return nil
 }
 
+// mostTests bounds the values of one condition that the database is asked for; longer lists are matched after it.
+const mostTests = 500
+
 // narrow returns the part of the conditions that the database can decide; what it lets through is still to be matched.
 func narrow(conditions []query.Condition) (where string, args []any) {
 	where, args = `WHERE state <> ?`, []any{string(gone)}
 	for _, c := range conditions {
-		column := ""
-		switch {
-		case len(c.Path) != 1 || c.Universal():
-		case c.Path[0] == tag.ProcedureStepState:
-			column = "state"
-		case c.Path[0] == tag.SOPInstanceUID:
-			column = "uid"
-		}
-		if column == "" || slices.ContainsFunc(c.Terms, func(t query.Term) bool { return t.Op != query.Equal }) {
+		if len(c.Terms) > mostTests || slices.ContainsFunc(c.Terms, func(t query.Term) bool { return t.Op != query.Equal }) {
 			continue
 		}
-		where += ` AND ` + column + ` IN (?` + strings.Repeat(`, ?`, len(c.Terms)-1) + `)`
-		for _, t := range c.Terms {
-			args = append(args, t.Lo)
+		var tests []string
+		test := func(condition, value string) { tests, args = append(tests, condition), append(args, value) }
+		switch path := c.Path; {
+		case c.Universal():
+		case slices.Equal(path, []tag.Tag{tag.ProcedureStepState}):
+			for _, t := range c.Terms {
+				test(`state = ?`, t.Lo)
+			}
+		case slices.Equal(path, []tag.Tag{tag.SOPInstanceUID}):
+			for _, t := range c.Terms {
+				test(`uid = ?`, t.Lo)
+			}
+		case slices.Equal(path, []tag.Tag{tag.InputInformationSequence, tag.StudyInstanceUID}):
+			test(`studies LIKE ?`, "% "+every+" %")
+			for _, t := range c.Terms {
+				test(`studies LIKE ?`, "% "+t.Lo+" %")
+			}
+		}
+		if len(tests) > 0 {
+			where += ` AND (` + strings.Join(tests, ` OR `) + `)`
 		}
 	}
 	return where, args

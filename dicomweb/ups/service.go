@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
-	"mome/dicomweb/mediatype"
 	"mome/dicomweb/query"
 )
 
@@ -139,20 +139,11 @@ func bareParameter(r *http.Request, names ...string) (values []string) {
 		case err != nil:
 		case !named && uid.Valid(name):
 			values = append(values, name)
-		case named && contains(names, name):
+		case named && slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }):
 			values = append(values, value)
 		}
 	}
 	return values
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // one returns what the values that are not empty agree on.
@@ -301,6 +292,3 @@ func (s *Service) Search(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref)
 	}
 	return c.answer(status, form, found)
 }
-
-// representation of an answer.
-var offers = []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}}

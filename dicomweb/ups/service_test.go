@@ -138,259 +138,6 @@ func TestRetrieveTellsNoTransactionUID(t *testing.T) {
 	n.do("GET", "/workitems/2.25.1", "", "Accept: image/png").want(t, 406, "")
 }
 
-// TestTransitions goes through PS3.4 table CC.1.1-2.
-func TestTransitions(t *testing.T) {
-	const (
-		instance    = "The submitted request is inconsistent with the state of the UPS Instance."
-		missing     = "The Transaction UID is missing."
-		incorrect   = "The Transaction UID is incorrect."
-		lock, wrong = "2.25.11", "2.25.12"
-		isCanceled  = "The UPS is already in the requested state of CANCELED."
-		isCompleted = "The UPS is already in the requested state of COMPLETED."
-	)
-	n := start(t, t.TempDir(), ups.Config{})
-	number := 0
-	in := func(state_ string) string {
-		number++
-		uid := fmt.Sprint("2.25.", 1000+number)
-		switch state_ {
-		case "none":
-			return uid
-		case "SCHEDULED":
-			n.create(uid)
-			return uid
-		}
-		n.create(uid)
-		n.do("PUT", "/workitems/"+uid+"/state", state(lock, "IN PROGRESS")).want(t, 200, "")
-		if state_ != "IN PROGRESS without results" {
-			n.do("POST", "/workitems/"+uid+"?"+lock, text(t, performed())).want(t, 200, "")
-		}
-		if state_ == "CANCELED" || state_ == "COMPLETED" {
-			n.do("PUT", "/workitems/"+uid+"/state", state(lock, state_)).want(t, 200, "")
-		}
-		return uid
-	}
-	for _, c := range []struct {
-		in, to, transaction string
-		status              int
-		warning             string
-		then                string
-	}{
-		{"none", "IN PROGRESS", lock, 404, "", ""},
-		{"none", "COMPLETED", lock, 404, "", ""},
-		{"SCHEDULED", "IN PROGRESS", lock, 200, "", "IN PROGRESS"},
-		{"SCHEDULED", "IN PROGRESS", "", 400, missing, "SCHEDULED"},
-		{"SCHEDULED", "IN PROGRESS", "abc", 400, incorrect, "SCHEDULED"},
-		{"SCHEDULED", "SCHEDULED", lock, 400, instance, "SCHEDULED"},
-		{"SCHEDULED", "COMPLETED", lock, 409, instance, "SCHEDULED"},
-		{"SCHEDULED", "CANCELED", lock, 409, instance, "SCHEDULED"},
-		{"SCHEDULED", "DONE", lock, 400, instance, "SCHEDULED"},
-		{"SCHEDULED", "", lock, 400, instance, "SCHEDULED"},
-		{"IN PROGRESS", "IN PROGRESS", lock, 409, instance, "IN PROGRESS"},
-		{"IN PROGRESS", "IN PROGRESS", wrong, 409, instance, "IN PROGRESS"},
-		{"IN PROGRESS", "SCHEDULED", lock, 400, instance, "IN PROGRESS"},
-		{"IN PROGRESS", "COMPLETED", lock, 200, "", "COMPLETED"},
-		{"IN PROGRESS", "COMPLETED", wrong, 400, incorrect, "IN PROGRESS"},
-		{"IN PROGRESS", "COMPLETED", "", 400, missing, "IN PROGRESS"},
-		{"IN PROGRESS without results", "COMPLETED", lock, 409, instance, "IN PROGRESS"},
-		{"IN PROGRESS", "CANCELED", lock, 200, "", "CANCELED"},
-		{"IN PROGRESS without results", "CANCELED", lock, 200, "", "CANCELED"},
-		{"IN PROGRESS", "CANCELED", wrong, 400, incorrect, "IN PROGRESS"},
-		{"COMPLETED", "IN PROGRESS", lock, 409, instance, "COMPLETED"},
-		{"COMPLETED", "COMPLETED", lock, 200, isCompleted, "COMPLETED"},
-		{"COMPLETED", "COMPLETED", wrong, 400, incorrect, "COMPLETED"},
-		{"COMPLETED", "CANCELED", lock, 409, instance, "COMPLETED"},
-		{"CANCELED", "IN PROGRESS", lock, 409, instance, "CANCELED"},
-		{"CANCELED", "CANCELED", lock, 200, isCanceled, "CANCELED"},
-		{"CANCELED", "CANCELED", wrong, 400, incorrect, "CANCELED"},
-		{"CANCELED", "COMPLETED", lock, 409, instance, "CANCELED"},
-	} {
-		t.Run(c.in+" to "+c.to+" with "+c.transaction, func(t *testing.T) {
-			uid := in(c.in)
-			got := n.do("PUT", "/workitems/"+uid+"/state", state(c.transaction, c.to))
-			got.want(t, c.status, c.warning)
-			if strings.Contains(got.body, lock) || strings.Contains(fmt.Sprint(got.Header), lock) {
-				t.Errorf("the answer tells the Transaction UID: %v %s", got.Header, got.body)
-			}
-			if c.then == "" {
-				return
-			}
-			ds := n.do("GET", "/workitems/"+uid, "").datasets(t)[0]
-			if s := ds.String(tag.ProcedureStepState); s != c.then {
-				t.Errorf("state %s, want %s", s, c.then)
-			}
-			if progress := ds.Item(tag.ProcedureStepProgressInformationSequence); c.then == "CANCELED" &&
-				(!progress.Has(tag.ProcedureStepCancellationDateTime) || len(progress.Items(tag.ProcedureStepDiscontinuationReasonCodeSequence)) != 1) {
-				t.Error("CANCELED without time or reason")
-			}
-		})
-	}
-}
-
-func TestUpdate(t *testing.T) {
-	const (
-		lock      = "2.25.11"
-		unclaimed = "The target URI did not reference a claimed Workitem."
-		conflict  = "The submitted request is inconsistent with the current state of the Workitem."
-	)
-	n := start(t, t.TempDir(), ups.Config{})
-	set := func(t tag.Tag, v string) *dicom.Dataset {
-		ds := dicom.New()
-		ds.SetVR(t, dicom.VR(tag.Lookup(t).VRs[0]), v)
-		return ds
-	}
-	n.create("2.25.1")
-	n.create("2.25.2")
-	n.create("2.25.3")
-	n.do("PUT", "/workitems/2.25.2/state", state(lock, "IN PROGRESS")).want(t, 200, "")
-	n.do("PUT", "/workitems/2.25.3/state", state(lock, "IN PROGRESS")).want(t, 200, "")
-	n.do("PUT", "/workitems/2.25.3/state", state(lock, "CANCELED")).want(t, 200, "")
-	label := set(tag.ProcedureStepLabel, "another")
-	withLock := label.Clone()
-	withLock.Set(tag.TransactionUID, lock)
-	for _, c := range []struct {
-		name, target string
-		ds           *dicom.Dataset
-		status       int
-		warning      string
-	}{
-		{"scheduled", "2.25.1", label, 200, ""},
-		{"scheduled with a transaction", "2.25.1?" + lock, label, 409, unclaimed},
-		{"claimed, bare UID", "2.25.2?" + lock, label, 200, ""},
-		{"claimed, named parameter", "2.25.2?transaction-uid=" + lock, label, 200, ""},
-		{"claimed, in the data set", "2.25.2", withLock, 200, ""},
-		{"claimed, without", "2.25.2", label, 400, conflict},
-		{"claimed, another", "2.25.2?2.25.12", label, 400, conflict},
-		{"claimed, two", "2.25.2?2.25.12", withLock, 400, ""},
-		{"canceled", "2.25.3?" + lock, label, 400, conflict},
-		{"unknown", "2.25.9?" + lock, label, 404, ""},
-		{"state", "2.25.1", set(tag.ProcedureStepState, "COMPLETED"), 400, ""},
-		{"patient", "2.25.1", set(tag.PatientID, "X"), 400, ""},
-		{"type 1 empty", "2.25.1", set(tag.ProcedureStepLabel, ""), 400, ""},
-		{"unknown readiness", "2.25.1", set(tag.InputReadinessState, "MAYBE"), 400, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			n.do("POST", "/workitems/"+c.target, text(t, c.ds)).want(t, c.status, c.warning)
-		})
-	}
-	for uid, want := range map[string]string{"2.25.1": "another", "2.25.2": "another", "2.25.3": "Read breast MRI"} {
-		if got := n.do("GET", "/workitems/"+uid, "").datasets(t)[0].String(tag.ProcedureStepLabel); got != want {
-			t.Errorf("%s: label %q, want %q", uid, got, want)
-		}
-	}
-}
-
-func TestRequestCancel(t *testing.T) {
-	const lock = "2.25.11"
-	n := start(t, t.TempDir(), ups.Config{})
-	for _, uid := range []string{"2.25.1", "2.25.2", "2.25.3", "2.25.4"} {
-		n.create(uid)
-	}
-	for _, uid := range []string{"2.25.2", "2.25.3", "2.25.4"} {
-		n.do("PUT", "/workitems/"+uid+"/state", state(lock, "IN PROGRESS")).want(t, 200, "")
-	}
-	n.do("POST", "/workitems/2.25.3?"+lock, text(t, performed())).want(t, 200, "")
-	n.do("PUT", "/workitems/2.25.3/state", state(lock, "COMPLETED")).want(t, 200, "")
-	n.do("POST", "/workitems/2.25.4/subscribers/PERFORMER", "").want(t, 201, "")
-	reason := `[{"00741238":{"vr":"LT","Value":["wrong patient"]},"00741236":{"vr":"AE","Value":["RIS"]}}]`
-
-	n.do("POST", "/workitems/2.25.1/cancelrequest", reason).want(t, 202, "")
-	ds := n.do("GET", "/workitems/2.25.1", "").datasets(t)[0]
-	if p := ds.Item(tag.ProcedureStepProgressInformationSequence); ds.String(tag.ProcedureStepState) != "CANCELED" || p.String(tag.ReasonForCancellation) != "wrong patient" {
-		t.Errorf("a SCHEDULED one is %s because of %q, want CANCELED", ds.String(tag.ProcedureStepState), p.String(tag.ReasonForCancellation))
-	}
-	n.do("POST", "/workitems/2.25.1/cancelrequest", "").want(t, 202, "The UPS is already in the requested state of CANCELED.")
-	n.do("POST", "/workitems/2.25.2/cancelrequest", "").want(t, 409, "The performer cannot be contacted.")
-	n.do("POST", "/workitems/2.25.3/cancelrequest", "").want(t, 409, "The UPS is already COMPLETED.")
-	n.do("POST", "/workitems/2.25.4/cancelrequest?requester=RIS", "").want(t, 202, "")
-	n.do("POST", "/workitems/2.25.5/cancelrequest", "").want(t, 404, "")
-	n.do("POST", "/workitems/2.25.4/cancelrequest", `[{"00741236":{"vr":"AE","Value":["MUCH TOO LONG A TITLE"]}}]`).want(t, 400, "")
-	if got := n.do("GET", "/workitems/2.25.4", "").datasets(t)[0].String(tag.ProcedureStepState); got != "IN PROGRESS" {
-		t.Errorf("another's workitem is %s after the request, want IN PROGRESS", got)
-	}
-}
-
-func TestSearch(t *testing.T) {
-	n := start(t, t.TempDir(), ups.Config{})
-	for i := range 5 {
-		n.create(fmt.Sprint("2.25.", i+1), func(ds *dicom.Dataset) {
-			ds.Set(tag.ScheduledProcedureStepStartDateTime, fmt.Sprintf("2026050%d1200", 5-i))
-			ds.Set(tag.PatientID, fmt.Sprint("P", i))
-			ds.Set(tag.PatientName, "Lee^"+string(rune('A'+i)))
-			ds.Set(tag.WorklistLabel, []string{"AI", "HUMAN"}[i%2])
-			code := dicom.New()
-			code.Set(tag.CodeValue, fmt.Sprint(110003+i%2))
-			code.Set(tag.CodingSchemeDesignator, "DCM")
-			code.Set(tag.CodeMeaning, "Computer Aided Something")
-			ds.SetItems(tag.ScheduledWorkitemCodeSequence, code)
-			request := dicom.New()
-			request.Set(tag.AccessionNumber, fmt.Sprint("A", i))
-			ds.SetItems(tag.ReferencedRequestSequence, request)
-		})
-	}
-	n.do("PUT", "/workitems/2.25.5/state", state("2.25.11", "IN PROGRESS")).want(t, 200, "")
-	for _, c := range []struct {
-		name, query string
-		status      int
-		want        string // last digits of the UIDs, in order
-	}{
-		{"all, by their start", "", 200, "54321"},
-		{"state", "?ProcedureStepState=SCHEDULED", 200, "4321"},
-		{"states", "?00741000=SCHEDULED,IN PROGRESS", 200, "54321"},
-		{"label", "?WorklistLabel=AI", 200, "531"},
-		{"label with wildcard", "?WorklistLabel=H*", 200, "42"},
-		{"code in a sequence", "?ScheduledWorkitemCodeSequence.CodeValue=110004", 200, "42"},
-		{"code by tags", "?00404018.00080100=110003&00404018.00080102=DCM", 200, "531"},
-		{"code of another scheme", "?ScheduledWorkitemCodeSequence.CodeValue=110003&ScheduledWorkitemCodeSequence.CodingSchemeDesignator=L", 204, ""},
-		{"start from", "?ScheduledProcedureStepStartDateTime=20260503-", 200, "321"},
-		{"start until", "?ScheduledProcedureStepStartDateTime=-20260502", 200, "54"},
-		{"start between", "?00404005=20260502-20260503", 200, "43"},
-		{"patient", "?PatientID=P2", 200, "3"},
-		{"name", "?PatientName=lee^b", 200, "2"},
-		{"accession number", "?ReferencedRequestSequence.AccessionNumber=A4", 200, "5"},
-		{"priority and readiness", "?ScheduledProcedureStepPriority=MEDIUM&InputReadinessState=READY", 200, "54321"},
-		{"UIDs", "?SOPInstanceUID=2.25.1,2.25.4,2.25.77", 200, "41"},
-		{"nothing", "?PatientID=X", 204, ""},
-		{"page", "?limit=2&offset=1", 206, "43"},
-		{"last page", "?limit=2&offset=3", 200, "21"},
-		{"behind the end", "?limit=2&offset=9", 204, ""},
-		{"unknown parameters are ignored", "?foo=bar&PatientID=P0", 200, "1"},
-		{"bad limit", "?limit=abc", 400, ""},
-		{"bad date", "?ScheduledProcedureStepStartDateTime=soon", 400, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := n.do("GET", "/workitems"+strings.ReplaceAll(c.query, " ", "%20"), "")
-			if got.StatusCode != c.status {
-				t.Fatalf("%s %s, want %d", got.Status, got.body, c.status)
-			}
-			uids := ""
-			if got.body != "" && c.status < 300 {
-				for _, ds := range got.datasets(t) {
-					uids += ds.String(tag.SOPInstanceUID)[len("2.25."):]
-					for _, want := range []tag.Tag{tag.ProcedureStepState, tag.WorklistLabel, tag.PatientName, tag.ScheduledWorkitemCodeSequence, tag.InputInformationSequence} {
-						if !ds.Has(want) {
-							t.Errorf("an answer lacks %s", want.Keyword())
-						}
-					}
-					if ds.Has(tag.CommentsOnTheScheduledProcedureStep) {
-						t.Error("an answer holds what was not asked for")
-					}
-				}
-			}
-			if uids != c.want {
-				t.Errorf("found %q, want %q", uids, c.want)
-			}
-			if more := strings.Contains(got.Header.Get("Warning"), "additional results"); more != (c.status == 206) {
-				t.Errorf("Warning %q", got.Header.Get("Warning"))
-			}
-		})
-	}
-	got := n.do("GET", "/workitems?includefield=CommentsOnTheScheduledProcedureStep&PatientID=P0", "")
-	if !got.datasets(t)[0].Has(tag.CommentsOnTheScheduledProcedureStep) {
-		t.Error("includefield adds nothing")
-	}
-}
-
 // TestKeepsAndForgets restarts the node: workitems, locks and subscriptions stay; what is final goes in its time, and is known
 // to have been there.
 func TestKeepsAndForgets(t *testing.T) {
@@ -419,6 +166,41 @@ func TestKeepsAndForgets(t *testing.T) {
 	n.do("GET", "/workitems/2.25.2", "").want(t, 410, "")
 	if got := n.do("GET", "/workitems", ""); strings.Count(got.body, "SCHEDULED")+strings.Count(got.body, "IN PROGRESS") != 3 || strings.Contains(got.body, "2.25.2\"") {
 		t.Errorf("the worklist is %s, want three", got.body)
+	}
+}
+
+// TestInputsStay: a change of something else leaves the inputs alone, and new ones replace them.
+func TestInputsStay(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	input := func(study string) func(*dicom.Dataset) {
+		return func(ds *dicom.Dataset) {
+			item := dicom.New()
+			item.Set(tag.StudyInstanceUID, study)
+			ds.SetItems(tag.InputInformationSequence, item)
+		}
+	}
+	n.create("2.25.1", input("1.2.3"))
+	check := func(want string) {
+		t.Helper()
+		i, err := n.list.Get(t.Context(), "2.25.1")
+		if err != nil || i.Study != want || i.Dataset.Item(tag.InputInformationSequence).String(tag.StudyInstanceUID) != want {
+			t.Errorf("study %q, input %q, %v, want %q", i.Study, i.Dataset.Item(tag.InputInformationSequence).String(tag.StudyInstanceUID), err, want)
+		}
+		if waiting, err := n.list.Waiting(t.Context(), want); err != nil || len(waiting) != 1 {
+			t.Errorf("%d workitems wait for %q, %v", len(waiting), want, err)
+		}
+	}
+	check("1.2.3")
+	label, another := dicom.New(), dicom.New()
+	label.Set(tag.ProcedureStepLabel, "x")
+	n.do("POST", "/workitems/2.25.1", text(t, label)).want(t, 200, "")
+	check("1.2.3")
+	input("1.2.4")(another)
+	n.do("POST", "/workitems/2.25.1", text(t, another)).want(t, 200, "")
+	check("1.2.4")
+	n.do("PUT", "/workitems/2.25.1/state", state("2.25.11", "IN PROGRESS")).want(t, 200, "")
+	if i, err := n.list.Get(t.Context(), "2.25.1"); err != nil || i.Dataset.Item(tag.InputInformationSequence) == nil {
+		t.Errorf("the claim took the inputs: %v", err)
 	}
 }
 

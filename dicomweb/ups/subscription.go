@@ -2,13 +2,11 @@ package ups
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
-	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/query"
 )
 
@@ -88,15 +86,9 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 		ON CONFLICT (ae, scope) DO UPDATE SET locked = excluded.locked, filter = excluded.filter`, ae, scope, lock, filter); err != nil {
 		return err
 	}
-	var all []*Workitem
-	if err := load(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = workitem.uid) ORDER BY created, uid`,
-		[]any{string(gone), ae}, func(i *Workitem) error {
-			if query.Meets(i.Dataset, conditions) == query.Yes {
-				i.Dataset = small(i.Dataset)
-				all = append(all, i)
-			}
-			return nil
-		}); err != nil {
+	all, err := matching(t.ctx, t.Tx, `WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ? AND s.workitem = ups_workitem.uid) ORDER BY created, uid`,
+		[]any{string(gone), ae}, conditions)
+	if err != nil {
 		return err
 	}
 	for _, i := range all {
@@ -113,13 +105,6 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 	return nil
 }
 
-// small keeps what a UPS State Report needs of a data set, when there are many.
-func small(ds *dicom.Dataset) *dicom.Dataset {
-	out := dicom.New()
-	out.Copy(ds, tag.InputReadinessState, tag.ProcedureStepProgressInformationSequence)
-	return out
-}
-
 // subscribe writes a subscription to one workitem down. One that is there changes its lock only where again is set: what was
 // said of one workitem goes before what is said of all.
 func (t *change) subscribe(ae, id string, lock, again bool) error {
@@ -129,7 +114,7 @@ func (t *change) subscribe(ae, id string, lock, again bool) error {
 }
 
 // subscribeGlobally gives a new workitem the subscribers whose global subscription it falls under.
-func (t *change) subscribeGlobally(i *Workitem) error {
+func (t *change) subscribeGlobally(id string, ds *dicom.Dataset) error {
 	rows, err := t.QueryContext(t.ctx, `SELECT ae, scope, locked, filter FROM ups_global ORDER BY ae, scope`)
 	if err != nil {
 		return err
@@ -155,10 +140,10 @@ func (t *change) subscribeGlobally(i *Workitem) error {
 		if err != nil {
 			return err // it was read before
 		}
-		if query.Meets(i.Dataset, conditions) != query.Yes {
+		if query.Meets(ds, conditions) != query.Yes {
 			continue
 		}
-		if err := t.subscribe(g.ae, i.UID, g.lock, g.lock); err != nil {
+		if err := t.subscribe(g.ae, id, g.lock, g.lock); err != nil {
 			return err
 		}
 	}
@@ -173,14 +158,29 @@ func (w *Worklist) Unsubscribe(ctx context.Context, id, ae string) error {
 	}
 	return w.change(ctx, func(t *change) error {
 		if id != GlobalSubscription && id != FilteredSubscription {
-			return t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id)
+			if err := t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id); err != nil {
+				return err
+			}
+			return t.forget(ae)
 		}
 		if err := t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id); err != nil {
 			return err
 		}
-		_, err := t.Exec(`DELETE FROM ups_subscription WHERE ae = ?`, ae)
-		return err
+		if _, err := t.Exec(`DELETE FROM ups_subscription WHERE ae = ?`, ae); err != nil {
+			return err
+		}
+		return t.forget(ae)
 	})
+}
+
+// forget drops the events of an AE title that subscribes to nothing and does not listen: nobody might ever fetch them.
+func (t *change) forget(ae string) error {
+	if t.w.channels.listening(ae) {
+		return nil
+	}
+	_, err := t.Exec(`DELETE FROM ups_event WHERE ae = ? AND NOT EXISTS (SELECT 1 FROM ups_subscription s WHERE s.ae = ups_event.ae)
+		AND NOT EXISTS (SELECT 1 FROM ups_global g WHERE g.ae = ups_event.ae)`, ae)
+	return err
 }
 
 // Suspend ends a global subscription; those to single workitems stay (PS3.18 11.12). It is an error of kind NotFound when
@@ -207,12 +207,4 @@ func (t *change) remove(statement string, args ...any) error {
 		return err
 	}
 	return dicomweb.Errorf(dicomweb.NotFound, "the AE title has no such subscription")
-}
-
-// Locked reports whether a subscriber's Deletion Lock keeps a workitem.
-func (w *Worklist) Locked(ctx context.Context, id string) (locked bool, err error) {
-	err = w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM ups_subscription WHERE workitem = ? AND locked = 1)`, id).Scan(&locked)
-	})
-	return locked, err
 }

@@ -41,17 +41,17 @@ func (w *Worklist) Create(ctx context.Context, id string, ds *dicom.Dataset) (mo
 			return err
 		}
 		var open int
-		if err := t.QueryRow(`SELECT COUNT(*) FROM workitem WHERE state IN (?, ?)`, string(Scheduled), string(InProgress)).Scan(&open); err != nil {
+		if err := t.QueryRow(`SELECT COUNT(*) FROM ups_workitem WHERE state IN (?, ?)`, string(Scheduled), string(InProgress)).Scan(&open); err != nil {
 			return err
 		}
 		if open >= w.cfg.Open {
 			return dicomweb.Errorf(dicomweb.Unavailable, "the worklist is full: %d workitems are not final; complete or cancel some", open)
 		}
-		i := &Workitem{UID: id, State: Scheduled, Dataset: ds, Created: w.now()}
-		if err := t.save(i); err != nil {
+		if err := t.subscribeGlobally(id, ds); err != nil {
 			return err
 		}
-		if err := t.subscribeGlobally(i); err != nil {
+		i := &Workitem{UID: id, State: Scheduled, Dataset: ds, Created: w.now()}
+		if err := t.save(i); err != nil {
 			return err
 		}
 		t.changed = append(t.changed, id)
@@ -62,11 +62,13 @@ func (w *Worklist) Create(ctx context.Context, id string, ds *dicom.Dataset) (mo
 	})
 }
 
-// Get returns a workitem, an error of kind NotFound or Gone when it is not there.
+// Get returns a workitem with all its data set, an error of kind NotFound or Gone when it is not there.
 func (w *Worklist) Get(ctx context.Context, id string) (found *Workitem, err error) {
 	err = w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
-		found, err = get(ctx, tx, id)
-		return err
+		if found, err = get(ctx, tx, id); err != nil {
+			return err
+		}
+		return complete(ctx, tx, found)
 	})
 	return found, err
 }

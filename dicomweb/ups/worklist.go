@@ -45,7 +45,7 @@ func (s State) Final() bool { return s == Canceled || s == Completed }
 // Database is where workitems live; *archive.Archive is one.
 type Database interface {
 	// Update runs fn in a transaction that writes and returns when it is durable, View in one that reads a snapshot. An
-	// error of fn rolls back.
+	// error of fn rolls back. One transaction writes at a time, so that events are seen in the order of their numbers.
 	Update(ctx context.Context, fn func(*sql.Tx) error) error
 	View(ctx context.Context, fn func(*sql.Tx) error) error
 }
@@ -70,9 +70,9 @@ type Config struct {
 	Watchers int           // AE titles that subscribe, more are refused; default 1,000
 	Channels int           // connections that listen at once, more are refused; default 256
 
-	// Changed is told of a workitem that was created or updated while SCHEDULED, and Cancel of a request to cancel one
-	// that the node performs itself, or that was SCHEDULED and is CANCELED by now. Both are called after the change is durable, and
-	// must not block; either may be nil.
+	// Changed is told of a workitem that was created, or updated while SCHEDULED; Cancel of a request to cancel one that the
+	// node performs itself, or that was SCHEDULED and is CANCELED by now. Both are called when the change is durable and must
+	// not block; either may be nil.
 	Changed func(uid string)
 	Cancel  func(uid string, c Cancellation)
 
@@ -143,6 +143,9 @@ func Open(ctx context.Context, cfg Config) (*Worklist, error) {
 	w := &Worklist{cfg: cfg, channels: newChannels(cfg.Channels)}
 	if err := cfg.Database.Update(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(schema); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`DELETE FROM ups_event WHERE ae NOT IN (SELECT ae FROM ups_subscription UNION SELECT ae FROM ups_global)`); err != nil {
 			return err
 		}
 		var last sql.NullInt64

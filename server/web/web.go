@@ -144,7 +144,7 @@ func New(cfg Config) (*Server, error) {
 	if s.render, err = render.New(render.Config{Archive: cfg.Archive, BaseURL: s.base, Retrieve: s.wado, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
-	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.Origins}); err != nil {
+	if s.ups, err = ups.NewService(ups.ServiceConfig{Worklist: cfg.Worklist, BaseURL: s.base, Origins: cfg.channelOrigins()}); err != nil {
 		return nil, err
 	}
 	if s.page, err = page.New(page.Config{
