@@ -70,7 +70,6 @@ func (q *separate) value(e *dicom.Element) (*bulkValue, error) {
 	if v == nil {
 		return nil, refuse(dicomweb.CannotUnderstand, "%s: no part has its BulkDataURI as Content-Location", nameOf(e.Tag))
 	}
-	v.used = true
 	return v, nil
 }
 

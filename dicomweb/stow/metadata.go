@@ -30,7 +30,7 @@ type separate struct {
 // bulkValue is the value that the parts of one Content-Location make: several are the frames of one image.
 type bulkValue struct {
 	parts []bulkPart
-	used  bool
+	used  bool // some metadata refer to it
 }
 
 type bulkPart struct {
@@ -123,6 +123,7 @@ func (q *separate) take(part *related.Part) error {
 // store puts the instances together and stores them. What the body lacks is told of each.
 func (q *separate) store(ctx context.Context) {
 	for _, ds := range q.instances {
+		q.mention(ds)
 		res := result{}
 		res.ref, res.class = identify(ds)
 		switch {
@@ -144,6 +145,18 @@ func (q *separate) store(ctx context.Context) {
 	}
 	if unused > 0 && q.rep.broken == nil && !q.rep.full {
 		q.rep.add(result{reason: dicomweb.CannotUnderstand, comment: fmt.Sprintf("no BulkDataURI names the Content-Location of %d parts", unused)})
+	}
+}
+
+// mention notes the bulk data that ds and its items refer to.
+func (q *separate) mention(ds *dicom.Dataset) {
+	for e := range ds.All() {
+		if v := q.bulk[e.BulkDataURI]; v != nil {
+			v.used = true
+		}
+		for _, item := range e.Items {
+			q.mention(item)
+		}
 	}
 }
 

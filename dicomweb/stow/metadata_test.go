@@ -372,6 +372,10 @@ func TestMetadataRefused(t *testing.T) {
 		{"big endian", "", ofJSON, append(one(monochrome), part{"application/octet-stream; transfer-syntax=" + bigEndian, "pixels", twelve}), 409, []string{"49442", "little endian"}},
 		{"not a PNG", "", ofJSON, append(one(nil), part{"image/png", "pixels", twelve}), 409, []string{"49152", "no PNG"}},
 		{"not a GIF", "", ofJSON, append(one(nil), part{"image/gif", "pixels", twelve}), 409, []string{"49152", "no GIF"}},
+		{"refused with all that it refers to", "", ofJSON, append(one(func(d *dicom.Dataset) {
+			monochrome(d)
+			d.Put(&dicom.Element{Tag: tag.SpectroscopyData, VR: dicom.OF, BulkDataURI: "more"})
+		}), part{"application/octet-stream", "pixels", "abc"}, part{"application/octet-stream", "more", "abcd"}), 409, []string{`"Value":[{"00000902":{"vr":"LO","Value":["PixelData has 3 bytes, its description asks for 12"]},"00081150":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]},"00081155":{"vr":"UI","Value":["1.2.3.4"]},"00081197":{"vr":"US","Value":[43264]}}]}}`}},
 		{"no instance", "", ofJSON, []part{{"application/dicom+json", "", "[]"}}, 400, []string{"no instance"}},
 		{"sequence as bulk data", "", ofJSON, []part{{"application/dicom+json", "", `[{"00080018":{"vr":"UI","Value":["1.2.3.4"]},"00081140":{"vr":"SQ","BulkDataURI":"pixels"}}]`}, pixels}, 409, []string{"a sequence cannot be bulk data"}},
 		{"value too long for its VR", "", ofJSON, []part{{"application/dicom+json", "", `[{"00080018":{"vr":"UI","Value":["1.2.3.4"]},"00104000":{"vr":"LT","BulkDataURI":"pixels"}}]`}, {"application/octet-stream", "pixels", strings.Repeat("x", 70_000)}}, 409, []string{"PatientComments", "longer"}},
