@@ -21,7 +21,7 @@ type accessFlags struct {
 	AccessToken []string `sep:" " placeholder:"NAME:SCOPES:TOKEN" help:"A token that is let in, with scopes of read, write, delete, admin; may be repeated. Better given as MOME_ACCESS_TOKEN, separated by spaces."`
 	Basic       bool     `default:"true" negatable:"" help:"Take HTTP Basic too, for browsers and older PACS: user is the token's name, password the token."`
 
-	OIDCIssuer   string            `name:"oidc-issuer" placeholder:"URL" help:"OpenID provider whose JWTs are let in, by its published keys."`
+	OIDCIssuer   string            `name:"oidc-issuer" placeholder:"URL" help:"OpenID provider whose JWTs are let in, by its published keys. For browsers a proxy that signs in passes its token on as Authorization."`
 	OIDCAudience string            `name:"oidc-audience" placeholder:"TEXT" help:"Audience that they must name."`
 	OIDCClaim    string            `name:"oidc-claim" placeholder:"NAME" help:"Claim that holds their scopes; default the first of scope, scp, roles."`
 	OIDCGrant    map[string]string `name:"oidc-grant" placeholder:"VALUE=SCOPES" help:"What a value of the claim grants, as radiologists=read,delete; default: scopes by their names, also after a prefix. May be repeated."`
@@ -34,7 +34,7 @@ type accessFlags struct {
 	WithoutTLS           bool `name:"without-tls" help:"Listen beyond loopback though tokens and images then cross the network in the clear."`
 	TrustForwarded       bool `help:"Believe Forwarded and X-Forwarded-* headers: scheme, host, client address. Only behind a proxy that sets them, and that no client gets around."`
 
-	CORSOrigin []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Site whose pages may read the answers, as https://viewer.example; may be repeated; none for none. Default: all, without the browser's own credentials."`
+	CORSOrigin []string `name:"cors-origin" placeholder:"ORIGIN" help:"Site whose pages may read the answers, as https://viewer.example; may be repeated; none for none. Default: all, without the browser's own credentials."`
 
 	AllowDelete bool `help:"Let those with the scope delete take studies, series and instances out by DELETE."`
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 
@@ -14,6 +15,7 @@ type benchTargets struct {
 	Node           []string `sep:"none" type:"existingfile" placeholder:"FILE" help:"Start this build of the node; may be repeated, to hold builds against each other. Default: this program, unless --url says where a server runs."`
 	URL            []string `name:"url" sep:"none" placeholder:"URL" help:"Root of a DICOMweb server that runs; may be repeated. It keeps what is stored."`
 	PID            []int    `name:"pid" help:"Process of each --url, where it runs on this machine: without it there is no CPU time."`
+	Token          string   `placeholder:"TOKEN" help:"Bearer token that every --url is asked with. Better given as MOME_TOKEN."`
 	AgainstOrthanc bool     `help:"Start the Orthanc on the PATH with its DICOMweb plug-in too, and print it beside."`
 	Orthanc        string   `type:"existingfile" placeholder:"FILE" help:"Start this Orthanc too."`
 	OrthancPlugin  string   `type:"existingfile" placeholder:"FILE" help:"DICOMweb plug-in of Orthanc, if not the one that Debian installs."`
@@ -55,6 +57,9 @@ func (c *benchTargets) start(ctx context.Context) (list []*benchmark.Target, err
 		t, err := benchmark.At(root, root, pid)
 		if err != nil {
 			return list, err
+		}
+		if c.Token != "" {
+			t.Header = http.Header{"Authorization": {"Bearer " + c.Token}}
 		}
 		list = append(list, t)
 	}

@@ -20,6 +20,13 @@ func (serveCommand) Help() string {
 	return `Serves DICOMweb under /dicom-web, a list of studies under /, a page with the findings and pictures of each under /study/UID, and
 the state of every analysis as JSON under /jobs. Nothing else needs to
 run: the archive is a folder of DICOM files with an index beside it, which "server reindex" can rebuild from the files.
+
+Without further flags everyone who reaches the node may do everything, and it listens on loopback alone. Beyond that it starts with
+access control (--access-file, which "server token" writes, or --oidc-issuer) and TLS, or with flags that say that neither is wanted.
+Programs send "Authorization: Bearer TOKEN"; browsers ask for the token's name and the token, and pages and viewer work with them. A
+token in a URL is refused. Scopes: read for searches, retrieval and pages, write for storing, workitems and storage commitment,
+delete, admin for /metrics; /healthz, OPTIONS and /dicom-web/conformance are open.
+
 Ctrl-C ends it; what was acknowledged is kept, and an analysis that was cut off starts again with the next start.`
 }
 

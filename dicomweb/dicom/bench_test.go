@@ -73,7 +73,24 @@ func benchmarkScan(b *testing.B, d *dicom.Dataset) {
 func BenchmarkScanSlice(b *testing.B)        { benchmarkScan(b, slice()) }
 func BenchmarkScanSegmentation(b *testing.B) { benchmarkScan(b, segmentation()) }
 
-func BenchmarkJSONSlice(b *testing.B) {
+func BenchmarkJSONSlice(b *testing.B) { benchmarkModel(b, (*dicom.File).AppendJSON) }
+func BenchmarkXMLSlice(b *testing.B)  { benchmarkModel(b, (*dicom.File).AppendXML) }
+
+func BenchmarkParseXMLSlice(b *testing.B) {
+	doc, err := dicom.AppendXML(nil, slice(), dicom.JSONOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dicom.ParseXML(bytes.NewReader(doc), dicom.Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkModel(b *testing.B, write func(*dicom.File, []byte, dicom.JSONOptions) ([]byte, error)) {
 	var buf bytes.Buffer
 	if err := dicom.Write(&buf, slice(), uid.ExplicitVRLittleEndian); err != nil {
 		b.Fatal(err)
@@ -86,7 +103,7 @@ func BenchmarkJSONSlice(b *testing.B) {
 	var out []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if out, err = f.AppendJSON(out[:0], opt); err != nil {
+		if out, err = write(f, out[:0], opt); err != nil {
 			b.Fatal(err)
 		}
 	}

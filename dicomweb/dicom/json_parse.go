@@ -82,6 +82,9 @@ func (p *jsonParser) all() ([]*Dataset, error) {
 		if err := p.open(0, '{'); err != nil {
 			return nil, err
 		}
+		if err := p.item(0); err != nil {
+			return nil, err
+		}
 		d, err := p.dataset(0, 0)
 		if err != nil {
 			return nil, err

@@ -228,6 +228,7 @@ func TestParseJSONLimits(t *testing.T) {
 		{"bytes", `[{"00080050":{"vr":"SH","Value":["` + strings.Repeat("x", 1000) + `"]}}]`, dicom.Limits{HeaderBytes: 500}, dicom.ReasonHeaderBytes},
 		{"memory", `{"00280010":{"vr":"US","Value":[1` + strings.Repeat(",1", 1000) + `]}}`, dicom.Limits{HeaderBytes: 50_000}, dicom.ReasonHeaderBytes},
 		{"items", many, dicom.Limits{Items: 999}, dicom.ReasonItems},
+		{"data sets", `[{},{}]`, dicom.Limits{Items: 1}, dicom.ReasonItems},
 		{"elements", `[{"00080050":{"vr":"SH"}},{"00080050":{"vr":"SH"}}]`, dicom.Limits{Elements: 1}, dicom.ReasonElements},
 		{"depth", `{"00400275":{"vr":"SQ","Value":[{"00400275":{"vr":"SQ","Value":[{}]}}]}}`, dicom.Limits{Depth: 1}, dicom.ReasonDepth},
 	} {

@@ -232,31 +232,6 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestWriteAttributes(t *testing.T) {
-	var b strings.Builder
-	if err := query.WriteAttributes(&b); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	if len(lines) != 2+len(query.Attributes()) {
-		t.Errorf("%d lines for %d attributes", len(lines), len(query.Attributes()))
-	}
-	for _, want := range []string{
-		"| (0008,0020) | StudyDate | DA | studies | required | always |",
-		"| (0008,1030) | StudyDescription | LO | studies | optional | when it has a value |",
-		"| (0062,0002) | SegmentSequence | SQ | instances | optional | on request |",
-	} {
-		if !strings.Contains(b.String(), want+"\n") {
-			t.Errorf("no line %s in\n%s", want, b.String())
-		}
-	}
-	for _, line := range lines {
-		if strings.Count(line, "|") != strings.Count(lines[0], "|") {
-			t.Errorf("%s has not the columns of %s", line, lines[0])
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"PatientName=*x*&StudyDate=20240101-", "?&00400275.00401001=a%5Cb&limit=1", "includefield=all;x&=&&=1",
 		"AcquisitionDateTime=2024-0500-2025", "fuzzymatching=true&PatientName=%E5%B1%B1%3D?"} {

@@ -9,14 +9,18 @@ import (
 	"io"
 )
 
-// Media types of images that are made, the default first (PS3.18 table 8.7.4-1).
+// Media types of what is made of images and reports, the defaults first (PS3.18 table 8.7.4-1).
 const (
 	mediaJPEG = "image/jpeg"
 	mediaPNG  = "image/png"
 	mediaGIF  = "image/gif"
+
+	mediaHTML  = "text/html"
+	mediaPlain = "text/plain"
+	mediaXML   = "text/xml"
 )
 
-// imageMedia lists them.
+// imageMedia lists those of images.
 func imageMedia() []string { return []string{mediaJPEG, mediaPNG, mediaGIF} }
 
 // defaultQuality of JPEG: nothing of it is seen at the size of the image.
@@ -29,10 +33,7 @@ func encode(w io.Writer, img image.Image, media string, quality int) error {
 		e := png.Encoder{CompressionLevel: png.BestSpeed}
 		return e.Encode(w, img)
 	case mediaGIF:
-		if g, ok := img.(*image.Gray); ok {
-			img = &image.Paletted{Pix: g.Pix, Stride: g.Stride, Rect: g.Rect, Palette: greys()}
-		}
-		return gif.Encode(w, img, nil)
+		return gif.Encode(w, indexed(img), nil)
 	}
 	if g, ok := img.(*image.Gray); ok {
 		_, err := w.Write(appendGreyJPEG(make([]byte, 0, 1024+len(g.Pix)/4), g, quality))

@@ -55,7 +55,7 @@ func FuzzRender(f *testing.F) {
 			return
 		}
 		for _, html := range []bool{false, true} {
-			Report(o.Dataset, html)
+			Report(o.Dataset, html, "http://node")
 		}
 		encapsulated(o, document)
 		rows, columns := o.Dataset.IntOr(tag.Rows, 0), o.Dataset.IntOr(tag.Columns, 0)

@@ -35,7 +35,7 @@ func kindOf(i archive.Instance) (kind, []string) {
 	case i.Frames > 0:
 		return picture, imageMedia()
 	case strings.HasPrefix(i.SOPClass, "1.2.840.10008.5.1.4.1.1.88."):
-		return report, []string{"text/html", "text/plain"}
+		return report, []string{mediaHTML, mediaPlain, mediaXML}
 	}
 	if media := documentMedia(i.SOPClass); media != "" {
 		return document, []string{media}
@@ -50,7 +50,7 @@ func documentMedia(class string) string {
 	case uid.EncapsulatedPDFStorage:
 		return "application/pdf"
 	case uid.EncapsulatedCDAStorage:
-		return "text/xml"
+		return mediaXML
 	case uid.EncapsulatedSTLStorage:
 		return "model/stl"
 	case uid.EncapsulatedOBJStorage:

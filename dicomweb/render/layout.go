@@ -25,5 +25,5 @@ section { margin: 0 0 0 .6rem; } ul { margin: .1rem 0; padding-left: 1.2rem; } .
 {{define "items"}}{{range .Items}}{{if .Section}}
 <section>{{if .Name}}{{if eq .Level 2}}<h2>{{.Name}}</h2>{{else if eq .Level 3}}<h3>{{.Name}}</h3>{{else}}<h4>{{.Name}}</h4>{{end}}{{end}}{{template "items" .}}</section>{{else if .Folded}}
 <ul><li><details><summary>{{.Value}}</summary>{{template "items" .}}</details></li></ul>{{else}}
-<ul><li>{{if .Name}}<b>{{.Name}}</b>{{if .Value}}: {{end}}{{end}}<span class="v">{{.Value}}</span>{{template "items" .}}</li></ul>{{end}}{{end}}{{end}}
+<ul><li>{{if .Name}}<b>{{.Name}}</b>{{if .Value}}: {{end}}{{end}}{{if .Link}}<a href="{{.Link}}">{{.Value}}</a>{{else}}<span class="v">{{.Value}}</span>{{end}}{{template "items" .}}</li></ul>{{end}}{{end}}{{end}}
 `

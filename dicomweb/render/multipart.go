@@ -60,9 +60,15 @@ func union(parts []part) []mediatype.Offer {
 	return offers(media, true)
 }
 
-// send sends the parts one after the other, each rendered when its turn comes.
+// send sends the parts one after the other, each rendered when its turn comes. Those that turn out not to be renderable are
+// left out: one broken image shall not cost all that follow.
 func (s *Service) send(w http.ResponseWriter, r *http.Request, list []chosen, partial bool, params parameters) error {
 	first, err := s.body(r.Context(), list[0], params) // what fails here can still be answered with a status
+	for refused(err) && len(list) > 1 {
+		s.leftOut(r, list[0], err)
+		list, partial = list[1:], true
+		first, err = s.body(r.Context(), list[0], params)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,8 +89,8 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, list []chosen, pa
 	for k, c := range list {
 		b := first
 		if k > 0 {
-			if b, err = s.body(r.Context(), c, params); dicomweb.KindOf(err) == dicomweb.NotAcceptable && err != nil {
-				s.cfg.Log.WarnContext(r.Context(), "part left out", "study", c.Study, "series", c.Series, "error", err)
+			if b, err = s.body(r.Context(), c, params); refused(err) {
+				s.leftOut(r, c, err)
 				continue
 			} else if err != nil {
 				return err
@@ -95,6 +101,13 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, list []chosen, pa
 		}
 	}
 	return mw.Close()
+}
+
+// refused reports whether err says that an object cannot be rendered.
+func refused(err error) bool { return err != nil && dicomweb.KindOf(err) == dicomweb.NotAcceptable }
+
+func (s *Service) leftOut(r *http.Request, c chosen, err error) {
+	s.cfg.Log.WarnContext(r.Context(), "part left out", "study", c.Study, "series", c.Series, "error", err)
 }
 
 // write sends and closes b.

@@ -17,11 +17,13 @@ type parameters struct {
 	quality    int    // of JPEG
 	profile    string // ICC profile that has to be in the image: "yes" for any, "srgb"; "" for none
 	annotation string // what is not burned in
+	thumbnail  bool   // one image, whatever it stands for
+	base       string // URL of the service root as the client reaches it
 }
 
 // parse reads the query of a rendered or thumbnail resource. Each error names its parameter and what is expected.
 func parse(rawQuery string, thumbnail bool) (p parameters, err error) {
-	p.quality = defaultQuality
+	p.quality, p.thumbnail = defaultQuality, thumbnail
 	for field := range strings.SplitSeq(rawQuery, "&") {
 		name, value, _ := strings.Cut(field, "=")
 		if value, err = url.QueryUnescape(value); err != nil {
@@ -49,7 +51,7 @@ func parse(rawQuery string, thumbnail bool) (p parameters, err error) {
 // key tells the pictures of one object apart that different parameters make.
 func (p parameters) key() string {
 	v := p.view
-	parts := []any{v.width, v.height, v.only, v.x, v.y, v.w, v.h, v.relative, p.quality, p.profile}
+	parts := []any{v.width, v.height, v.only, v.x, v.y, v.w, v.h, v.relative, p.quality, p.profile, p.thumbnail}
 	if p.window != nil {
 		parts = append(parts, *p.window)
 	}

@@ -45,7 +45,7 @@ func (p part) location(resource string) string {
 // Rendered answers GET of .../rendered of a study, series, instance or of the frames that the request's path value "frames"
 // lists (PS3.18 section 10.4.1.1.3). One instance or frame is a single part unless multipart is asked for; a study, series or
 // several frames are multipart/related, and a study or series can be had as one image too, that of its thumbnail.
-// Of a multi-frame image without a frame number the representative frame is rendered, else the middle one.
+// Of a multi-frame image without a frame number the representative frame is rendered, else the middle one, as GIF all of them.
 func (s *Service) Rendered(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref) error {
 	p, err := parse(r.URL.RawQuery, false)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Service) Rendered(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	if err != nil {
 		return err
 	}
-	parts = p.suit(parts)
+	parts, p.base = p.suit(parts), s.cfg.BaseURL(r)
 	s.warn(w, r, p)
 	if len(parts) == 1 && ref.Instance != "" {
 		return s.one(w, r, parts[0], p)
@@ -95,7 +95,7 @@ func (s *Service) parts(r *http.Request, ref dicomweb.Ref) ([]part, error) {
 // suit leaves out the media types that cannot be made as the parameters want them: a GIF has no place for a profile.
 func (p parameters) suit(parts []part) []part {
 	for i := range parts {
-		if p.profile != "" && len(parts[i].media) == len(imageMedia()) {
+		if p.profile != "" {
 			parts[i].media = slices.DeleteFunc(parts[i].media, func(m string) bool { return m == mediaGIF })
 		}
 	}
@@ -181,16 +181,19 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen, resou
 
 // contentType names the character set of texts.
 func contentType(media string) mediatype.Type {
-	if media == "text/html" || media == "text/plain" {
+	if media == mediaHTML || media == mediaPlain {
 		return mediatype.New(media, "charset", "utf-8")
 	}
 	return mediatype.New(media)
 }
 
-// entityTag changes with the stored bytes, what is asked of them, and the image below segments.
+// entityTag changes with the stored bytes, what is asked of them, the image below segments, and where a report's links go.
 func (s *Service) entityTag(ctx context.Context, c chosen, params parameters) (string, error) {
-	below := ""
-	if c.kind == segments {
+	other := ""
+	switch c.kind {
+	case report:
+		other = params.base
+	case segments:
 		o, err := s.open(ctx, c.Instance)
 		if err != nil {
 			return "", err
@@ -200,9 +203,9 @@ func (s *Service) entityTag(ctx context.Context, c chosen, params parameters) (s
 		if err != nil {
 			return "", err
 		}
-		below = d.source.SHA256
+		other = d.source.SHA256
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %s %s %s", c.SHA256, c.frame, below, c.as, params.key()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %s %s %s", c.SHA256, c.frame, other, c.as, params.key()))
 	return `"` + hex.EncodeToString(sum[:16]) + `"`, nil
 }
 
@@ -238,8 +241,12 @@ func (s *Service) body(ctx context.Context, c chosen, params parameters) (*body,
 	}
 	defer end()
 	if c.kind == report {
-		text, err := s.report(ctx, c)
+		text, err := s.report(ctx, c, params.base)
 		return inMemory(text), err
+	}
+	if c.kind == picture && c.as == mediaGIF && c.frame == 0 && c.Frames > 1 && !params.thumbnail {
+		moving, err := s.animation(ctx, c, params)
+		return inMemory(moving), err
 	}
 	img, profile, err := s.image(ctx, c, params)
 	if err != nil {

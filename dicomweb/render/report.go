@@ -15,25 +15,29 @@ import (
 	"mome/dicomweb/sr"
 )
 
-// report renders a Structured Report or Key Object Selection as HTML or text.
-func (s *Service) report(ctx context.Context, c chosen) ([]byte, error) {
+// report renders a Structured Report or Key Object Selection as HTML, text, or the Native DICOM Model in XML (PS3.19 A.1).
+func (s *Service) report(ctx context.Context, c chosen, base string) ([]byte, error) {
 	o, err := s.open(ctx, c.Instance)
 	if err != nil {
 		return nil, err
 	}
 	defer o.Close()
-	return Report(o.file.Dataset, c.as == "text/html")
+	if c.as == mediaXML {
+		return o.file.AppendXML(nil, dicom.JSONOptions{})
+	}
+	return Report(o.file.Dataset, c.as == mediaHTML, base)
 }
 
 // Report returns the content of a Structured Report (PS3.3 C.17.3) as text in UTF-8, or as an HTML page of its own: headings
 // are containers, below each stands what it contains, below each item what qualifies it. All of the tree is there, and
-// nothing in it is taken for markup. An object without a content tree is an error of kind NotAcceptable.
-func Report(d *dicom.Dataset, html bool) ([]byte, error) {
+// nothing in it is taken for markup. base is the URL of the DICOMweb service, for links to the instances that the report
+// points to. An object without a content tree is an error of kind NotAcceptable.
+func Report(d *dicom.Dataset, html bool, base string) ([]byte, error) {
 	root, err := sr.Parse(d)
 	if err != nil {
 		return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: "the report has no content tree", Err: err}
 	}
-	p := page{Title: meaning(root.Name), About: about(d), Root: entryOf(root, 0)}
+	p := page{Title: meaning(root.Name), About: about(d), Root: entryOf(root, 0, base)}
 	if p.Title == "" {
 		p.Title = "Structured Report"
 	}
@@ -65,9 +69,10 @@ type page struct {
 // entry is a content item in words.
 type entry struct {
 	Name, Value string
-	Section     bool // a container
-	Folded      bool // many of a kind, shown when asked for
-	Level       int  // of its heading, 2 to 6
+	Link        string // to the instance that Value names
+	Section     bool   // a container
+	Folded      bool   // many of a kind, shown when asked for
+	Level       int    // of its heading, 2 to 6
 	Items       []entry
 }
 
@@ -99,10 +104,10 @@ func date(s string) string {
 	return s
 }
 
-func entryOf(i *sr.Item, depth int) entry {
-	e := entry{Name: meaning(i.Name), Value: valueOf(i), Section: i.Type == sr.Container && i.Target == nil, Level: min(depth+1, 6)}
+func entryOf(i *sr.Item, depth int, base string) entry {
+	e := entry{Name: meaning(i.Name), Value: valueOf(i), Link: linkTo(i, base), Section: i.Type == sr.Container && i.Target == nil, Level: min(depth+1, 6)}
 	for _, child := range i.Items {
-		e.Items = append(e.Items, entryOf(child, depth+1))
+		e.Items = append(e.Items, entryOf(child, depth+1, base))
 	}
 	e.Items = fold(e.Items)
 	return e
@@ -185,6 +190,19 @@ func reference(r sr.Ref) string {
 		}
 	}
 	return s
+}
+
+// linkTo returns the URL of the picture of what an item refers to, "" where the evidence does not tell its study and series.
+func linkTo(i *sr.Item, base string) string {
+	r := i.Ref
+	at := dicomweb.Ref{Study: r.StudyUID, Series: r.SeriesUID, Instance: r.SOPInstanceUID}
+	if at.Study == "" || at.Series == "" || at.Instance == "" || at.Validate() != nil {
+		return ""
+	}
+	if len(r.Frames) == 1 && r.Frames[0] > 0 {
+		return fmt.Sprintf("%s/%s/frames/%d/rendered", base, at.Path(), r.Frames[0])
+	}
+	return base + "/" + at.Path() + "/rendered"
 }
 
 // graphic writes the first points of a graphic, mm in space or pixels on an image.

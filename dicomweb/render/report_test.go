@@ -24,6 +24,8 @@ func document(t testing.TB) *dicom.Dataset {
 	item := func(kind sr.ValueType, what, text string) *sr.Item {
 		return &sr.Item{Relation: sr.Contains, Type: kind, Name: name(what), Text: text}
 	}
+	one := image
+	one.Frames = []int{2}
 	many := sr.NewContainer(sr.Contains, name("Library"))
 	for range 9 {
 		many.Add(sr.NewImage(sr.Contains, code.Code{}, image))
@@ -34,7 +36,7 @@ func document(t testing.TB) *dicom.Dataset {
 			sr.NewNum(sr.Contains, name("Number"), 7, code.Code{Value: "1", Scheme: "UCUM", Meaning: "no units"}),
 			sr.NewText(sr.Contains, name("Comment"), "<script>alert(1)</script> & größer\nzweite Zeile"),
 			&sr.Item{Relation: sr.Contains, Type: sr.Num, Name: name("Missing"), Value: sr.Quantity{Known: true, Unit: code.MM}},
-			sr.NewImage(sr.Contains, name("Source"), image),
+			sr.NewImage(sr.Contains, name("Source"), image), sr.NewImage(sr.Contains, name("Frame"), one),
 			&sr.Item{Relation: sr.Contains, Type: sr.SCoord3D, Name: name("Place"), Coord: sr.Coord{Graphic: "POINT", Points: []float32{1.5, -2, 3}, FrameOfReferenceUID: "1.5"}},
 			item(sr.PName, "Reader", "Doe^Jane"), item(sr.Date, "When", "20240131"), item(sr.UIDRef, "Unique", "1.2.3.4"),
 		), many)
@@ -48,6 +50,7 @@ func document(t testing.TB) *dicom.Dataset {
 	if err := sr.Encode(d, root); err != nil {
 		t.Fatal(err)
 	}
+	d.SetItems(tag.CurrentRequestedProcedureEvidenceSequence, iod.Hierarchical([]iod.Instance{image.Instance})...)
 	missing := d.Items(tag.ContentSequence)[0].Items(tag.ContentSequence)[3] // Encode writes no NUM without a value; others do
 	missing.SetItems(tag.MeasuredValueSequence)
 	missing.SetItems(tag.NumericValueQualifierCodeSequence, name("not measured").Item())
@@ -57,13 +60,15 @@ func document(t testing.TB) *dicom.Dataset {
 // TestReport: all of the tree is there in words, and nothing is markup.
 func TestReport(t *testing.T) {
 	d := document(t)
-	html, err := render.Report(d, true)
+	html, err := render.Report(d, true, "http://node/dicom-web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"<title>Test &lt;Report&gt;</title>", "<h2>Findings</h2>", "<b>Volume</b>: <span class=\"v\">1.25 cm3</span>", "<b>Method</b>: ", "by hand",
 		"&lt;script&gt;alert(1)&lt;/script&gt; &amp; größer\nzweite Zeile", "no value: not measured", "MR Image 1.4.7, frame 2, 3",
+		`<a href="http://node/dicom-web/studies/1.2/series/1.3/instances/1.4.7/rendered">`,
+		`<a href="http://node/dicom-web/studies/1.2/series/1.3/instances/1.4.7/frames/2/rendered">MR Image 1.4.7, frame 2</a>`,
 		"point 1.5, -2, 3 (mm)", "Doe Jane", "2024-01-31", "Müller Jörg", "<summary>9 references</summary>",
 	} {
 		if !strings.Contains(string(html), want) {
@@ -73,7 +78,7 @@ func TestReport(t *testing.T) {
 	if strings.Contains(string(html), "<script") {
 		t.Error("text of the report came out as markup")
 	}
-	plain, err := render.Report(d, false)
+	plain, err := render.Report(d, false, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +95,7 @@ Findings
     zweite Zeile
   Missing: no value: not measured
   Source: MR Image 1.4.7, frame 2, 3
+  Frame: MR Image 1.4.7, frame 2
   Place: point 1.5, -2, 3 (mm)
   Reader: Doe Jane
   When: 2024-01-31
@@ -100,13 +106,13 @@ Library
 	if got, _, _ := strings.Cut(string(plain), "    MR Image"); got != want {
 		t.Errorf("text:\n%s\nwant:\n%s", got, want)
 	}
-	if n := bytes.Count(plain, []byte("MR Image 1.4.7")); n != 10 {
-		t.Errorf("%d references in the text, want 10", n)
+	if n := bytes.Count(plain, []byte("MR Image 1.4.7")); n != 11 {
+		t.Errorf("%d references in the text, want 11", n)
 	}
 }
 
 func TestReportWithoutATree(t *testing.T) {
-	if _, err := render.Report(dicom.New(), true); dicomweb.KindOf(err) != dicomweb.NotAcceptable {
+	if _, err := render.Report(dicom.New(), true, ""); dicomweb.KindOf(err) != dicomweb.NotAcceptable {
 		t.Errorf("got %v, want an error of kind not acceptable", err)
 	}
 }

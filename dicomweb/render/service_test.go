@@ -198,6 +198,7 @@ func TestRenderedAndThumbnails(t *testing.T) {
 		{"report", s.Rendered, srRef, "", nil, 200, html, 0, image.Point{}},
 		{"report for a browser", s.Rendered, srRef, "", []string{"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}, 200, html, 0, image.Point{}},
 		{"report as text", s.Rendered, srRef, "", []string{"Accept: text/plain"}, 200, "text/plain; charset=utf-8", 0, image.Point{}},
+		{"report as xml", s.Rendered, srRef, "", []string{"Accept: text/xml"}, 200, "text/xml", 0, image.Point{}},
 		{"report as an image", s.Rendered, srRef, "", []string{"Accept: image/jpeg"}, 406, "", 0, image.Point{}},
 		{"pdf", s.Rendered, pdfRef, "", nil, 200, "application/pdf", 0, image.Point{}},
 		{"plan", s.Rendered, planRef, "", nil, 406, "", 0, image.Point{}},
@@ -365,5 +366,26 @@ func TestRepresentative(t *testing.T) {
 	w, _, err := call("GET", s.Thumbnail, dicomweb.Ref{Study: all.Study, Series: inSeries("a", "").Series}, "")
 	if want := inSeries("a", "a2").Path() + "/thumbnail"; err != nil || !strings.HasSuffix(w.Header().Get("Content-Location"), want) {
 		t.Errorf("thumbnail of a series: %v, Content-Location %q, want %s", err, w.Header().Get("Content-Location"), want)
+	}
+}
+
+// TestBrokenImagesCostNoOthers: wherever it stands in the series, what cannot be rendered is left out.
+func TestBrokenImagesCostNoOthers(t *testing.T) {
+	for broken := range 3 {
+		var objects []*dicom.Dataset
+		for i := range 3 {
+			d := picture(inSeries("a", string(rune('a'+i))), i+1, 4, 4, 1)
+			if i == broken {
+				d.Set(tag.PhotometricInterpretation, "HSV")
+			}
+			objects = append(objects, d)
+		}
+		w, status, err := call("GET", service(t, objects...).Rendered, dicomweb.Ref{Study: all.Study, Series: inSeries("a", "").Series}, "")
+		if err != nil || status != 200 && status != 206 {
+			t.Fatalf("image %d broken: %d %v", broken+1, status, err)
+		}
+		if bodies, _ := parts(t, w); len(bodies) != 2 {
+			t.Errorf("image %d broken: %d parts, want 2", broken+1, len(bodies))
+		}
 	}
 }

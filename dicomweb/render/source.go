@@ -106,7 +106,7 @@ func (s *Service) under(ctx context.Context, d drawn, w *Window) (b background, 
 
 // unlessRefused returns err unless it says that an object cannot be rendered.
 func unlessRefused(err error) error {
-	if k := dicomweb.KindOf(err); k == dicomweb.NotAcceptable || k == dicomweb.NotFound {
+	if refused(err) || err != nil && dicomweb.KindOf(err) == dicomweb.NotFound {
 		return nil
 	}
 	return err

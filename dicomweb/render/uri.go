@@ -41,6 +41,7 @@ func (s *Service) URI(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref) er
 	case q.frame > p.Frames || q.frame > 0 && p.kind == video:
 		return dicomweb.Errorf(dicomweb.NotFound, "frameNumber: the object has %d frames that can be rendered", p.Frames)
 	}
+	q.base = s.cfg.BaseURL(r)
 	s.warn(w, r, q.parameters)
 	return s.single(w, r, chosen{p, have[k].Media}, "rendered", q.parameters)
 }

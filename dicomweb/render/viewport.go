@@ -10,7 +10,7 @@ import (
 // maxViewport is the largest width and height of a viewport, in pixels.
 const maxViewport = 8192
 
-// viewport is the part of an image that is shown and the size that it is brought to (PS3.18 section 8.3.5.1.4). Its zero
+// viewport is the part of an image that is shown and the size that it is brought to (PS3.18 section 8.3.5.1.3). Its zero
 // value shows all in the image's own size.
 type viewport struct {
 	width, height int     // of the viewport, in pixels; 0 for the image's own size
@@ -20,8 +20,8 @@ type viewport struct {
 	relative      bool    // x, y, w, h are shares of the image's width and height
 }
 
-// show returns what of img the viewport shows. Pixels are stretch.x times as wide as x and y tell; its aspect ratio is kept: the
-// result fits into the viewport and touches two of its sides.
+// show returns what of img the viewport shows, after columns and rows were stretched to make pixels square. The aspect ratio is
+// kept: the result fits into the viewport and touches two of its sides.
 func (v viewport) show(img image.Image, stretchX, stretchY float64) (image.Image, error) {
 	part, flipX, flipY, err := v.part(img.Bounds())
 	if err != nil {
@@ -32,7 +32,7 @@ func (v viewport) show(img image.Image, stretchX, stretchY float64) (image.Image
 	switch {
 	case v.width > 0 || v.height > 0: // WADO-URI may leave one of them out
 		factor = min(orMost(v.width)/w, orMost(v.height)/h)
-	case max(w, h) > maxViewport: // stretched pixels only
+	case max(stretchX, stretchY) > 1 && max(w, h) > maxViewport:
 		factor = maxViewport / max(w, h)
 	}
 	if v.only {

@@ -68,6 +68,10 @@ func (q *separate) metadata(ctx context.Context, r io.Reader, media mediatype.Ty
 	case err != nil:
 		q.s.internal(ctx, q.rep, result{}, err)
 	}
+	if n := len(q.instances) + len(list); n > q.s.cfg.MaxParts {
+		q.rep.add(result{reason: dicomweb.OutOfResources, tooLarge: true, comment: fmt.Sprintf("more than the %d instances that a request may hold", q.s.cfg.MaxParts)})
+		return
+	}
 	for _, ds := range list {
 		q.left -= costOf(ds)
 	}

@@ -176,6 +176,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		{"parts", stow.Config{MaxParts: 2}, 0, related, three, 2, "more than the 2 parts"},
 		{"instance", stow.Config{}, 30_000, related, three, 0, "more than 30000 bytes"},
 		{"instance made of metadata", stow.Config{}, 30_000, "application/dicom+json", metadata, 0, "more than 30000 bytes"},
+		{"instances of metadata", stow.Config{MaxParts: 2}, 0, "application/dicom+json", "[{},{},{}]", 0, "more than the 2 instances"},
 		{"metadata", stow.Config{MaxMetadata: 20_000}, 0, "application/dicom+json", metadata, 0, "more memory than the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

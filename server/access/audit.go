@@ -12,8 +12,8 @@ import (
 )
 
 // Audit writes the audit trail: a line of JSON for each event, its members named as the elements of the message schema
-// of PS3.15 section A.5. The trail has Study Instance UIDs and no other data of patients: no name, no patient ID, no
-// text of a query, which the schema has room for. A log shipper can turn a line into the schema's XML or a FHIR
+// of PS3.15 section A.5. The trail has Study Instance UIDs and no other data of patients: no name, no text of a query, and
+// not the patient ID that A.5.3.6 and A.5.3.7 ask for, which a study's UID leads to. A log shipper can turn a line into the schema's XML or a FHIR
 // AuditEvent. It is safe for concurrent use; a nil Audit writes nothing.
 type Audit struct {
 	source string
@@ -54,11 +54,14 @@ func NewAudit(cfg AuditConfig) (*Audit, error) {
 
 // Close closes the file.
 func (a *Audit) Close() error {
-	if a == nil || a.file == nil {
+	if a == nil {
 		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.file == nil {
+		return nil
+	}
 	return a.file.Close()
 }
 
@@ -90,12 +93,23 @@ type Kind struct {
 	Type   *Code
 }
 
-// Kinds of event, PS3.15 section A.5.3.
-func started() Kind      { return activity("110120", "Application Start") }
-func stopped() Kind      { return activity("110121", "Application Stop") }
-func Query() Kind        { return Kind{ID: dcm("110112", "Query"), Action: Execute} }
-func Stored() Kind       { return Kind{ID: dcm("110104", "DICOM Instances Transferred"), Action: Create} }
-func Retrieved() Kind    { return Kind{ID: dcm("110104", "DICOM Instances Transferred"), Action: Reading} }
+// The kinds of event are those of PS3.15 section A.5.3.
+
+func started() Kind { return activity("110120", "Application Start") }
+func stopped() Kind { return activity("110121", "Application Stop") }
+
+// Query is a search, or a list of studies.
+func Query() Kind { return Kind{ID: dcm("110112", "Query"), Action: Execute} }
+
+// Stored is the arrival of instances.
+func Stored() Kind { return Kind{ID: dcm("110104", "DICOM Instances Transferred"), Action: Create} }
+
+// Retrieved is the departure of instances.
+func Retrieved() Kind {
+	return Kind{ID: dcm("110104", "DICOM Instances Transferred"), Action: Reading}
+}
+
+// StudyDeleted is the deletion of a whole study; that of a part is Accessed.
 func StudyDeleted() Kind { return Kind{ID: dcm("110105", "DICOM Study Deleted"), Action: Removal} }
 
 // Accessed is the use of instances: viewed, updated or deleted in part.
@@ -104,7 +118,7 @@ func Accessed(a Action) Kind { return Kind{ID: dcm("110103", "DICOM Instances Ac
 // Procedure is the use of a workitem.
 func Procedure(a Action) Kind { return Kind{ID: dcm("110111", "Procedure Record"), Action: a} }
 
-// LoginFailed is a request without valid credentials; Refused is one whose credentials do not allow it.
+// LoginFailed is a request whose credentials are not known.
 func LoginFailed() Kind {
 	t := dcm("110122", "Login")
 	return Kind{ID: dcm("110114", "User Authentication"), Action: Execute, Type: &t}
@@ -131,7 +145,7 @@ type Event struct {
 	Process string   // what the node did, such as "GET /dicom-web/studies/{study}"
 }
 
-// Started and Stopped write that the node began and ended.
+// Started writes that the node began.
 func (a *Audit) Started() { a.Write(Event{Kind: started()}) }
 
 // Stopped writes that the node ended.

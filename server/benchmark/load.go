@@ -213,6 +213,9 @@ func (t *Target) send(ctx context.Context, r request) (*answer, error) {
 	}
 	req.GetBody = func() (io.ReadCloser, error) { return body(), nil }
 	req.ContentLength = r.size
+	for name, values := range t.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
 	req.Header.Set("Accept", r.accept)
 	if r.gzip {
 		req.Header.Set("Accept-Encoding", "gzip")

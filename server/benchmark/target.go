@@ -21,10 +21,11 @@ import (
 
 // Target is a server to be measured. Close ends what was started for it.
 type Target struct {
-	Name    string // of its column
-	Version string // as the server says
-	URL     string // root of its DICOMweb services, without a slash at the end
-	PID     int    // of its process on this machine, 0 where it is not known: then there is no CPU time
+	Name    string      // of its column
+	Version string      // as the server says
+	URL     string      // root of its DICOMweb services, without a slash at the end
+	PID     int         // of its process on this machine, 0 where it is not known: then there is no CPU time
+	Header  http.Header // of every request, such as Authorization
 
 	http   *http.Client
 	cmd    *exec.Cmd

@@ -108,10 +108,14 @@ func (s *services) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limits bounds the body's size, and how long a request or answer may stand still: a whole one may take hours.
+// limits bounds the body's size, by what its header says and by what really comes, and how long a request or answer may
+// stand still: a whole one may take hours.
 func (s *services) limits(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), c.Response()
+		if r.ContentLength > s.cfg.MaxRequestBytes { // told before it is sent, where the client asks first
+			return &http.MaxBytesError{Limit: s.cfg.MaxRequestBytes}
+		}
 		control := http.NewResponseController(w.Writer)
 		r.Body = http.MaxBytesReader(w.Writer, r.Body, s.cfg.MaxRequestBytes)
 		r.Body = &patientBody{body: r.Body, control: control, stall: s.cfg.Stall}

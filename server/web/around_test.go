@@ -185,11 +185,12 @@ func TestBaseURL(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for name, cfg := range map[string]web.Config{
-		"no archive":       {},
-		"relative URL":     {Archive: everything{}, PublicURL: "/mri"},
-		"URL with a query": {Archive: everything{}, PublicURL: "http://a/?b"},
-		"negative size":    {Archive: everything{}, MaxRequestBytes: -1},
-		"negative stall":   {Archive: everything{}, Stall: -1},
+		"no archive":            {},
+		"relative URL":          {Archive: everything{}, PublicURL: "/mri"},
+		"URL with a query":      {Archive: everything{}, PublicURL: "http://a/?b"},
+		"negative size":         {Archive: everything{}, MaxRequestBytes: -1},
+		"origin without scheme": {Archive: everything{}, Origins: []string{"viewer.example"}},
+		"negative stall":        {Archive: everything{}, Stall: -1},
 	} {
 		if _, err := web.New(cfg); err == nil {
 			t.Errorf("%s: New took it", name)

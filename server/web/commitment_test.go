@@ -11,7 +11,7 @@ import (
 func TestCommitmentOverHTTP(t *testing.T) {
 	n := controlled(t, web.Config{})
 	token := "Authorization: Bearer " + tokenOf("write")
-	n.store2(t, tokenOf("write"), object{number: 1}.bytes(t))
+	n.storeAs(t, tokenOf("write"), object{number: 1}.bytes(t))
 	const body = `{"00081199":{"vr":"SQ","Value":[{"00081150":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.4"]},"00081155":{"vr":"UI","Value":["` + series + `.1"]}},` +
 		`{"00081150":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.4"]},"00081155":{"vr":"UI","Value":["9.9"]}}]}}`
 	const kept, failed = `"00081199":{"vr":"SQ","Value":[{"00081150"`, `"00081197":{"vr":"US","Value":[274]}`

@@ -15,6 +15,7 @@ import (
 	"mome/dicomweb/pixel"
 	"mome/dicomweb/query"
 	"mome/server/conformance"
+	"mome/server/wadl"
 )
 
 // Statement returns the conformance statement of a node with this configuration: what the tables of the code say, and
@@ -29,16 +30,16 @@ func Statement(cfg Config) conformance.Document {
 				"This statement is written from the program's own tables. The program's tests check that each resource and parameter below is covered by the test that is named.",
 				"Investigational software, not for clinical use.",
 			}},
-			services18(), media(), parameters18(), attributes(), classes(cfg), syntaxes(), limits(cfg), security(cfg), statuses(),
+			resourceTable(), mediaTable(), parameterTable(), attributeTable(), classTable(cfg), syntaxTable(), limitTable(cfg), security(cfg), statusTable(),
 		},
 	}
 }
 
-// services18 lists the resources.
-func services18() conformance.Section {
+// resourceTable lists the resources.
+func resourceTable() conformance.Section {
 	s := conformance.Section{
 		Heading: "Resources", Columns: []string{"Method", "Resource", "PS3.18", "What", "Scope", "Tests"},
-		Text: []string{"HEAD comes with every GET. OPTIONS of each resource below " + prefix + " answers with a Capabilities Description (PS3.18 section 8.9) as " + wadlType + " or JSON."},
+		Text: []string{"HEAD comes with every GET. OPTIONS of each resource below " + prefix + " answers with a Capabilities Description (PS3.18 section 8.9) as " + wadl.MediaType + " or JSON."},
 	}
 	for _, r := range Routes() {
 		c := r.Coverage()
@@ -47,8 +48,8 @@ func services18() conformance.Section {
 	return s
 }
 
-// each returns one route of each transaction, and each resource of the node's own.
-func each() (routes []Route, of []string) {
+// perTransaction returns one route of each transaction, and each resource of the node's own.
+func perTransaction() (routes []Route, of []string) {
 	seen := map[string]bool{}
 	for _, r := range Routes() {
 		if name := cmp.Or(r.Section, r.Method+" "+r.Path); !seen[name] {
@@ -59,10 +60,10 @@ func each() (routes []Route, of []string) {
 	return routes, of
 }
 
-// media lists what is taken and answered.
-func media() conformance.Section {
+// mediaTable lists what is taken and answered.
+func mediaTable() conformance.Section {
 	s := conformance.Section{Heading: "Media types", Columns: []string{"Of", "Takes", "Answers, the default first"}}
-	routes, of := each()
+	routes, of := perTransaction()
 	for i, r := range routes {
 		if c := r.Coverage(); len(c.Takes)+len(c.Answers) > 0 {
 			s.Rows = append(s.Rows, []string{of[i], strings.Join(c.Takes, ", "), strings.Join(c.Answers, ", ")})
@@ -71,10 +72,10 @@ func media() conformance.Section {
 	return s
 }
 
-// parameters18 lists the parameters, each transaction once.
-func parameters18() conformance.Section {
+// parameterTable lists the parameters, each transaction once.
+func parameterTable() conformance.Section {
 	s := conformance.Section{Heading: "Parameters", Columns: []string{"Of", "Parameter", "In", "PS3.18", "What", "Test"}}
-	routes, of := each()
+	routes, of := perTransaction()
 	for i, r := range routes {
 		for _, p := range r.Coverage().Parameters {
 			s.Rows = append(s.Rows, []string{of[i], p.Name, p.In, p.Section, p.Summary, p.Test})
@@ -83,8 +84,8 @@ func parameters18() conformance.Section {
 	return s
 }
 
-// attributes lists what searches match and answer.
-func attributes() conformance.Section {
+// attributeTable lists what searches match and answer.
+func attributeTable() conformance.Section {
 	s := conformance.Section{
 		Heading: "Attributes of searches", Columns: []string{"Attribute", "Tag", "Level", "Required key", "In the answer"},
 		Text: []string{"Any other attribute that is stored can be a matching key or an includefield too, also inside sequences; it is read from the instances."},
@@ -100,11 +101,11 @@ func attributes() conformance.Section {
 	return s
 }
 
-// classes lists the SOP Classes.
-func classes(cfg Config) conformance.Section {
+// classTable lists the SOP Classes.
+func classTable(cfg Config) conformance.Section {
 	s := conformance.Section{
 		Heading: "SOP Classes", Columns: []string{"SOP Class", "UID", "Read", "Made"},
-		Text: []string{"Objects of every SOP Class are stored, searched and given back, private ones too. Those below are read by the analysis, or made by it."},
+		Text: []string{"Objects of every SOP Class of storage are stored, searched and given back, private ones too; classes of other services are refused (0122H). Those below are read by the analysis, or made by it."},
 	}
 	var all []string
 	for _, list := range [][]string{cfg.Reads, cfg.Makes} {
@@ -142,8 +143,8 @@ func transferSyntaxes() []string {
 	return list
 }
 
-// syntaxes lists the transfer syntaxes, with what this build decodes: it asks the decoders.
-func syntaxes() conformance.Section {
+// syntaxTable lists the transfer syntaxes, with what this build decodes: it asks the decoders.
+func syntaxTable() conformance.Section {
 	s := conformance.Section{
 		Heading: "Transfer syntaxes", Columns: []string{"Transfer syntax", "UID", "Stored and given as it is", "Decoded", "Made on request"},
 		Text: []string{"transfer-syntax=* gives an object as it was received, byte for byte. Without it an object is given in explicit VR little endian, where its pixels can be decoded."},
@@ -159,8 +160,8 @@ func syntaxes() conformance.Section {
 	return s
 }
 
-// limits lists the limits in force.
-func limits(cfg Config) conformance.Section {
+// limitTable lists the limits in force.
+func limitTable(cfg Config) conformance.Section {
 	s := conformance.Section{Heading: "Limits", Columns: []string{"Limit", "Value", "Beyond it"}}
 	add := func(name, value, beyond string) { s.Rows = append(s.Rows, []string{name, value, beyond}) }
 	add("body of a request", fmt.Sprintf("%d bytes", cfg.MaxRequestBytes), "413")
@@ -193,8 +194,8 @@ func security(cfg Config) conformance.Section {
 	return conformance.Section{Heading: "Security", Text: text}
 }
 
-// statuses lists what the statuses mean at this node.
-func statuses() conformance.Section {
+// statusTable lists what the statuses mean at this node.
+func statusTable() conformance.Section {
 	s := conformance.Section{
 		Heading: "Statuses", Columns: []string{"Status", "When"},
 		Text: []string{"The body of an error is " + mediatype.ProblemJSON + " (RFC 9457) with a sentence in detail, or plain text for who accepts text."},
@@ -217,7 +218,7 @@ func statuses() conformance.Section {
 
 // conformance answers GET /dicom-web/conformance as HTML or Markdown.
 func (s *services) conformance(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref) error {
-	offers := []mediatype.Offer{{Media: html}, {Media: "text/markdown"}}
+	offers := []mediatype.Offer{{Media: typeHTML}, {Media: "text/markdown"}}
 	n, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
 		return dicomweb.Errorf(dicomweb.NotAcceptable, "the conformance statement can be had as text/html or text/markdown")

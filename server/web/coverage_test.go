@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mome/server/jobs"
 	"mome/server/web"
 )
 
@@ -105,5 +106,50 @@ func TestConformanceStatement(t *testing.T) {
 	}
 	if got := n.get("/conformance", "Accept: image/png"); got.StatusCode != 406 {
 		t.Errorf("as image/png: %s", got.Status)
+	}
+}
+
+// TestAnswersCanBeHad asks each resource for each media type that it is said to answer with.
+func TestAnswersCanBeHad(t *testing.T) {
+	n := start(t, web.Config{Jobs: append(someJobs(), jobs.Status{Study: study, State: jobs.Done, Changed: noon})})
+	n.store(picture(t))
+	if err := n.archive.Attach(t.Context(), study, "a.png", []byte("png")); err != nil {
+		t.Fatal(err)
+	}
+	asking := `{"00081199":{"vr":"SQ","Value":[{"00081150":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.4"]},"00081155":{"vr":"UI","Value":["1.2"]}}]}}`
+	n.do("POST", "/commitment-requests/2.25.1", strings.NewReader(asking), "Content-Type: application/dicom+json")
+	fill := strings.NewReplacer("{study}", study, "{series}", series, "{instance}", series+".1", "{frames}", "1", "{path...}", "7FE00010", "{picture}", "a.png", "{transaction}", "2.25.1")
+	asked := 0
+	for _, r := range web.Routes() {
+		path := fill.Replace(r.Path)
+		if r.Method != "GET" || strings.Contains(path, "{") || strings.HasPrefix(path, "/viewer") || strings.HasSuffix(path, "/workitems") || strings.HasSuffix(path, "findings.json") {
+			continue // where nothing is there to be had: tested where it is
+		}
+		if path == "/wado" {
+			path += "?requestType=WADO&frameNumber=1&studyUID=" + study + "&seriesUID=" + series + "&objectUID=" + series + ".1"
+		}
+		rendered := strings.HasSuffix(path, "/rendered") || r.Section == "9"
+		for _, media := range r.Coverage().Answers {
+			if rendered && !strings.HasPrefix(media, "image/") && media != "application/dicom" {
+				continue // of reports and documents, in dicomweb/render
+			}
+			single := media == "application/dicom" || media == "application/octet-stream"
+			if single && strings.HasPrefix(r.Section, "10.4.") && !strings.Contains(path, "/instances/") {
+				continue // a single part is one instance
+			}
+			asked++
+			at := path
+			if single {
+				at = strings.Replace(path, "&frameNumber=1", "", 1)
+			}
+			got := n.get(n.root+at, "Accept: "+media)
+			name, _, _ := strings.Cut(media, ";")
+			if got.StatusCode != 200 || !strings.HasPrefix(got.Header.Get("Content-Type"), name) {
+				t.Errorf("%s %s, Accept %s: %s as %s %.150s", r.Method, r.Path, media, got.Status, got.Header.Get("Content-Type"), got.body)
+			}
+		}
+	}
+	if asked < 60 {
+		t.Errorf("asked for %d answers only", asked)
 	}
 }

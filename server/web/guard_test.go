@@ -107,7 +107,7 @@ func TestPreflightsStayOpen(t *testing.T) {
 // TestCrossSiteRequests has a browser that knows a password send requests from another site's page.
 func TestCrossSiteRequests(t *testing.T) {
 	n := controlled(t, web.Config{AllowDelete: true, Origins: []string{"https://viewer.example"}})
-	n.store2(t, tokenOf("write"), object{number: 1}.bytes(t))
+	n.storeAs(t, tokenOf("write"), object{number: 1}.bytes(t))
 	basic := func(scope string) string {
 		r, _ := http.NewRequest("GET", "/", nil)
 		r.SetBasicAuth("only-"+scope, tokenOf(scope))
@@ -134,8 +134,41 @@ func TestCrossSiteRequests(t *testing.T) {
 	}
 }
 
-// store2 stores with a token.
-func (n *node) store2(t *testing.T, token string, file []byte) {
+// TestCrossSiteWebSocket opens a channel from another site's page: browsers would let that page read it.
+func TestCrossSiteWebSocket(t *testing.T) {
+	n := controlled(t, web.Config{})
+	for _, c := range []struct {
+		name, credentials, origin string
+		refused                   bool
+	}{
+		{"another site's page, password", "basic", "https://evil.example", true},
+		{"the node's own page, password", "basic", n.root, false},
+		{"another site's page, its own token", "bearer", "https://evil.example", false},
+	} {
+		r, err := http.NewRequest("GET", n.dicom+"/subscribers/WATCHER", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("only-read", tokenOf("read"))
+		if c.credentials == "bearer" {
+			r.Header.Set("Authorization", "Bearer "+tokenOf("read"))
+		}
+		for name, value := range map[string]string{"Origin": c.origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+			r.Header.Set(name, value)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if (resp.StatusCode == 403) != c.refused { // without a worklist there is no channel: 404 for who gets that far
+			t.Errorf("%s: %s, want refused %t", c.name, resp.Status, c.refused)
+		}
+	}
+}
+
+// storeAs stores with a token.
+func (n *node) storeAs(t *testing.T, token string, file []byte) {
 	t.Helper()
 	got := n.do("POST", "/studies", bytes.NewReader(file), "Content-Type: application/dicom", "Authorization: Bearer "+token)
 	if got.StatusCode != 200 {
@@ -257,7 +290,7 @@ func TestBehindAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := controlled(t, web.Config{Audit: audit, TrustForwarded: true})
-	n.store2(t, tokenOf("write"), object{number: 1}.bytes(t))
+	n.storeAs(t, tokenOf("write"), object{number: 1}.bytes(t))
 	inner, err := url.Parse(n.root)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ func searchParameters() []Parameter {
 		{"offset", "query", "8.3.4.4", "results to skip", search},
 		{"emptyvaluematching", "query", "8.3.4.5", "\"\" finds attributes without a value", options},
 		{"multiplevaluematching", "query", "8.3.4.6", "lists of values match with and without it", options},
+		{"charset", "query", "8.3.3.2", "answers are in UTF-8; a Warning says so to who asks for another only", "dicomweb/query.TestCharset"},
 	}, negotiation(search)...)
 }
 

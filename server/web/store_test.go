@@ -181,7 +181,12 @@ func TestStoreRefusesTooMuch(t *testing.T) {
 	n := start(t, web.Config{MaxRequestBytes: 2000})
 	one := object{number: 1}.bytes(t)
 	big := object{number: 2, change: func(d *dicom.Dataset) { d.SetVR(tag.PixelData, dicom.OW, make([]byte, 5000)) }}.bytes(t)
-	got := n.do("POST", "/studies", strings.NewReader(multipart("b", one, big)), `Content-Type: multipart/related; type="application/dicom"; boundary=b`)
+	body := multipart("b", one, big)
+	const contentType = `Content-Type: multipart/related; type="application/dicom"; boundary=b`
+	if got := n.do("POST", "/studies", strings.NewReader(body), contentType); got.StatusCode != 413 || !strings.Contains(string(got.body), "2000 bytes") {
+		t.Errorf("a length that is too large: %s %s, want 413 that names the limit", got.Status, got.body)
+	}
+	got := n.do("POST", "/studies", io.MultiReader(strings.NewReader(body)), contentType) // which hides the length
 	if got.StatusCode != 413 || len(got.storeResponse(t)[referenced].Value) != 1 {
 		t.Errorf("%s %s, want 413 with the first instance stored", got.Status, got.body)
 	}
