@@ -256,27 +256,50 @@ func TestBrokenOff(t *testing.T) {
 	n.watch("W").want("2.25.2 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
 }
 
-// TestTwoListenOneIsStuck has two connections of one title; one takes nothing. Changes and the other go on.
+// TestTwoListenOneIsStuck has two connections of one title; one takes nothing for a while. Changes and the other go on, and it
+// gets what it missed.
 func TestTwoListenOneIsStuck(t *testing.T) {
 	n := start(t, t.TempDir(), ups.Config{})
 	n.do("POST", "/workitems/"+all+"/subscribers/W", "").want(t, 201, "")
 	ctx, cancel := context.WithCancel(t.Context())
-	stuck, ended := make(chan struct{}), make(chan error, 1)
+	stuck, ended := make(chan string), make(chan error, 1)
 	go func() {
-		ended <- n.list.Listen(ctx, "W", func([]byte) error { close(stuck); <-ctx.Done(); return ctx.Err() })
+		ended <- n.list.Listen(ctx, "W", func(body []byte) error { stuck <- string(body); return nil }) // waits for who reads it
 	}()
-	w := n.watch("W")
-	for i := range 3 {
-		n.create(fmt.Sprint("2.25.", i+1))
+	n.create("2.25.1")
+	next := func(want string) {
+		t.Helper()
+		select {
+		case body := <-stuck:
+			if !strings.Contains(body, want) {
+				t.Errorf("event %s, want that of %s", body, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the one that was stuck never got the event of %s", want)
+		}
 	}
-	<-stuck
-	w.want("2.25.1 1 SCHEDULED READY", "2.25.2 1 SCHEDULED READY", "2.25.3 1 SCHEDULED READY")
+	next("2.25.1") // it listens, and takes nothing more
+	n.create("2.25.2")
+	w := n.watch("W")
+	_, first := w.next()
+	if first == "2.25.1 1 SCHEDULED READY" { // not yet counted as sent
+		_, first = w.next()
+	}
+	if first != "2.25.2 1 SCHEDULED READY" {
+		t.Errorf("event %q, want that of 2.25.2", first)
+	}
+	n.create("2.25.3")
+	n.create("2.25.4")
+	w.want("2.25.3 1 SCHEDULED READY", "2.25.4 1 SCHEDULED READY")
+	for i := 2; i <= 4; i++ {
+		next(fmt.Sprint("2.25.", i))
+	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the stuck one ended with %v", err)
+		t.Errorf("the one that was stuck ended with %v", err)
 	}
-	n.create("2.25.4")
-	w.want("2.25.4 1 SCHEDULED READY")
+	n.create("2.25.5")
+	w.want("2.25.5 1 SCHEDULED READY")
 }
 
 func TestChannelRefusals(t *testing.T) {

@@ -120,14 +120,15 @@ func (n *node) analysedLater(study string) {
 // TestCancelSurvivesKill kills the node after Cancel returned and before the run noticed.
 func TestCancelSurvivesKill(t *testing.T) {
 	n := start(t, newClock(), t.TempDir())
+	n.deaf.Store(true)
 	n.put("A", "1", "MR")
 	n.until("A", jobs.Waiting)
 	n.clock.Advance(settle)
 	at := n.next()
-	if _, err := n.q.Cancel(context.Background(), uid("A"), "nobody wants it"); err != nil {
-		t.Fatal(err)
+	defer func() { at.end <- outcome{} }()
+	if running, err := n.q.Cancel(context.Background(), uid("A"), "nobody wants it"); err != nil || !running {
+		t.Fatal(running, err)
 	}
-	<-at.ctx.Done()
 	again := start(t, n.clock, n.killed())
 	if s := again.until("A", jobs.Failed); !s.Canceled || s.Reason != "nobody wants it" {
 		t.Errorf("after the kill: %+v, want it canceled", s)

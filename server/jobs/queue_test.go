@@ -87,6 +87,7 @@ type node struct {
 	q     *jobs.Queue
 	runs  chan *attempt
 	queue atomic.Pointer[jobs.Queue]
+	deaf  atomic.Bool // runs that begin do not notice that they are cancelled
 }
 
 const settle = time.Minute
@@ -110,6 +111,10 @@ func start(t *testing.T, c *clock, dir string) *node {
 		Backoff: func(n int) time.Duration { return time.Duration(n) * time.Hour },
 		Run: func(ctx context.Context, job jobs.Job, progress func(string, float64)) (jobs.Result, error) {
 			at := &attempt{Job: job, at: c.Now(), ctx: ctx, progress: progress, end: make(chan outcome)}
+			cancelled := ctx.Done()
+			if n.deaf.Load() {
+				cancelled = nil
+			}
 			n.runs <- at
 			select {
 			case o := <-at.end:
@@ -117,7 +122,7 @@ func start(t *testing.T, c *clock, dir string) *node {
 					panic(o.panic)
 				}
 				return o.result, o.err
-			case <-ctx.Done():
+			case <-cancelled:
 				return jobs.Result{}, ctx.Err()
 			}
 		},
