@@ -166,6 +166,7 @@ func TestCanonical(t *testing.T) {
 		{dicom.DS, "0.1", "0.1"},
 		{dicom.UV, "18446744073709551615", "18446744073709551615"},
 		{dicom.LO, "  Text \x00", "Text"},
+		{dicom.PN, "Doe^Jane\x00\n", "doe^jane"},
 	} {
 		if got := query.Canonical(tc.vr, tc.in); got != tc.want {
 			t.Errorf("%s %q: got %q, want %q", tc.vr, tc.in, got, tc.want)

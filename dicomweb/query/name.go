@@ -14,12 +14,15 @@ func canonicalName(v string) string {
 	for i, g := range groups {
 		components := strings.Split(g, "^")
 		for j, c := range components {
-			components[j] = strings.Join(strings.Fields(c), " ")
+			components[j] = strings.Join(strings.FieldsFunc(c, blank), " ")
 		}
 		groups[i] = strings.TrimRight(strings.Join(components, "^"), "^")
 	}
 	return strings.TrimRight(strings.Join(groups, "="), "=")
 }
+
+// blank reports white space and NUL, which pads values of careless senders, also before a line break.
+func blank(r rune) bool { return r == 0 || unicode.IsSpace(r) }
 
 // letters that are told apart from a base letter by more than a mark that Unicode can take off.
 var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th", "ı", "i")
