@@ -52,6 +52,7 @@ func (a *Archive) Delete(ctx context.Context, ref dicomweb.Ref) (int, error) {
 		}
 		deleted = append(deleted, in.Ref.Instance)
 	}
+	defer a.changes.Add(1)
 	if err := a.index.Remove(ctx, deleted...); err != nil {
 		a.unsure.Store(true)
 		return 0, fmt.Errorf("archive: delete: %w", err)

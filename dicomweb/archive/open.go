@@ -26,6 +26,7 @@ type Archive struct {
 	index       Index
 	puts        keyed
 	maintenance sync.RWMutex // held for writing while the index is rebuilt, for reading while something is taken away
+	changes     atomic.Int64 // see Changes
 	unsure      atomic.Bool  // something went wrong that the next start should look at
 	finish      func(clean bool) error
 }

@@ -128,6 +128,7 @@ func (a *Archive) keep(ctx context.Context, staged Staged, e *index.Entry) (o Ou
 	if err := staged.Commit(ctx, e.Key, e.Received); err != nil {
 		return Failed, false, err
 	}
+	defer a.changes.Add(1)
 	if err := a.index.Add(context.WithoutCancel(ctx), e); err != nil {
 		if !present {
 			err = errors.Join(err, a.objects.Remove(context.WithoutCancel(ctx), e.Key))

@@ -301,3 +301,30 @@ func TestFullDisk(t *testing.T) {
 		store.Close(true)
 	}
 }
+
+// TestChanges wants another number before anything that changes what can be found is acknowledged, and none without.
+func TestChanges(t *testing.T) {
+	a := open(t, archive.Config{})
+	ctx := context.Background()
+	ref := archivetest.Ref("A", "1", "1")
+	before := a.Changes()
+	for _, c := range []struct {
+		name    string
+		do      func() error
+		changes bool
+	}{
+		{"store", func() error { put(t, a, archivetest.Dataset(ref, nil), archive.PutOptions{}); return nil }, true},
+		{"store the same", func() error { put(t, a, archivetest.Dataset(ref, nil), archive.PutOptions{}); return nil }, false},
+		{"search", func() error { _, _, err := a.Find(ctx, query.Query{}); return err }, false},
+		{"reindex", func() error { return a.Reindex(ctx, nil) }, true},
+		{"delete", func() error { _, err := a.Delete(ctx, ref); return err }, true},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if now := a.Changes(); (now != before) != c.changes {
+			t.Errorf("%s: %d changes after %d, want a change: %v", c.name, now, before, c.changes)
+		}
+		before = a.Changes()
+	}
+}

@@ -21,6 +21,10 @@ func (a *Archive) Find(ctx context.Context, q query.Query) (results []*dicom.Dat
 	return a.index.Find(ctx, q, a.whole)
 }
 
+// Changes returns a number that is another one once anything was stored or taken away: before that is acknowledged, and
+// after it can be found. What was found after the number was read may be found again as long as it stays.
+func (a *Archive) Changes() int64 { return a.changes.Load() }
+
 // whole returns the data set of an instance's file without what is long and opaque.
 func (a *Archive) whole(ctx context.Context, i Instance) (*dicom.Dataset, error) {
 	o, err := a.Open(ctx, i)

@@ -28,6 +28,7 @@ import (
 func (a *Archive) Reindex(ctx context.Context, progress func(done, total int)) error {
 	a.maintenance.Lock()
 	defer a.maintenance.Unlock()
+	defer a.changes.Add(1)
 	return a.index.Rebuild(ctx, func(add func(*index.Entry) error) error {
 		files, err := a.files(ctx)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
+	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -20,6 +20,8 @@ import (
 type Archive interface {
 	// Find returns one data set for each result and how many results follow those; the data sets are the caller's.
 	Find(ctx context.Context, q query.Query) (results []*dicom.Dataset, remaining int, err error)
+	// Changes returns a number that grows with every change of what can be found, before the change is acknowledged.
+	Changes() int64
 }
 
 // Config wires a Service. Archive and BaseURL are needed.
@@ -35,7 +37,10 @@ type Config struct {
 }
 
 // Service answers searches. It is safe for concurrent use.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg  Config
+	kept kept
+}
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
@@ -78,13 +83,28 @@ func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb
 // search answers with 200, 204 when nothing matches, or 413 (PS3.18 table 10.6.3-1). An error was not answered yet.
 func (s *Service) search(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref, level query.Level) error {
 	offers := []mediatype.Offer{{Media: mediatype.DICOMJSON}, {Media: mediatype.JSON}, {Media: mediatype.DICOMXML, Multipart: true}}
-	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
+	k, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
 		return dicomweb.Errorf(dicomweb.NotAcceptable, `the answer to a search is %s, or multipart/related; type="%s"`, mediatype.DICOMJSON, mediatype.DICOMXML)
 	}
+	base, changes := s.cfg.BaseURL(r), s.cfg.Archive.Changes()
+	question := strings.Join([]string{offers[k].Media, base, level.String(), ref.Study, ref.Series, r.URL.RawQuery}, "\n")
+	a := s.kept.get(question, changes)
+	if a == nil {
+		var err error
+		if a, err = s.find(r, ref, level, base, offers[k]); err != nil {
+			return err
+		}
+		s.kept.put(question, changes, a)
+	}
+	return a.send(w, base)
+}
+
+// find asks the archive. The Retrieve URLs of the results lie below base.
+func (s *Service) find(r *http.Request, ref dicomweb.Ref, level query.Level, base string, offer mediatype.Offer) (*answer, error) {
 	q, warnings, err := query.Parse(r.URL.RawQuery, level, ref)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	most := s.cfg.MaxResults
 	if q.IncludeAll && level == query.Instance {
@@ -95,31 +115,22 @@ func (s *Service) search(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 	}
 	results, remaining, err := s.cfg.Archive.Find(r.Context(), q)
 	if err != nil {
-		return fmt.Errorf("qido: search for %s: %w", level, err)
+		return nil, fmt.Errorf("qido: search for %s: %w", level, err)
 	}
-	base := s.cfg.BaseURL(r)
 	if remaining > 0 { // PS3.18 section 8.3.4.4.1
 		warnings = append(warnings, fmt.Sprintf("There are %d additional results that can be requested", remaining))
 	}
-	for _, text := range warnings {
-		w.Header().Add("Warning", "299 "+base+" "+strconv.Quote(text))
-	}
+	a := &answer{warnings: warnings}
 	if len(results) == 0 {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
+		return a, nil
 	}
 	for _, ds := range results {
 		ds.Set(tag.RetrieveURL, base+"/"+refOf(ds, level).Path())
 	}
-	body, contentType, err := s.encode(results, offers[answer])
-	if err != nil {
-		return fmt.Errorf("qido: write %s: %w", level, err)
+	if a.body, a.contentType, err = s.encode(results, offer); err != nil {
+		return nil, fmt.Errorf("qido: write %s: %w", level, err)
 	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusOK)
-	_, err = w.Write(body)
-	return err
+	return a, nil
 }
 
 // refOf returns the resource that a result is.

@@ -25,10 +25,15 @@ type fixed struct {
 	none      bool
 	remaining int
 	err       error
+	changes   int64
+	times     int // that it was asked
 }
+
+func (f *fixed) Changes() int64 { return f.changes }
 
 func (f *fixed) Find(_ context.Context, q query.Query) ([]*dicom.Dataset, int, error) {
 	f.asked = q
+	f.times++
 	if f.none {
 		return nil, f.remaining, f.err
 	}

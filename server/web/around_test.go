@@ -32,6 +32,8 @@ func (a everything) Instances(context.Context, dicomweb.Ref) ([]archive.Instance
 	return a.instances()
 }
 
+func (everything) Changes() int64 { return 0 }
+
 func (everything) Find(context.Context, query.Query) ([]*dicom.Dataset, int, error) {
 	return nil, 0, nil
 }
