@@ -1,6 +1,7 @@
 package archivetest
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -104,6 +105,7 @@ func set(values ...any) func(*dicom.Dataset) {
 func instances(t *testing.T, x archive.Index) {
 	ctx := context.Background()
 	var want []index.Instance
+	metadata := map[string][]byte{}
 	for _, r := range []struct {
 		series, instance string
 		seriesNumber     int
@@ -112,7 +114,7 @@ func instances(t *testing.T, x archive.Index) {
 		e := Entry(t, Ref("A", r.series, r.instance), len(want), set(tag.SeriesNumber, r.seriesNumber, tag.InstanceNumber, r.number))
 		e.Result = r.instance == "c"
 		add(t, x, e)
-		want = append(want, e.Instance)
+		want, metadata[e.Ref.Instance] = append(want, e.Instance), e.Metadata
 	}
 	add(t, x, Entry(t, Ref("B", "1", "1"), 9, nil))
 	want = []index.Instance{want[3], want[2], want[1], want[0]} // by series number, then instance number
@@ -147,6 +149,7 @@ func instances(t *testing.T, x archive.Index) {
 		}); err != nil || n != len(tc.want) {
 			t.Errorf("%s: got %d headers, %v, want %d", tc.name, n, err, len(tc.want))
 		}
+		prepared(t, x, tc.name, tc.ref, tc.want, metadata)
 	}
 	if got, ok, err := x.Instance(ctx, want[0].Ref.Instance); err != nil || !ok || got != want[0] {
 		t.Errorf("by its UID: got %+v, %v, %v", got, ok, err)
@@ -157,6 +160,29 @@ func instances(t *testing.T, x archive.Index) {
 	n := 0
 	if err := x.Each(ctx, func(index.Instance) error { n++; return nil }); err != nil || n != 5 {
 		t.Errorf("each: got %d, %v, want 5", n, err)
+	}
+}
+
+// prepared wants the members below ref to be want, each with the metadata that its entry brought.
+func prepared(t *testing.T, x archive.Index, name string, ref dicomweb.Ref, want []index.Instance, metadata map[string][]byte) {
+	t.Helper()
+	members, err := x.Members(context.Background(), ref)
+	if err != nil || len(members) != len(want) {
+		t.Fatalf("%s: got %d members, %v, want %d", name, len(members), err, len(want))
+	}
+	n := 0
+	if err := x.Prepared(context.Background(), members, func(m index.Member, got []byte) error {
+		i := want[n]
+		if m != members[n] || m.UID != i.Ref.Instance || m.SHA256 != i.SHA256 {
+			t.Errorf("%s: member %d is %+v, want %s", name, n, m, i.Path())
+		}
+		if len(got) == 0 || !bytes.Equal(got, metadata[m.UID]) {
+			t.Errorf("%s: member %d has %d bytes of metadata, want the %d of its entry", name, n, len(got), len(metadata[m.UID]))
+		}
+		n++
+		return nil
+	}); err != nil || n != len(want) {
+		t.Errorf("%s: got the metadata of %d members, %v, want %d", name, n, err, len(want))
 	}
 }
 
