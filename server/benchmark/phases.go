@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"mome/dicomweb/mediatype"
 	"mome/dicomweb/related"
@@ -42,7 +43,15 @@ func plan(large study, small []study) []phase {
 		{name: "store, small studies", unit: "instance", first: storeStudies(small)},
 	}
 	objects := large.objects()
-	var queries, seriesQueries, instanceQueries, metadata, instanceMetadata, instances, frames, rendered, opens, images []job
+	var queries, pages, otherPages, seriesQueries, instanceQueries, metadata, instanceMetadata, instances, frames, rendered, opens, images []job
+	page := func(offset int) job { // another one each time, which no server can have kept
+		path := strings.Replace(studyList, "offset=0", fmt.Sprint("offset=", offset), 1)
+		return one(1, request{path: path, accept: acceptJSON, gzip: true, check: items(min(101, len(small)+1-offset), "0020000D", "00081030")})
+	}
+	for i := range min(40, len(small)/2) {
+		pages = append(pages, page(i+1))
+		otherPages = append(otherPages, page(i+1+len(small)/2))
+	}
 	for range 40 {
 		queries = append(queries, one(1, request{path: studyList, accept: acceptJSON, gzip: true, check: items(min(101, len(small)+1), "0020000D", "00081030")}))
 		seriesQueries = append(seriesQueries, one(1, seriesRequest(large)))
@@ -67,6 +76,7 @@ func plan(large study, small []study) []phase {
 	}
 	return append(list,
 		phase{name: "studies, first 101", unit: "query", first: queries, again: queries},
+		phase{name: "studies, any 101", unit: "query", first: pages, again: otherPages},
 		phase{name: "series of a study", unit: "query", first: seriesQueries, again: seriesQueries},
 		phase{name: fmt.Sprintf("instances of a series (%d)", len(large.series[0].objects)), unit: "query", first: instanceQueries, again: twice(instanceQueries)},
 		phase{name: "series metadata", unit: "instance", first: metadata, again: twice(metadata)},
