@@ -299,6 +299,7 @@ func TestParseXMLRefuses(t *testing.T) {
 		{"bulk data without a uri", one(`<BulkData uuid="74e66eba-eb9c-01f1-cebb-e9d5caa95db0"/>`)},
 		{"not base64", attributes(`<DicomAttribute tag="00282000" vr="OB"><InlineBinary>?</InlineBinary></DicomAttribute>`)},
 		{"start tag without end", xmlHead + `<DicomAttribute ` + strings.Repeat(`a=">" `, 20_000)},
+		{"long start tag behind a comment with markup", `<!--> <? --><NativeDicomModel><DicomAttribute tag="00100020" vr="LO" a="` + strings.Repeat("x", 70_000) + `"/></NativeDicomModel>`},
 		{"too deep", xmlHead + strings.Repeat(`<DicomAttribute tag="00081032" vr="SQ"><Item number="1">`, 100)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
