@@ -167,7 +167,7 @@ func (d description) fill(ds *dicom.Dataset) error {
 func (o *object) transform(e *dicom.Element, parts []bulkPart) error {
 	b, frames := dicom.Bulk{}, 0
 	for _, p := range parts {
-		img, err := decodeImage(p, maxDecoded-sizeOf(b.Parts))
+		img, err := decodeImage(p, maxDecoded-b.Size())
 		if err != nil {
 			return err
 		}
