@@ -132,8 +132,8 @@ func (d description) fill(ds *dicom.Dataset) error {
 		ds.Set(c.t, c.value)
 	}
 	allocated := 8
-	if d.bits > 8 {
-		allocated = 16
+	for allocated < d.bits { // 8, 16, 32: JPEG 2000 has up to 38
+		allocated *= 2
 	}
 	signed := 0
 	if d.signed {
