@@ -134,7 +134,7 @@ func (q *separate) store(ctx context.Context) {
 		res.ref, res.class = identify(ds)
 		switch {
 		case q.rep.full:
-			res.reason, res.comment = dicomweb.OutOfResources, "not tried: no space left"
+			res.reason, res.comment = dicomweb.OutOfResources, "not tried since nothing more can be stored, try again later"
 		case q.rep.broken != nil:
 			res.reason, res.comment = dicomweb.CannotUnderstand, "not stored: "+reasonOf(q.rep.broken)
 		default:

@@ -80,7 +80,7 @@ func (s *Service) Store(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref
 	}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
-		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to Store is %s or %s", mediatype.DICOMJSON, mediatype.DICOMXML)
+		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to Store is %s or %s, the latter also in %s", mediatype.DICOMJSON, mediatype.DICOMXML, mediatype.Related)
 	}
 	rep := &report{study: ref.Study, refuse: s.cfg.RefuseDuplicates}
 	if err := s.receive(r, rep); err != nil {
