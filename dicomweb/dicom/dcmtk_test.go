@@ -42,22 +42,7 @@ func dcmtk(t *testing.T, b []byte, program string, args ...string) []byte {
 // TestJSONAgainstDCMTK compares the JSON of the first file of each vendor series, and of an object with every VR,
 // with what dcm2json makes of them.
 func TestJSONAgainstDCMTK(t *testing.T) {
-	seen := map[string]bool{}
-	files := map[string][]byte{"every VR": write(t, everyVR(), uid.ExplicitVRLittleEndian)}
-	t.Run("own", func(t *testing.T) {
-		for name, b := range files {
-			compareJSON(t, name, b)
-		}
-	})
-	t.Run("vendors", func(t *testing.T) {
-		vendorFiles(t, func(t *testing.T, name string, b []byte) {
-			series, _, _ := strings.Cut(name, "/")
-			if !seen[series] && len(b) < 2<<20 {
-				seen[series] = true
-				compareJSON(t, name, b)
-			}
-		})
-	})
+	eachSample(t, 2<<20, compareJSON)
 }
 
 func compareJSON(t *testing.T, name string, b []byte) {
@@ -163,15 +148,7 @@ func TestEncodings(t *testing.T) {
 			}
 		}
 	}
-	check(t, "every VR", write(t, everyVR(), uid.ExplicitVRLittleEndian))
-	seen := map[string]bool{}
-	vendorFiles(t, func(t *testing.T, name string, b []byte) {
-		series, _, _ := strings.Cut(name, "/")
-		if !seen[series] && len(b) < 1<<20 {
-			seen[series] = true
-			check(t, name, b)
-		}
-	})
+	eachSample(t, 1<<20, check)
 }
 
 func jsonOf(t *testing.T, b []byte) map[string]any {

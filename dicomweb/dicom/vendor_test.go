@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/uid"
 )
 
 // vendorFiles calls each with every DICOM file of the vendor series that lie beside the repository, and skips the
@@ -41,6 +43,21 @@ func vendorFiles(t *testing.T, each func(t *testing.T, name string, b []byte)) {
 			each(t, filepath.Base(path)+"/"+entry.Name, b)
 		}
 	}
+}
+
+// eachSample checks an object with every VR, and the first file of each vendor series that has fewer bytes than most.
+func eachSample(t *testing.T, most int, check func(t *testing.T, name string, b []byte)) {
+	t.Run("own", func(t *testing.T) { check(t, "every VR", write(t, everyVR(), uid.ExplicitVRLittleEndian)) })
+	t.Run("vendors", func(t *testing.T) {
+		seen := map[string]bool{}
+		vendorFiles(t, func(t *testing.T, name string, b []byte) {
+			series, _, _ := strings.Cut(name, "/")
+			if !seen[series] && len(b) < most {
+				seen[series] = true
+				check(t, name, b)
+			}
+		})
+	})
 }
 
 // vendorDir returns ../shared/data/vendor-dicom beside the module.

@@ -17,8 +17,8 @@ type Bulk struct {
 	Encapsulated bool
 }
 
-// size returns the length of the value in bytes, without padding.
-func (b Bulk) size() (n int64) {
+// Size returns the length of the value in bytes, without padding.
+func (b Bulk) Size() (n int64) {
 	for _, p := range b.Parts {
 		n += p.Size()
 	}
@@ -72,7 +72,7 @@ func (w writer) external(e *Element) error {
 	if b.Encapsulated {
 		return w.encapsulated(e.Tag, b)
 	}
-	n := b.size()
+	n := b.Size()
 	if err := w.fits(e, n); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func xmlEncoding(name string, r io.Reader) (io.Reader, error) {
 type markupReader struct {
 	buf   *bufio.Reader
 	left  int64 // bytes that may still come; negative once there were more
-	where byte  // 0 in text; '<', '!', 't', '\'' and '"' in markup; '-', ']' and '?' in what ends with end
+	where byte  // 0 in text; '<', '!', 'd', 't', '\'' and '"' in markup; '-', '[' and '?' in what ends with end
 	end   string
 	tail  [3]byte // the bytes read last
 	tag   int     // bytes of the start tag so far
@@ -74,12 +74,14 @@ func (m *markupReader) follow(c byte) error {
 	case '!':
 		switch c {
 		case '-':
-			m.where, m.end = c, "-->"
+			m.where = 'd'
 		case '[':
 			m.where, m.end = c, "]]>"
 		default:
 			return errDTD
 		}
+	case 'd': // the second dash of <!--, which is no part of the end: <!--> goes on
+		m.where, m.end, m.tail = '-', "-->", [3]byte{}
 	case '-', '[', '?':
 		if strings.HasSuffix(string(m.tail[:]), m.end) {
 			m.where = 0

@@ -1,7 +1,6 @@
 package stow
 
 import (
-	"io"
 	"strconv"
 
 	"mome/dicomweb"
@@ -71,13 +70,6 @@ func (q *separate) value(e *dicom.Element) (*bulkValue, error) {
 		return nil, refuse(dicomweb.CannotUnderstand, "%s: no part has its BulkDataURI as Content-Location", nameOf(e.Tag))
 	}
 	return v, nil
-}
-
-func sizeOf(parts []*io.SectionReader) (n int64) {
-	for _, p := range parts {
-		n += p.Size()
-	}
-	return n
 }
 
 // nameOf returns an attribute's keyword, its tag where it has none.
@@ -164,8 +156,8 @@ func (o *object) native(e *dicom.Element, parts []bulkPart) error {
 		}
 		b.Parts = append(b.Parts, p.bytes)
 	}
-	if want := nativeLength(o.dataset); sizeOf(b.Parts) < want {
-		return refuse(dicomweb.DataSetMismatch, "PixelData has %d bytes, its description asks for %d", sizeOf(b.Parts), want)
+	if want := nativeLength(o.dataset); b.Size() < want {
+		return refuse(dicomweb.DataSetMismatch, "PixelData has %d bytes, its description asks for %d", b.Size(), want)
 	}
 	if e.VR != dicom.OB || o.dataset.IntOr(tag.BitsAllocated, 8) > 8 || o.transferSyntax == uid.ImplicitVRLittleEndian {
 		e.VR = dicom.OW // PS3.5 section 8.2

@@ -1,9 +1,9 @@
 package stow
 
 import (
+	"bytes"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"mome/dicomweb"
@@ -132,8 +132,8 @@ func (d description) fill(ds *dicom.Dataset) error {
 		ds.Set(c.t, c.value)
 	}
 	allocated := 8
-	if d.bits > 8 {
-		allocated = 16
+	for allocated < d.bits { // 8, 16, 32: JPEG 2000 has up to 38
+		allocated *= 2
 	}
 	signed := 0
 	if d.signed {
@@ -167,7 +167,7 @@ func (d description) fill(ds *dicom.Dataset) error {
 func (o *object) transform(e *dicom.Element, parts []bulkPart) error {
 	b, frames := dicom.Bulk{}, 0
 	for _, p := range parts {
-		img, err := decodeImage(p)
+		img, err := decodeImage(p, maxDecoded-b.Size())
 		if err != nil {
 			return err
 		}
@@ -178,13 +178,10 @@ func (o *object) transform(e *dicom.Element, parts []bulkPart) error {
 			return refuse(dicomweb.DataSetMismatch, "BitsAllocated is %d, the pixels have %d", got, img.bits)
 		}
 		frames += img.frames
-		b.Parts = append(b.Parts, io.NewSectionReader(strings.NewReader(img.pixels), 0, int64(len(img.pixels))))
+		b.Parts = append(b.Parts, io.NewSectionReader(bytes.NewReader(img.pixels), 0, int64(len(img.pixels))))
 	}
-	if want := numberOfFrames(o.dataset); o.dataset.Has(tag.NumberOfFrames) && want != frames {
-		return refuse(dicomweb.DataSetMismatch, "%d frames came, NumberOfFrames is %d", frames, want)
-	}
-	if frames > 1 {
-		o.dataset.Set(tag.NumberOfFrames, strconv.Itoa(frames))
+	if err := o.frames(frames); err != nil {
+		return err
 	}
 	o.transferSyntax = uid.ExplicitVRLittleEndian
 	e.VR = dicom.OW

@@ -19,7 +19,7 @@ import (
 type separate struct {
 	s         *Service
 	rep       *report
-	left      int64 // bytes of memory that metadata may still take
+	left      int64 // bytes of memory that metadata and the headers of bulk data may still take
 	instances []*dicom.Dataset
 	spool     spool
 	bulk      map[string]*bulkValue // by Content-Location, which is to be the BulkDataURI letter by letter
@@ -37,6 +37,8 @@ type bulkPart struct {
 	media mediatype.Type
 	bytes *io.SectionReader
 }
+
+const partCost = 400 // estimate of the memory that a part of bulk data takes beside the text of its headers, in bytes
 
 func (s *Service) separate(rep *report) *separate {
 	return &separate{s: s, rep: rep, left: s.cfg.MaxMetadata, spool: spool{dir: s.cfg.SpoolDir}, bulk: map[string]*bulkValue{}}
@@ -90,9 +92,18 @@ func costOf(ds *dicom.Dataset) (n int64) {
 	return n
 }
 
-// take keeps a part of bulk data.
+// take keeps a part of bulk data. Nothing can refer to one without a Content-Location.
 func (q *separate) take(part *related.Part) error {
-	media, err := mediatype.Parse(part.Header.Get("Content-Type"))
+	location, partType := part.Header.Get("Content-Location"), part.Header.Get("Content-Type")
+	if location == "" {
+		q.nameless++
+		return nil
+	}
+	if q.left -= partCost + int64(len(location)+len(partType)); q.left <= 0 {
+		q.rep.broken = dicomweb.Errorf(dicomweb.TooLarge, "the part headers take more than the %d bytes of memory that this node has for the metadata of a request: send fewer parts", q.s.cfg.MaxMetadata)
+		return nil
+	}
+	media, err := mediatype.Parse(partType)
 	if err != nil {
 		media = mediatype.New(mediatype.OctetStream)
 	}
@@ -104,11 +115,6 @@ func (q *separate) take(part *related.Part) error {
 		return nil
 	case err != nil:
 		return err
-	}
-	location := part.Header.Get("Content-Location")
-	if location == "" {
-		q.nameless++
-		return nil
 	}
 	v := q.bulk[location]
 	if v == nil {
@@ -128,7 +134,7 @@ func (q *separate) store(ctx context.Context) {
 		res.ref, res.class = identify(ds)
 		switch {
 		case q.rep.full:
-			res.reason, res.comment = dicomweb.OutOfResources, "not tried: no space left"
+			res.reason, res.comment = dicomweb.OutOfResources, "not tried since nothing more can be stored, try again later"
 		case q.rep.broken != nil:
 			res.reason, res.comment = dicomweb.CannotUnderstand, "not stored: "+reasonOf(q.rep.broken)
 		default:

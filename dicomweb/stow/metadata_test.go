@@ -3,7 +3,6 @@ package stow_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -337,6 +336,12 @@ func TestDescriptionComesFromTheStream(t *testing.T) {
 	}
 }
 
+// smallPNG is an image of one grey pixel; largePNG is the header of one with 8192 x 4096, the most that is decoded.
+const (
+	smallPNG = "\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0aIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82"
+	largePNG = "\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00 \x00\x00\x00\x10\x00\x08\x00\x00\x00\x00\xff\xa20\xd7"
+)
+
 func TestMetadataRefused(t *testing.T) {
 	pixels := part{"application/octet-stream", "pixels", twelve}
 	one := func(change func(d *dicom.Dataset)) []part { return jsonPart(t, imageOf("1.2.3.4", change)) }
@@ -372,6 +377,8 @@ func TestMetadataRefused(t *testing.T) {
 		{"big endian", "", ofJSON, append(one(monochrome), part{"application/octet-stream; transfer-syntax=" + bigEndian, "pixels", twelve}), 409, []string{"49442", "little endian"}},
 		{"not a PNG", "", ofJSON, append(one(nil), part{"image/png", "pixels", twelve}), 409, []string{"49152", "no PNG"}},
 		{"not a GIF", "", ofJSON, append(one(nil), part{"image/gif", "pixels", twelve}), 409, []string{"49152", "no GIF"}},
+		{"images that are too large together", "", ofJSON, append(one(nil), part{"image/png", "pixels", smallPNG}, part{"image/png", "pixels", largePNG}), 409, []string{"42752", "268435456 bytes"}},
+		{"image that is cut", "", ofJSON, append(one(nil), part{"image/png", "pixels", largePNG}), 409, []string{"49152", "no PNG"}},
 		{"refused with all that it refers to", "", ofJSON, append(one(func(d *dicom.Dataset) {
 			monochrome(d)
 			d.Put(&dicom.Element{Tag: tag.SpectroscopyData, VR: dicom.OF, BulkDataURI: "more"})
@@ -567,8 +574,7 @@ func (scanned) Put(_ context.Context, r io.Reader, _ archive.PutOptions) (rec ar
 
 // FuzzImage: no stream of pixels, whatever its type, makes the node fail or take much memory.
 func FuzzImage(f *testing.F) {
-	png1x1, _ := base64.StdEncoding.DecodeString("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
-	f.Add("image/png", png1x1)
+	f.Add("image/png", []byte(smallPNG))
 	f.Add("image/gif", []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"))
 	f.Add("image/jp2", []byte("\x00\x00\x00\x0CjP  \r\n\x87\n\x00\x00\x00\x10jp2c\xff\x4f\xff\x51\x00\x04\x00\x00"))
 	f.Add("image/jls", []byte("\xff\xd8\xff\xf7\x00\x0b\x08\x00\x02\x00\x02\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00\x00\xff\xd9"))

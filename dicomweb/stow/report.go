@@ -19,7 +19,7 @@ type report struct {
 	refuse  bool   // other content under a stored UID is a failure
 	results []result
 	broken  error // what ended the body before its end
-	full    bool  // the archive has no space
+	full    bool  // nothing more can be stored: no space, or the archive takes nothing now
 }
 
 // result is what became of one part. Reason 0 is success; a reason beside an outcome of success is a warning.

@@ -177,6 +177,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		{"instance", stow.Config{}, 30_000, related, three, 0, "more than 30000 bytes"},
 		{"instance made of metadata", stow.Config{}, 30_000, "application/dicom+json", metadata, 0, "more than 30000 bytes"},
 		{"instances of metadata", stow.Config{MaxParts: 2}, 0, "application/dicom+json", "[{},{},{}]", 0, "more than the 2 instances"},
+		{"headers of bulk data", stow.Config{MaxMetadata: 20_000}, 0, ofJSON, bodyOf(part{"application/octet-stream", "/" + strings.Repeat("a", 12_000), "x"}, part{"application/octet-stream", "/" + strings.Repeat("b", 12_000), "x"}), 0, "more than the 20000 bytes of memory"},
 		{"metadata", stow.Config{MaxMetadata: 20_000}, 0, "application/dicom+json", metadata, 0, "more memory than the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type Config struct {
 	BaseURL     func(*http.Request) string // URL of the service root as the client reaches it, without a slash at its end
 	MaxBytes    int64                      // of a body once decompressed; default 64 GiB
 	MaxParts    int                        // of a body, and instances of its metadata; default 100,000
-	MaxMetadata int64                      // bytes that the metadata of a request may take in memory; default 128 MiB
+	MaxMetadata int64                      // bytes that metadata and part headers of a request may take in memory; default 128 MiB
 	SpoolDir    string                     // folder for the bulk data of a request until it is whole; default that of the system
 	// RefuseDuplicates tells the sender of other content under a stored SOP Instance UID, which the archive kept out, of a
 	// failure (0111H) instead of a warning.
@@ -80,7 +80,7 @@ func (s *Service) Store(w http.ResponseWriter, r *http.Request, ref dicomweb.Ref
 	}
 	answer, ok := mediatype.Choose(mediatype.Accept(r), offers)
 	if !ok {
-		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to Store is %s or %s", mediatype.DICOMJSON, mediatype.DICOMXML)
+		return dicomweb.Errorf(dicomweb.NotAcceptable, "the answer to Store is %s or %s, the latter also in %s", mediatype.DICOMJSON, mediatype.DICOMXML, mediatype.Related)
 	}
 	rep := &report{study: ref.Study, refuse: s.cfg.RefuseDuplicates}
 	if err := s.receive(r, rep); err != nil {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"mome/dicomweb/dicom"
+	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 )
 
@@ -47,6 +49,7 @@ func TestDescribeStream(t *testing.T) {
 		{"JPEG-LS", jpeg(0xF7, 12, "1;", "\x00\x00\x00"), "1.2.840.10008.1.2.4.80 2x3x1 12 MONOCHROME2"},
 		{"JPEG-LS, near", jpeg(0xF7, 12, "1;1;1;", "\x02\x00\x00"), "1.2.840.10008.1.2.4.81 2x3x3 12 RGB lossy"},
 		{"JPEG 2000", j2k("", 11, 1, 0, 1), "1.2.840.10008.1.2.4.90 2x3x1 12 MONOCHROME2"},
+		{"JPEG 2000, deep", j2k("", 23, 1, 0, 1), "1.2.840.10008.1.2.4.90 2x3x1 24 MONOCHROME2"},
 		{"JPEG 2000, signed", j2k("", 0x80|11, 1, 0, 1), "1.2.840.10008.1.2.4.90 2x3x1 12 MONOCHROME2 signed"},
 		{"JPEG 2000, lossy colours", j2k("", 7, 3, 1, 0), "1.2.840.10008.1.2.4.91 2x3x3 8 YBR_ICT lossy"},
 		{"JPEG 2000, lossless colours", j2k("", 7, 3, 1, 1), "1.2.840.10008.1.2.4.90 2x3x3 8 YBR_RCT"},
@@ -64,6 +67,10 @@ func TestDescribeStream(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: got  %s\nwant %s", c.name, got, c.want)
+		}
+		image := dicom.New()
+		if err := d.fill(image); err != nil || image.IntOr(tag.BitsAllocated, 8) < d.bits {
+			t.Errorf("%s: %v, Bits Allocated is %d for %d", c.name, err, image.IntOr(tag.BitsAllocated, 8), d.bits)
 		}
 	}
 }
