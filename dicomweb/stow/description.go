@@ -3,6 +3,7 @@ package stow
 import (
 	"bytes"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -121,6 +122,11 @@ func isVideo(syntax string) bool {
 func (d description) fill(ds *dicom.Dataset) error {
 	if d.rows == 0 {
 		return nil
+	}
+	for _, n := range []int{d.rows, d.columns, d.samples, d.bits} {
+		if n < 1 || n > math.MaxUint16 {
+			return refuse(dicomweb.CannotUnderstand, "the header of the pixels tells a size of %d", n)
+		}
 	}
 	for _, c := range []struct {
 		t     tag.Tag
