@@ -254,3 +254,20 @@ func TestSlowAndDying(t *testing.T) {
 		}
 	}
 }
+
+// panicking is an archive with a programmer's error.
+type panicking struct{}
+
+func (panicking) Put(context.Context, io.Reader, archive.PutOptions) (archive.Receipt, error) {
+	panic("slice bounds")
+}
+
+// TestPanicStaysInTheRequest: a panic comes out where the server of the request catches it.
+func TestPanicStaysInTheRequest(t *testing.T) {
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.Contains(p, "slice bounds") || !strings.Contains(p, "panicking.Put") {
+			t.Errorf("recovered %s, want the panic and its place", p)
+		}
+	}()
+	send(t, service(t, panicking{}), related, strings.NewReader(multipart("a", "b")))
+}

@@ -1,6 +1,8 @@
 package stow
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -23,19 +25,28 @@ func (g *storing) begin(put func(taken func()) verdict) {
 	v, taken := &verdict{}, make(chan struct{})
 	g.verdicts = append(g.verdicts, v)
 	g.running.Go(func() {
+		defer func() {
+			if p := recover(); p != nil { // here it would end the node: wait passes it on
+				v.panicked = fmt.Sprintf("%v\n%s", p, debug.Stack())
+				g.ended.Store(true)
+			}
+			<-g.free
+		}()
 		*v = put(sync.OnceFunc(func() { close(taken) }))
 		if v.broken != nil || v.full {
 			g.ended.Store(true)
 		}
-		<-g.free
 	})
 	<-taken
 }
 
-// wait notes in rep what became of all.
+// wait notes in rep what became of all. It panics if storing one of them did.
 func (g *storing) wait(rep *report) {
 	g.running.Wait()
 	for _, v := range g.verdicts {
+		if v.panicked != "" {
+			panic(v.panicked)
+		}
 		rep.take(*v)
 	}
 }

@@ -193,6 +193,8 @@ type verdict struct {
 	result
 	broken error // of the body's reader, which ends the request
 	full   bool  // nothing more can be stored
+
+	panicked string // with what and where storing it panicked
 }
 
 // put stores one instance. Taken is called when r is not read any further.
