@@ -116,7 +116,7 @@ func (s *keySet) fetch(ctx context.Context) ([]key, error) {
 		return nil, fmt.Errorf("access: the provider calls itself another issuer than %s", s.issuer)
 	}
 	u, err := url.Parse(discovery.JWKSURI)
-	if err != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if err != nil || u.Scheme != "https" && !(u.Scheme == "http" && Loopback(u.Hostname())) {
 		return nil, errors.New("access: the provider's jwks_uri is no https URL")
 	}
 	var set json.RawMessage
