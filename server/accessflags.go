@@ -57,7 +57,7 @@ func (f *accessFlags) permit(addr string) error {
 	if err != nil {
 		return fmt.Errorf("the address %q is not host:port", addr)
 	}
-	if loopback(host) {
+	if access.Loopback(host) {
 		return nil
 	}
 	var missing []string
@@ -71,11 +71,6 @@ func (f *accessFlags) permit(addr string) error {
 		return fmt.Errorf("%s can be reached from elsewhere, and this node %s", addr, strings.Join(missing, " and "))
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // protect puts who is let in, limits, TLS and the audit trail into c.

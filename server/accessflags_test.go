@@ -73,6 +73,7 @@ func TestAccessFlags(t *testing.T) {
 		{"no such file", accessFlags{AccessFile: "/nowhere/access"}, "/nowhere/access"},
 		{"issuer without audience", accessFlags{OIDCIssuer: "https://id.example"}, "audience"},
 		{"issuer over plain HTTP", accessFlags{OIDCIssuer: "http://id.example", OIDCAudience: "mome"}, "https"},
+		{"issuer of a name that begins as loopback does", accessFlags{OIDCIssuer: "http://127.id.example", OIDCAudience: "mome"}, "https"},
 		{"a grant of no scope", accessFlags{OIDCIssuer: "https://id.example", OIDCAudience: "mome", OIDCGrant: map[string]string{"x": "everything"}}, "--oidc-grant x"},
 		{"certificate without key", accessFlags{TLSCert: "c.pem"}, "key"},
 		{"client CA without TLS", accessFlags{TLSClientCA: "ca.pem"}, "--tls-cert"},

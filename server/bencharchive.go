@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
-	"time"
 
 	"mome/server/benchmark"
 )
@@ -25,31 +22,8 @@ Examples:
 }
 
 // Run measures.
-func (c *benchArchiveCommand) Run(ctx context.Context) (err error) {
-	template, err := benchTemplate()
-	if err != nil {
-		return err
-	}
-	targets, err := c.start(ctx)
-	defer func() {
-		for _, t := range targets {
-			err = errors.Join(err, t.Close())
-		}
-	}()
-	if err != nil {
-		return err
-	}
-	line := newProgressLine(os.Stderr)
-	r, err := benchmark.Grow(ctx, benchmark.GrowthConfig{Sizes: c.Instances, Config: benchmark.Config{
-		Template: template, Seed: time.Now().String(), CPUProfile: c.CPUProfile,
-		Progress: func(phase, target string, _ int) { line.show(phase+", "+target, 0, "") },
-	}}, targets...)
-	line.end()
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(r)
-	}
-	return r.Write(os.Stdout, c.Markdown)
+func (c *benchArchiveCommand) Run(ctx context.Context) error {
+	return c.measure(ctx, func(config benchmark.Config, targets []*benchmark.Target) (benchReport, error) {
+		return benchmark.Grow(ctx, benchmark.GrowthConfig{Config: config, Sizes: c.Instances}, targets...)
+	})
 }

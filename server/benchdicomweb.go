@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"time"
 
 	"mome/dicomweb/dicom"
 	"mome/fixtures/phantom"
@@ -34,35 +31,11 @@ Examples:
 }
 
 // Run measures.
-func (c *benchDICOMwebCommand) Run(ctx context.Context) (err error) {
-	template, err := benchTemplate()
-	if err != nil {
-		return err
-	}
-	targets, err := c.start(ctx)
-	defer func() {
-		for _, t := range targets {
-			err = errors.Join(err, t.Close())
-		}
-	}()
-	if err != nil {
-		return err
-	}
-	line := newProgressLine(os.Stderr)
-	r, err := benchmark.Run(ctx, benchmark.Config{
-		Template: template, Slices: c.Slices, Small: c.Studies, Seed: time.Now().String(), Clients: c.Clients, Only: c.Only, CPUProfile: c.CPUProfile,
-		Progress: func(phase, target string, pass int) {
-			line.show(fmt.Sprintf("%s, %s, pass %d", phase, target, pass+1), 0, "")
-		},
-	}, targets...)
-	line.end()
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(r)
-	}
-	return r.Write(os.Stdout, c.Markdown)
+func (c *benchDICOMwebCommand) Run(ctx context.Context) error {
+	return c.measure(ctx, func(config benchmark.Config, targets []*benchmark.Target) (benchReport, error) {
+		config.Slices, config.Small, config.Clients, config.Only = c.Slices, c.Studies, c.Clients, c.Only
+		return benchmark.Run(ctx, config, targets...)
+	})
 }
 
 // benchTemplate is the header of a phantom's image, as a scanner sends it.

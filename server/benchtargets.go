@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"time"
 
 	"mome/server/benchmark"
 )
@@ -23,6 +26,43 @@ type benchTargets struct {
 	CPUProfile     string   `name:"cpuprofile" type:"path" placeholder:"DIR" help:"Write a CPU profile of the first node for each phase, for go tool pprof."`
 	JSON           bool     `name:"json" help:"Print JSON."`
 	Markdown       bool     `help:"Print tables in Markdown."`
+}
+
+// benchReport is what was measured.
+type benchReport interface {
+	Write(w io.Writer, markdown bool) error
+}
+
+// measure starts the servers, lets run measure them and prints its report.
+func (c *benchTargets) measure(ctx context.Context, run func(benchmark.Config, []*benchmark.Target) (benchReport, error)) (err error) {
+	template, err := benchTemplate()
+	if err != nil {
+		return err
+	}
+	targets, err := c.start(ctx)
+	defer func() {
+		for _, t := range targets {
+			err = errors.Join(err, t.Close())
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	line := newProgressLine(os.Stderr)
+	r, err := run(benchmark.Config{
+		Template: template, Seed: time.Now().String(), CPUProfile: c.CPUProfile,
+		Progress: func(phase, target string, pass int) {
+			line.show(fmt.Sprintf("%s, %s, pass %d", phase, target, pass+1), 0, "")
+		},
+	}, targets)
+	line.end()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(r)
+	}
+	return r.Write(os.Stdout, c.Markdown)
 }
 
 // start starts and names the servers. What was started is returned with an error too.

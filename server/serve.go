@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+
+	"mome/server/access"
 )
 
 type serveCommand struct {
@@ -59,7 +61,7 @@ func announce(w io.Writer, n *node, f nodeFlags) {
   model        %s
 INVESTIGATIONAL SOFTWARE - NOT FOR CLINICAL USE
 `, version, n.url(), n.url(), n.url(), f.Data, modelLine(n.analyzer))
-	if host, _, err := net.SplitHostPort(n.listener.Addr().String()); err == nil && !loopback(host) && !f.controlled() {
+	if host, _, err := net.SplitHostPort(n.listener.Addr().String()); err == nil && !access.Loopback(host) && !f.controlled() {
 		fmt.Fprintln(w, "This node has no access control: whoever reaches its address can read and store studies.")
 	}
 }

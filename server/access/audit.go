@@ -65,7 +65,7 @@ func (a *Audit) Close() error {
 	return a.file.Close()
 }
 
-// Code is a coded value: DCM codes of PS3.16 CID 400 to 403.
+// Code is a coded value: DCM codes of PS3.16 CID 400 to 404.
 type Code struct {
 	Value   string `json:"csd-code"`
 	Scheme  string `json:"codeSystemName"`

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,32 +60,19 @@ func newKeySet(issuer string, client *http.Client, now func() time.Time) *keySet
 // find returns the key that a token names. A token that names none gets the only key, where there is one only. An error
 // of kind dicomweb.Unavailable means that the provider could not be asked.
 func (s *keySet) find(ctx context.Context, id, algorithm string) (any, error) {
-	public, known, due := s.lookup(id, algorithm)
+	public, due, err := s.lookup(id, algorithm)
 	switch {
-	case due && known: // who finds its key does not wait for another's fetch
-		if s.fetching.TryLock() {
-			s.refresh(ctx)
-			s.fetching.Unlock()
-		}
-	case due:
+	case !due || err == nil && !s.fetching.TryLock(): // who finds its key does not wait for another's fetch
+		return public, err
+	case err != nil:
 		s.fetching.Lock()
-		if _, known, due = s.lookup(id, algorithm); due && !known {
-			s.refresh(ctx)
-		}
-		s.fetching.Unlock()
 	}
-	if due {
-		public, known, _ = s.lookup(id, algorithm)
+	defer s.fetching.Unlock()
+	if public, due, err = s.lookup(id, algorithm); due {
+		s.refresh(ctx)
+		public, _, err = s.lookup(id, algorithm)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.fetched.IsZero() || s.now().Sub(s.fetched) >= keysStale:
-		return nil, dicomweb.Errorf(dicomweb.Unavailable, "the keys of %s cannot be had", s.issuer)
-	case !known:
-		return nil, errNoKey
-	}
-	return public, nil
+	return public, err
 }
 
 // refresh fetches the keys; a failure leaves those that there are. A client that goes away does not end it: it could
@@ -99,20 +87,20 @@ func (s *keySet) refresh(ctx context.Context) {
 	}
 }
 
-// lookup returns the key if it is there, and whether the keys are due to be fetched on its account.
-func (s *keySet) lookup(id, algorithm string) (public any, known, due bool) {
+// lookup returns the key or find's error, and whether the keys are due to be fetched on its account.
+func (s *keySet) lookup(id, algorithm string) (public any, due bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range s.keys {
-		fits := k.algorithm == "" || k.algorithm == algorithm
-		if fits && (k.id == id && id != "" || id == "" && len(s.keys) == 1) {
-			public, known = k.public, true
-			break
-		}
-	}
 	now := s.now()
-	due = (!known || now.Sub(s.fetched) >= keysFresh) && (s.tried.IsZero() || now.Sub(s.tried) >= keysPause)
-	return public, known, due
+	age := now.Sub(s.fetched)
+	if err = errNoKey; age >= keysStale { // keys that were never fetched are the oldest
+		err = dicomweb.Errorf(dicomweb.Unavailable, "the keys of %s cannot be had", s.issuer)
+	} else if i := slices.IndexFunc(s.keys, func(k key) bool {
+		return (k.algorithm == "" || k.algorithm == algorithm) && (k.id == id && id != "" || id == "" && len(s.keys) == 1)
+	}); i >= 0 {
+		public, err = s.keys[i].public, nil
+	}
+	return public, (err != nil || age >= keysFresh) && now.Sub(s.tried) >= keysPause, err
 }
 
 // fetch asks the provider where its keys are (OpenID Connect Discovery 1.0 section 4) and gets them.
@@ -128,7 +116,7 @@ func (s *keySet) fetch(ctx context.Context) ([]key, error) {
 		return nil, fmt.Errorf("access: the provider calls itself another issuer than %s", s.issuer)
 	}
 	u, err := url.Parse(discovery.JWKSURI)
-	if err != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if err != nil || u.Scheme != "https" && !(u.Scheme == "http" && Loopback(u.Hostname())) {
 		return nil, errors.New("access: the provider's jwks_uri is no https URL")
 	}
 	var set json.RawMessage

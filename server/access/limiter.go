@@ -18,9 +18,7 @@ type LimiterConfig struct {
 	PerSecond  float64 // requests, in the long run
 	Burst      int     // requests at once after a pause; default: those of 2 seconds, at least 1
 	Concurrent int     // requests that run at the same time
-	// TrustForwarded takes the client's address from Forwarded or X-Forwarded-For. Only behind a proxy that sets it.
-	TrustForwarded bool
-	Now            func() time.Time
+	Now        func() time.Time
 }
 
 // Limiter keeps peers from taking the node from each other. A peer is a token by its name, and an address where there
@@ -139,7 +137,8 @@ func (l *Limiter) forget(now time.Time) {
 	}
 }
 
-// Address returns the address of the request's client, without the port.
+// Address returns the address of the request's client, without the port. It is taken from Forwarded or X-Forwarded-For
+// with trustForwarded: only behind a proxy that sets it.
 func Address(r *http.Request, trustForwarded bool) string {
 	address := r.RemoteAddr
 	if host, _, err := net.SplitHostPort(address); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,7 +45,7 @@ var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", 
 // NewOpenID checks cfg. It does not ask the provider: the node starts without it.
 func NewOpenID(cfg OpenIDConfig) (*OpenID, error) {
 	u, err := url.Parse(cfg.Issuer)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && Loopback(u.Hostname())) {
 		return nil, fmt.Errorf("access: the issuer is %q: https://host[:port][/path] is expected", cfg.Issuer)
 	}
 	if cfg.Audience == "" {
@@ -65,8 +66,9 @@ func NewOpenID(cfg OpenIDConfig) (*OpenID, error) {
 	)}, nil
 }
 
-func loopback(host string) bool {
-	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
+// Loopback reports whether host, without a port, is this machine alone.
+func Loopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // verify returns who the token speaks for.
@@ -104,7 +106,6 @@ func complaint(err error) string {
 	}{
 		{jwt.ErrTokenExpired, "it has expired"},
 		{jwt.ErrTokenNotValidYet, "it is not valid yet; compare the clocks of node and provider"},
-		{jwt.ErrTokenUsedBeforeIssued, "it was issued in the future; compare the clocks of node and provider"},
 		{jwt.ErrTokenInvalidAudience, "it is for another audience"},
 		{jwt.ErrTokenInvalidIssuer, "it is of another issuer"},
 		{jwt.ErrTokenRequiredClaimMissing, "exp, iss or aud is missing"},

@@ -290,6 +290,30 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
+// TestKeysAreFetchedOnceForAll holds the provider back until tokens wait for its keys.
+func TestKeysAreFetchedOnceForAll(t *testing.T) {
+	p, at := newProvider(t), newClock()
+	g := openID(t, access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})
+	token := p.sign(t, at.at, jwt.SigningMethodES256, "ec", p.keys["ec"], nil)
+	var begun, ended sync.WaitGroup
+	p.mu.Lock()
+	for range 8 {
+		begun.Add(1)
+		ended.Go(func() {
+			begun.Done()
+			if _, err := g.Identify(request("/", "Bearer "+token)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	begun.Wait()
+	p.mu.Unlock()
+	ended.Wait()
+	if p.asked != 1 {
+		t.Errorf("asked %d times for the keys, want once", p.asked)
+	}
+}
+
 func TestProviderIsChecked(t *testing.T) {
 	for name, change := range map[string]func(*provider){
 		"another issuer":          func(p *provider) { p.issuer = "https://evil.example" },

@@ -22,7 +22,7 @@ type request struct {
 	contentType string // of the body
 	body        []io.ReaderAt
 	size        int64               // of the body
-	check       func(*answer) error // what the answer must hold; run outside the measured time
+	check       func(*answer) error // what the answer, decompressed, must hold; run outside the measured time
 }
 
 // answer is what came.
@@ -167,7 +167,7 @@ func (t *Target) do(ctx context.Context, j job, checked bool) (took time.Duratio
 			case a.status != http.StatusOK:
 				return took, n, size, &statusError{t.Name, r.path, a.status, a.body}
 			case checked:
-				if err := r.check(a); err != nil {
+				if err := a.verify(r.check); err != nil {
 					return took, n, size, fmt.Errorf("%s answers %s wrongly: %w", t.Name, r.path, err)
 				}
 			}

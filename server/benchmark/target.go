@@ -192,8 +192,12 @@ func (t *Target) version(ctx context.Context, address string) (string, error) {
 	}
 	defer resp.Body.Close()
 	var v struct{ Version string }
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&v); err != nil || v.Version == "" {
-		return "", fmt.Errorf("%s tells no version: %s %w", address, resp.Status, err)
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&v)
+	if err == nil && v.Version == "" {
+		err = errors.New("no Version in the answer")
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s tells no version: %s: %w", address, resp.Status, err)
 	}
 	return v.Version, nil
 }
