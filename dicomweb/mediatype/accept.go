@@ -93,6 +93,28 @@ type Offer struct {
 	Default bool
 }
 
+// PartType returns the media type of the answer, or of each of its parts: it always names the transfer syntax, since
+// viewers choose their decoder by it.
+func (o Offer) PartType() Type {
+	if o.TransferSyntax == "" {
+		return New(o.Media)
+	}
+	return New(o.Media, "transfer-syntax", o.TransferSyntax)
+}
+
+// List names offers for a client that asked for something else (PS3.18 section 8.7.5).
+func List(offers []Offer) string {
+	var list []string
+	for _, o := range offers {
+		t := o.PartType()
+		if o.Multipart {
+			t = Type{Name: Related, params: append([]param{{"type", o.Media}}, t.params...)}
+		}
+		list = append(list, t.String())
+	}
+	return strings.Join(list, ", ")
+}
+
 // Choose returns the index of the offer that suits the list best. A higher weight wins; among equals a range that
 // names its type before a wildcard, then the client's order, then the default transfer syntax where the range names
 // none, then the order of the offers: put what is stored first and "transfer-syntax=*" gets it. Each offer is

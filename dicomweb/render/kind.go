@@ -91,17 +91,9 @@ func offers(media []string, multipart bool) []mediatype.Offer {
 	return out
 }
 
-// notAcceptable lists what there is, PS3.18 section 8.7.5.
+// notAcceptable lists what there is.
 func notAcceptable(have []mediatype.Offer) error {
-	var list []string
-	for _, o := range have {
-		t := mediatype.New(o.Media)
-		if o.Multipart {
-			t = mediatype.New(mediatype.Related, "type", o.Media)
-		}
-		list = append(list, t.String())
-	}
-	return dicomweb.Errorf(dicomweb.NotAcceptable, "this can be had as: %s", strings.Join(list, ", "))
+	return dicomweb.Errorf(dicomweb.NotAcceptable, "this can be had as: %s", mediatype.List(have))
 }
 
 // cannotRender says why an instance has no rendered form and where it can be had.

@@ -159,11 +159,8 @@ func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen, resou
 		return err
 	}
 	h := w.Header()
-	h.Set("ETag", tag)
-	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Content-Location", s.cfg.BaseURL(r)+"/"+c.location(resource))
-	if named(r.Header.Get("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
+	if dicomweb.NotModified(w, r, tag) {
 		return nil
 	}
 	body, err := s.made(r.Context(), tag, c, resource, params)
@@ -207,16 +204,6 @@ func (s *Service) entityTag(ctx context.Context, c chosen, params parameters) (s
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "1 %s %d %s %s %s", c.SHA256, c.frame, other, c.as, params.key()))
 	return `"` + hex.EncodeToString(sum[:16]) + `"`, nil
-}
-
-// named reports whether an If-None-Match header names the tag (RFC 9110 section 13.1.2).
-func named(header, tag string) bool {
-	for field := range strings.SplitSeq(header, ",") {
-		if field = strings.TrimPrefix(strings.TrimSpace(field), "W/"); field == tag || field == "*" {
-			return true
-		}
-	}
-	return false
 }
 
 // body is what is sent of a part.

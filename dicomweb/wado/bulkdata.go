@@ -58,16 +58,16 @@ func (s *Service) value(w http.ResponseWriter, r *http.Request, i archive.Instan
 		return err
 	}
 	location := s.bulkDataURI(r, i, path)
-	if notModified(w, r, entityTag(offers[k].Multipart || v.made(), i.SHA256, path, offers[k])) {
+	if dicomweb.NotModified(w, r, entityTag(offers[k].Multipart || v.made(), i.SHA256, path, offers[k])) {
 		return nil
 	}
 	if !offers[k].Multipart {
-		w.Header().Set("Content-Type", typeOf(offers[k]).String())
+		w.Header().Set("Content-Type", offers[k].PartType().String())
 		w.Header().Set("Content-Location", location)
 		return v.serve(w, r)
 	}
 	mw := related.NewWriter(w)
-	header := related.Header{Type: typeOf(offers[k]), Location: location}
+	header := related.Header{Type: offers[k].PartType(), Location: location}
 	w.Header().Set("Content-Type", mw.ContentType(header.Type))
 	if sizes, known := v.sizes(); known {
 		headers := make([]related.Header, len(sizes))
@@ -119,7 +119,7 @@ func (s *Service) values(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 		return notAcceptable(p.offers)
 	}
 	w.Header().Set("Content-Location", s.cfg.BaseURL(r)+"/"+ref.Path()+"/"+name)
-	if notModified(w, r, p.tag(s.cfg.BaseURL(r), accept)) {
+	if dicomweb.NotModified(w, r, p.tag(s.cfg.BaseURL(r), accept)) {
 		return nil
 	}
 	status := s.warnOfPart(w, r, p.all-p.have, p.all, "values")
@@ -166,7 +166,7 @@ func (s *Service) valuesOf(r *http.Request, mw *related.Writer, accept []mediaty
 		if err != nil {
 			return err
 		}
-		if err := v.write(mw, related.Header{Type: typeOf(form.Offer), Location: s.bulkDataURI(r, i, b.path)}); err != nil {
+		if err := v.write(mw, related.Header{Type: form.Offer.PartType(), Location: s.bulkDataURI(r, i, b.path)}); err != nil {
 			return err
 		}
 	}

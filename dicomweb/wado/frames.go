@@ -68,7 +68,7 @@ func sendFrames(w http.ResponseWriter, r *http.Request, sha256 string, f *dicom.
 	if err != nil {
 		return err
 	}
-	if notModified(w, r, entityTag(offers[k].Multipart || src.made(), sha256, offers[k], list)) {
+	if dicomweb.NotModified(w, r, entityTag(offers[k].Multipart || src.made(), sha256, offers[k], list)) {
 		return nil
 	}
 	first, err := src.open(list[0] - 1) // what fails here can still be answered with a status
@@ -76,13 +76,13 @@ func sendFrames(w http.ResponseWriter, r *http.Request, sha256 string, f *dicom.
 		return err
 	}
 	if !offers[k].Multipart {
-		w.Header().Set("Content-Type", typeOf(offers[k]).String())
+		w.Header().Set("Content-Type", offers[k].PartType().String())
 		w.Header().Set("Content-Location", location(list[0]))
 		return serve(w, r, first)
 	}
 	headers, sizes, known := make([]related.Header, len(list)), make([]int64, len(list)), true
 	for i, n := range list {
-		headers[i] = related.Header{Type: typeOf(offers[k]), Location: location(n)}
+		headers[i] = related.Header{Type: offers[k].PartType(), Location: location(n)}
 		if sizes[i] = first.Size(); i == 0 {
 			continue
 		}

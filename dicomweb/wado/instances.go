@@ -37,7 +37,7 @@ func (s *Service) Instances(w http.ResponseWriter, r *http.Request, ref dicomweb
 	if !send[0].offer.Multipart && send[0].offer.Media == mediatype.DICOM {
 		return s.single(w, r, send[0])
 	}
-	if notModified(w, r, instancesTag(send, s.cfg.BaseURL(r))) {
+	if dicomweb.NotModified(w, r, instancesTag(send, s.cfg.BaseURL(r))) {
 		return nil
 	}
 	status := s.warnOfPart(w, r, len(list)-len(send), len(list), "instances")
@@ -76,10 +76,10 @@ func instancesTag(send []chosen, base string) string {
 
 // single sends one instance as it is. Stored bytes can be had in ranges.
 func (s *Service) single(w http.ResponseWriter, r *http.Request, c chosen) error {
-	if notModified(w, r, entityTag(!c.asStored(), c.SHA256, c.offer)) {
+	if dicomweb.NotModified(w, r, entityTag(!c.asStored(), c.SHA256, c.offer)) {
 		return nil
 	}
-	w.Header().Set("Content-Type", typeOf(c.offer).String())
+	w.Header().Set("Content-Type", c.offer.PartType().String())
 	if c.asStored() {
 		return s.stored(w, r, c)
 	}
@@ -115,7 +115,7 @@ func (s *Service) stored(w http.ResponseWriter, r *http.Request, c chosen) error
 func (s *Service) multipart(w http.ResponseWriter, r *http.Request, send []chosen, status int) error {
 	base := s.cfg.BaseURL(r)
 	header := func(c chosen) related.Header {
-		return related.Header{Type: typeOf(c.offer), Location: base + "/" + c.Path()}
+		return related.Header{Type: c.offer.PartType(), Location: base + "/" + c.Path()}
 	}
 	mw := related.NewWriter(w)
 	headers, sizes, known := make([]related.Header, len(send)), make([]int64, len(send)), true

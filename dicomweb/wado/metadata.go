@@ -38,12 +38,12 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	base := s.cfg.BaseURL(r)
 	etag := etagOf(members, ref, base)
 	if offers[answer].Media == mediatype.DICOMXML {
-		if notModified(w, r, entityTag(true, etag, offers[answer])) {
+		if dicomweb.NotModified(w, r, entityTag(true, etag, offers[answer])) {
 			return nil
 		}
 		return s.metadataXML(w, r, members, base, offers[answer].Multipart)
 	}
-	if notModified(w, r, etag) {
+	if dicomweb.NotModified(w, r, etag) {
 		return nil
 	}
 	return s.metadata(w, r, members, base, offers[answer].Media)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/archive"
@@ -85,30 +84,9 @@ func (s *Service) scan(ctx context.Context, i archive.Instance) (*archive.Object
 	return o, f, nil
 }
 
-// notAcceptable returns the error of a request whose Accept fits none of the offers, with a list of what there is
-// (PS3.18 section 8.7.5).
+// notAcceptable returns the error of a request whose Accept fits none of the offers.
 func notAcceptable(offers []mediatype.Offer) error {
-	var have []string
-	for _, o := range offers {
-		t := typeOf(o)
-		if o.Multipart {
-			t = mediatype.New(mediatype.Related, "type", o.Media)
-			if o.TransferSyntax != "" {
-				t = mediatype.New(mediatype.Related, "type", o.Media, "transfer-syntax", o.TransferSyntax)
-			}
-		}
-		have = append(have, t.String())
-	}
-	return dicomweb.Errorf(dicomweb.NotAcceptable, "this can be had as: %s", strings.Join(have, ", "))
-}
-
-// typeOf returns the media type of a part or single-part answer: it always names the transfer syntax, since viewers
-// choose their decoder by it.
-func typeOf(o mediatype.Offer) mediatype.Type {
-	if o.TransferSyntax == "" {
-		return mediatype.New(o.Media)
-	}
-	return mediatype.New(o.Media, "transfer-syntax", o.TransferSyntax)
+	return dicomweb.Errorf(dicomweb.NotAcceptable, "this can be had as: %s", mediatype.List(offers))
 }
 
 // both returns the offers as multipart and, where single says so, as single part.
