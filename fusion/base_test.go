@@ -15,6 +15,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // base is the published size.
@@ -126,7 +127,7 @@ func TestArenaOfThePublishedSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := op.Compile(out)
+		p, err := vm.Compile(out)
 		if err != nil {
 			t.Fatal(err)
 		}

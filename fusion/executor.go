@@ -10,7 +10,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/experts/weights"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // stage is a part of the network that runs by itself: one modality's expert, or the fusion of a combination. An
@@ -28,7 +28,7 @@ type stage struct {
 
 // executor computes one stage. It is not safe for concurrent use.
 type executor struct {
-	program *op.Program
+	program *vm.Program
 	out     *gorgonia.Node
 }
 
@@ -47,7 +47,7 @@ func newExecutor(config nn.Config, set weights.Set, o Options, s stage) (run *ex
 	if err != nil {
 		return nil, err
 	}
-	program, err := op.Compile(out)
+	program, err := vm.Compile(out)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"mome/experts/t2"
 	"mome/experts/weights"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 func branches() Branches { return Branches{DCE: dce.Graph, T2: t2.Graph, DWI: dwi.Graph} }
@@ -46,9 +47,9 @@ func graphOf(t testing.TB, set weights.Set) (b *nn.Builder, logits, loss *gorgon
 	return b, logits, loss
 }
 
-func compile(t testing.TB, b *nn.Builder, set weights.Set, outputs ...*gorgonia.Node) *op.Program {
+func compile(t testing.TB, b *nn.Builder, set weights.Set, outputs ...*gorgonia.Node) *vm.Program {
 	t.Helper()
-	p, err := op.Compile(outputs...)
+	p, err := vm.Compile(outputs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func compile(t testing.TB, b *nn.Builder, set weights.Set, outputs ...*gorgonia.
 	return p
 }
 
-func run(t testing.TB, p *op.Program, in Input, target []float32) {
+func run(t testing.TB, p *vm.Program, in Input, target []float32) {
 	t.Helper()
 	for name := range p.Inputs() {
 		var data []float32
@@ -92,7 +93,7 @@ func run(t testing.TB, p *op.Program, in Input, target []float32) {
 	}
 }
 
-func value(t testing.TB, p *op.Program, n *gorgonia.Node) []float32 {
+func value(t testing.TB, p *vm.Program, n *gorgonia.Node) []float32 {
 	t.Helper()
 	v, err := p.Value(n)
 	if err != nil {

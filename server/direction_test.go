@@ -31,7 +31,7 @@ var rules = []rule{
 	{From: "experts/t2", Never: []string{"experts/dce", "experts/dwi"}, Why: "an expert never depends on another expert"},
 	{From: "experts/dwi", Never: []string{"experts/dce", "experts/t2"}, Why: "an expert never depends on another expert"},
 	{From: "experts/pharmacokinetics", Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "models of uptake know curves, not studies"},
-	{From: "fusion", Within: []string{"fusion", "experts", "gpu/op"}, Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "fusion weighs opinions, whoever holds them"},
+	{From: "fusion", Within: []string{"fusion", "experts", "gpu/op", "gpu/vm"}, Never: []string{"experts/dce", "experts/t2", "experts/dwi", "experts/series", "experts/lesion"}, Why: "fusion weighs opinions, whoever holds them"},
 	{From: "server/access", Within: []string{"dicomweb"}, Why: "who may do what does not depend on what there is to do"},
 	{From: "server/wadl", Within: []string{"server/wadl"}, Why: "a form of description knows nothing of what it describes"},
 	{From: "server/conformance", Within: []string{"server/conformance"}, Why: "the form of a statement knows nothing of what it states"},

@@ -14,6 +14,7 @@ import (
 	"mome/experts/weights"
 	"mome/fusion"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // network is the whole graph for one combination of modalities, compiled for what a command wants to see of it.
@@ -21,7 +22,7 @@ type network struct {
 	config       nn.Config
 	present      [3]bool // in the order of experts.Modalities
 	precision    op.Precision
-	program      *op.Program
+	program      *vm.Program
 	inputs       map[string][]float32 // what is bound
 	logits, loss *gorgonia.Node
 	marks        []marked
@@ -83,7 +84,7 @@ func newNetwork(set weights.Set, config nn.Config, present [3]bool, precision op
 		n.trained = slices.Clone(names)
 		outputs = append(append(outputs, n.loss), n.grads...)
 	}
-	if n.program, err = op.Compile(outputs...); err != nil {
+	if n.program, err = vm.Compile(outputs...); err != nil {
 		return nil, err
 	}
 	n.program.SetPrecision(precision)

@@ -6,7 +6,7 @@ import (
 
 	"mome/experts"
 	"mome/experts/nn"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 func TestDropPathRateRisesToItsMaximum(t *testing.T) {
@@ -38,7 +38,7 @@ func TestDropPathInputsAreThereOnlyWhenAskedFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := op.Compile(out)
+		p, err := vm.Compile(out)
 		if err != nil {
 			t.Fatal(err)
 		}

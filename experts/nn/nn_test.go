@@ -15,7 +15,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/experts/weights"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 func small() nn.Config {
@@ -274,7 +274,7 @@ func TestExpertTakesVolumeOrTokens(t *testing.T) {
 		if tokens := b.Marked("stem." + nn.InputName(m)); tokens != nil {
 			outputs = append(outputs, tokens)
 		}
-		p, err := op.Compile(outputs...)
+		p, err := vm.Compile(outputs...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // Malignant is the class that Explain explains.
@@ -31,7 +31,7 @@ type Explainer struct {
 	turn     sync.Mutex
 	stems    map[experts.Modality]*stem
 	networks map[present]*network
-	programs []*op.Program // of all of these
+	programs []*vm.Program // of all of these
 	scratch  []float32     // in which they work, since they take turns
 }
 

@@ -8,7 +8,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // Gate is how the soft mixture of one fusion layer weighed the rows and the experts for a study. Each slot of each
@@ -96,7 +96,7 @@ func (n *network) readGates(rows []fusion.Part) ([]Gate, error) {
 	return gates, nil
 }
 
-func matrixOf(p *op.Program, n *gorgonia.Node) (Matrix, error) {
+func matrixOf(p *vm.Program, n *gorgonia.Node) (Matrix, error) {
 	v, err := p.Value(n)
 	if err != nil {
 		return Matrix{}, err

@@ -10,7 +10,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // seedInput names the graph input that holds the derivative of what is explained after what the graph computes. Gradients
@@ -34,7 +34,7 @@ func (x *Explainer) presentIn(in fusion.Input) present {
 // stem turns a modality's volume into tokens, and a derivative after the tokens into one after the volume.
 type stem struct {
 	volume            string // name of the input
-	forward, backward *op.Program
+	forward, backward *vm.Program
 	out, gradient     *gorgonia.Node
 }
 
@@ -114,7 +114,7 @@ type network struct {
 	modalities        []experts.Modality       // present, in the order of experts.Modalities
 	tokens            map[experts.Modality]int // rows
 	classes, experts  int
-	forward, backward *op.Program
+	forward, backward *vm.Program
 	logits            *gorgonia.Node
 	gradients         gorgonia.Nodes // by modality
 	gates             []gateNodes
@@ -174,8 +174,8 @@ func (x *Explainer) network(which present) (n *network, err error) {
 }
 
 // compile plans the outputs on the model's weights and in the arena that all programs share.
-func (x *Explainer) compile(b *nn.Builder, outputs ...*gorgonia.Node) (*op.Program, error) {
-	p, err := op.Compile(outputs...)
+func (x *Explainer) compile(b *nn.Builder, outputs ...*gorgonia.Node) (*vm.Program, error) {
+	p, err := vm.Compile(outputs...)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (x *Explainer) compile(b *nn.Builder, outputs ...*gorgonia.Node) (*op.Progr
 }
 
 // result runs a program and copies one of its outputs.
-func result(ctx context.Context, p *op.Program, out *gorgonia.Node) ([]float32, error) {
+func result(ctx context.Context, p *vm.Program, out *gorgonia.Node) ([]float32, error) {
 	if err := p.Run(ctx); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // The path integral begins with firstPanels panels of panelPoints points each; 32 points together. It goes on until it
@@ -222,7 +222,7 @@ func (p *path) gradients(ctx context.Context, u float64) ([][]float32, error) {
 }
 
 // bind scales the tokens by alpha and gives them to a program.
-func (p *path) bind(program *op.Program, alpha float64) error {
+func (p *path) bind(program *vm.Program, alpha float64) error {
 	for _, m := range p.net.modalities {
 		scaled := make([]float32, len(p.tokens[m]))
 		for i, v := range p.tokens[m] {

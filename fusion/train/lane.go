@@ -10,7 +10,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // lane runs samples one after the other in memory of its own.
@@ -28,7 +28,7 @@ type lane struct {
 // run is a graph made ready.
 type run struct {
 	graph   *graph
-	program *op.Program
+	program *vm.Program
 	paths   []int // places of the inputs of nn.DropPathInputs that the graph has
 }
 
@@ -129,7 +129,7 @@ func (l *lane) execute(ctx context.Context, in fusion.Input, it item, learning b
 
 // compile plans the loss and gradients, or the logits alone, in the lane's arena and on the learner's weights.
 func (l *lane) compile(k kind) (*run, error) {
-	l.learner.building.Lock() // even reading a graph changes it; see op.Compile
+	l.learner.building.Lock() // even reading a graph changes it; see vm.Compile
 	defer l.learner.building.Unlock()
 	g, err := l.learner.graph(k)
 	if err != nil {
@@ -139,7 +139,7 @@ func (l *lane) compile(k kind) (*run, error) {
 	if k.learning {
 		outputs = append([]*gorgonia.Node{g.loss}, g.grads...)
 	}
-	p, err := op.Compile(outputs...)
+	p, err := vm.Compile(outputs...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 func TestLevel(t *testing.T) {
@@ -28,7 +29,7 @@ func TestLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := op.Compile(y)
+	p, err := vm.Compile(y)
 	if err != nil {
 		t.Fatal(err)
 	}

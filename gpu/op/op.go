@@ -124,7 +124,7 @@ func (o Op) UsePreallocDo(prealloc gorgonia.Value, values ...gorgonia.Value) (go
 	}
 	in := make([][]float32, len(values))
 	for i, v := range values {
-		data, err := floats(v)
+		data, err := Floats(v)
 		if err != nil {
 			return nil, fmt.Errorf("%s: input %d: %w", o, i, err)
 		}
@@ -138,7 +138,7 @@ func (o Op) UsePreallocDo(prealloc gorgonia.Value, values ...gorgonia.Value) (go
 		o.Run(y[:], in)
 		return gorgonia.NewF32(y[0]), nil
 	}
-	dst, err := floats(prealloc)
+	dst, err := Floats(prealloc)
 	if err != nil || len(dst) != out.TotalSize() {
 		fresh := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(out...))
 		prealloc, dst = fresh, fresh.Data().([]float32)
@@ -147,8 +147,8 @@ func (o Op) UsePreallocDo(prealloc gorgonia.Value, values ...gorgonia.Value) (go
 	return prealloc, nil
 }
 
-// floats is the contiguous data of a value: a view that skips elements is copied.
-func floats(v gorgonia.Value) ([]float32, error) {
+// Floats is the contiguous data of a value: a view that skips elements is copied.
+func Floats(v gorgonia.Value) ([]float32, error) {
 	if t, ok := v.(tensor.View); ok && (t.IsView() || t.IsMaterializable()) {
 		v = t.Materialize()
 	}

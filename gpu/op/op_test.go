@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // operation is a small graph of one operation, of odd sizes wherever it takes them.
@@ -92,7 +93,7 @@ func build(t *testing.T, o operation) *bench {
 	return b
 }
 
-func (b *bench) bind(t *testing.T, p *op.Program) {
+func (b *bench) bind(t *testing.T, p *vm.Program) {
 	t.Helper()
 	for i := range b.x {
 		if err := p.Bind(b.x[i].Name(), b.data[i]); err != nil {
@@ -101,14 +102,14 @@ func (b *bench) bind(t *testing.T, p *op.Program) {
 	}
 }
 
-func runProgram(t *testing.T, p *op.Program) {
+func runProgram(t *testing.T, p *vm.Program) {
 	t.Helper()
 	if err := p.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func read(t *testing.T, p *op.Program, n *gorgonia.Node) []float32 {
+func read(t *testing.T, p *vm.Program, n *gorgonia.Node) []float32 {
 	t.Helper()
 	v, err := p.Value(n)
 	if err != nil {
@@ -137,7 +138,7 @@ func TestGradientsAgainstDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := op.Compile(append([]*gorgonia.Node{b.y}, grads...)...)
+			p, err := vm.Compile(append([]*gorgonia.Node{b.y}, grads...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,7 +225,7 @@ func TestProgramMatchesTapeMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	outputs := append(gorgonia.Nodes{h, loss}, grads...)
-	p, err := op.Compile(outputs...)
+	p, err := vm.Compile(outputs...)
 	if err != nil {
 		t.Fatal(err)
 	}

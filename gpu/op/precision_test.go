@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // Kernels that multiply must answer with the product of factors rounded to 8 bits: nearly what float32 gives, and not
@@ -19,7 +20,7 @@ func TestPrecision(t *testing.T) {
 	for _, o := range operations() {
 		t.Run(o.name, func(t *testing.T) {
 			b := build(t, o)
-			p, err := op.Compile(b.y)
+			p, err := vm.Compile(b.y)
 			if err != nil {
 				t.Fatal(err)
 			}

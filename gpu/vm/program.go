@@ -1,4 +1,4 @@
-package op
+package vm
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"mome/gpu/op"
 )
 
 // Program runs the part of a graph that some of its nodes need: every operation once, in an order fixed when it was
@@ -23,11 +25,11 @@ type Program struct {
 	size    int // floats of the arena
 	arena   []float32
 
-	precision Precision
+	precision op.Precision
 }
 
 type step struct {
-	kernel Kernel      // nil for an operation of Gorgonia's own
+	kernel op.Kernel   // nil for an operation of Gorgonia's own
 	op     gorgonia.Op // Gorgonia's own
 	in     []int
 	out    int
@@ -67,7 +69,7 @@ func (p *Program) visit(n *gorgonia.Node) error {
 	}
 	v := value{name: n.Name(), shape: n.Shape().Clone()}
 	o := n.Op()
-	children := Children(n)
+	children := op.Children(n)
 	switch {
 	case o == nil:
 		if _, ok := p.names[v.name]; ok {
@@ -79,14 +81,14 @@ func (p *Program) visit(n *gorgonia.Node) error {
 		if n.Value() == nil {
 			return fmt.Errorf("compile: %v has neither inputs nor a value", n)
 		}
-		data, err := floats(n.Value())
+		data, err := op.Floats(n.Value())
 		if err != nil {
 			return fmt.Errorf("compile: constant %v: %w", n, err)
 		}
 		v.data = data
 	default:
 		s := step{op: o}
-		if own, ok := o.(Op); ok {
+		if own, ok := o.(op.Op); ok {
 			s.kernel, s.op = own.Kernel, nil
 		}
 		for _, c := range children {
@@ -138,7 +140,7 @@ func (p *Program) plan() {
 // overwrites says whether a step may take over the room of its first input, given whether it is the last to read it.
 func (p *Program) overwrites(s step, lastUse bool) bool {
 	first := s.in[0]
-	_, able := s.kernel.(InPlace)
+	_, able := s.kernel.(op.InPlace)
 	return able && lastUse && p.values[first].inside && !slices.Contains(s.in[1:], first) &&
 		p.values[first].shape.TotalSize() == p.values[s.out].shape.TotalSize()
 }
@@ -228,8 +230,8 @@ func (p *Program) Run(ctx context.Context) error {
 }
 
 // run picks the form of the kernel for the program's precision.
-func (p *Program) run(k Kernel, out []float32, in [][]float32) {
-	if reduced, ok := k.(Reducible); ok && p.precision == BFloat16 {
+func (p *Program) run(k op.Kernel, out []float32, in [][]float32) {
+	if reduced, ok := k.(op.Reducible); ok && p.precision == op.BFloat16 {
 		reduced.RunBFloat16(out, in)
 		return
 	}
@@ -251,7 +253,7 @@ func (p *Program) foreign(s *step) error {
 	if err != nil {
 		return err
 	}
-	data, err := floats(result)
+	data, err := op.Floats(result)
 	if err != nil {
 		return err
 	}
@@ -279,3 +281,6 @@ func (p *Program) Value(output *gorgonia.Node) ([]float32, error) {
 	}
 	return nil, fmt.Errorf("value: the program has not run")
 }
+
+// SetPrecision decides how the program's next runs compute. The default is op.Float32.
+func (p *Program) SetPrecision(to op.Precision) { p.precision = to }

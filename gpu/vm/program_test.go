@@ -1,4 +1,4 @@
-package op_test
+package vm_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // chain is x through a number of GELUs, each of which may write over its input.
@@ -29,7 +30,7 @@ func chain(t *testing.T, rows, cols, length int) (y *gorgonia.Node) {
 
 func TestProgramReusesMemory(t *testing.T) {
 	y := chain(t, 32, 32, 10)
-	p, err := op.Compile(y)
+	p, err := vm.Compile(y)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestProgramKeepsWhatIsStillNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := op.Compile(total, early)
+	p, err := vm.Compile(total, early)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestProgramKeepsWhatIsStillNeeded(t *testing.T) {
 
 func TestProgramRefuses(t *testing.T) {
 	y := chain(t, 2, 3, 1)
-	p, err := op.Compile(y)
+	p, err := vm.Compile(y)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestProgramRefuses(t *testing.T) {
 	if err := p.Run(context.Background()); err != nil {
 		t.Errorf("run after a cancelled one: %v", err)
 	}
-	if _, err := op.Compile(y, nil); err == nil {
+	if _, err := vm.Compile(y, nil); err == nil {
 		t.Error("compiled a nil output")
 	}
 	other := chain(t, 2, 3, 1)
@@ -149,7 +150,7 @@ func TestProgramsRunSideBySide(t *testing.T) {
 	results := make([][]float32, 4)
 	for k := range results {
 		y := chain(t, 64, 64, 3)
-		p, err := op.Compile(y)
+		p, err := vm.Compile(y)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,4 +169,20 @@ func TestProgramsRunSideBySide(t *testing.T) {
 			t.Errorf("program %d computed something else", k)
 		}
 	}
+}
+
+func runProgram(t *testing.T, p *vm.Program) {
+	t.Helper()
+	if err := p.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, p *vm.Program, n *gorgonia.Node) []float32 {
+	t.Helper()
+	v, err := p.Value(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -1,0 +1,83 @@
+package check_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"mome/gpu/check"
+	"mome/gpu/emulator"
+	"mome/gpu/launch"
+	"mome/gpu/op"
+)
+
+// Every kernel, thread by thread, against the Go kernel, with threads in either order. SANITIZE=1 runs them under the address
+// sanitizer too.
+func TestKernelsOnTheEmulator(t *testing.T) {
+	d, err := emulator.Open(emulator.Options{Sanitize: os.Getenv("SANITIZE") != ""})
+	if errors.Is(err, emulator.ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, c := range check.Cases() {
+		for _, p := range []op.Precision{op.Float32, op.TF32, op.BFloat16} {
+			t.Run(c.Name+"/"+p.String(), func(t *testing.T) {
+				if c.Slow && testing.Short() {
+					t.Skip("slow")
+				}
+				for _, reverse := range []bool{false, true} {
+					if err := d.SetReverse(reverse); err != nil {
+						t.Fatal(err)
+					}
+					e, err := check.Compare(d, c, p)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if e > check.Tolerance(p) {
+						t.Errorf("%+v: differs by %.2g of the largest value, want %g (threads reversed: %v)", c.Kernel, e, check.Tolerance(p), reverse)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Launch lists and kernels must agree on names and numbers of parameters; a kernel that no list uses is dead.
+func TestListsAndKernelsAgree(t *testing.T) {
+	d, err := emulator.Open(emulator.Options{})
+	if errors.Is(err, emulator.ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	kernels, err := d.Kernels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, c := range check.Cases() {
+		for _, p := range []op.Precision{op.Float32, op.TF32, op.BFloat16} {
+			l, err := launch.For(c.Kernel, p)
+			if err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+				continue
+			}
+			for _, s := range l.Steps {
+				used[s.Kernel] = true
+				if n, ok := kernels[s.Kernel]; !ok || n != len(s.Params) {
+					t.Errorf("%s: kernel %s with %d parameters, the sources have %d", c.Name, s.Kernel, len(s.Params), n)
+				}
+			}
+		}
+	}
+	for name := range kernels {
+		if !used[name] {
+			t.Errorf("no case runs kernel %s", name)
+		}
+	}
+}
