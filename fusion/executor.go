@@ -32,8 +32,14 @@ type executor struct {
 	out     *gorgonia.Node
 }
 
-// newExecutor builds the stage's graph and binds the weights it uses.
-func newExecutor(config nn.Config, set weights.Set, o Options, s stage) (run *executor, err error) {
+// lane runs the stages of one call at a time, all in one memory.
+type lane struct {
+	vm     *vm.Lane
+	stages map[stage]*executor
+}
+
+// newExecutor builds the stage's graph for a lane and binds the weights it uses.
+func newExecutor(config nn.Config, set weights.Set, branches Branches, l *vm.Lane, s stage) (run *executor, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // Gorgonia panics where a type cannot be inferred
 			run, err = nil, fmt.Errorf("%v", cause)
@@ -43,19 +49,18 @@ func newExecutor(config nn.Config, set weights.Set, o Options, s stage) (run *ex
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.graph(b, o.Branches)
+	out, err := s.graph(b, branches)
 	if err != nil {
 		return nil, err
 	}
-	program, err := vm.Compile(out)
+	program, err := l.Compile(out)
 	if err != nil {
 		return nil, err
 	}
-	program.SetPrecision(o.Precision)
 	names, _ := b.Weights()
 	for _, name := range names {
 		t, _ := set.Tensor(name) // nn.ConfigFrom has seen them all
-		if err := program.Bind(name, t.Data); err != nil {
+		if err := program.BindFixed(name, t.Data); err != nil {
 			return nil, err
 		}
 	}
@@ -163,37 +168,31 @@ func (m *Model) logits(ctx context.Context, o opinions, of ...experts.Modality) 
 	return m.run(ctx, s, inputs)
 }
 
-// run computes a stage when its turn has come.
+// run computes a stage as soon as a lane is free.
 func (m *Model) run(ctx context.Context, s stage, inputs map[string][]float32) ([]float32, error) {
-	m.turn.Lock()
-	defer m.turn.Unlock()
-	e, err := m.executor(s)
+	var l *lane
+	select {
+	case l = <-m.lanes:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { m.lanes <- l }()
+	e, err := m.executor(l, s)
 	if err != nil {
 		return nil, err
 	}
 	return e.run(ctx, inputs)
 }
 
-// executor is the one for a stage, built when it is first met; m.turn must be held.
-func (m *Model) executor(s stage) (*executor, error) {
-	if e, ok := m.stages[s]; ok {
+// executor is the lane's for a stage, built when it is first met.
+func (m *Model) executor(l *lane, s stage) (*executor, error) {
+	if e, ok := l.stages[s]; ok {
 		return e, nil
 	}
-	e, err := newExecutor(m.config, m.set, m.options, s)
+	e, err := newExecutor(m.config, m.set, m.options.Branches, l.vm, s)
 	if err != nil {
 		return nil, fmt.Errorf("build graph: %w", err)
 	}
-	if n := e.program.ArenaFloats(); n > len(m.scratch) {
-		m.scratch = make([]float32, n)
-		for _, other := range m.stages {
-			if err := other.program.UseArena(m.scratch); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := e.program.UseArena(m.scratch); err != nil {
-		return nil, err
-	}
-	m.stages[s] = e
+	l.stages[s] = e
 	return e, nil
 }

@@ -13,6 +13,7 @@ import (
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // ErrInput is wrapped by errors about volumes that the model cannot read.
@@ -40,7 +41,7 @@ func (in Input) Of(m experts.Modality) []float32 {
 }
 
 // Model is a network with its weights. Graphs are built when an expert or a combination of modalities is first met, and
-// kept. A Model is safe for concurrent use; calls take turns, since one forward pass already uses all cores.
+// kept. A Model is safe for concurrent use.
 type Model struct {
 	set         weights.Set
 	config      nn.Config
@@ -50,15 +51,17 @@ type Model struct {
 	task        Task
 	hash        func() string
 
-	turn    sync.Mutex
-	stages  map[stage]*executor
-	scratch []float32 // shared by all stages, since they take turns
+	lanes chan *lane // free ones
 }
 
 // Options says how a model is made and run.
 type Options struct {
 	Branches  Branches     // the experts' graphs; required
 	Precision op.Precision // of matrix products and convolutions; float32 by default
+	Machine   *vm.Machine  // where graphs run; nil is the CPU
+	// Lanes is how many calls may run side by side on a device, each with memory of its own; 0 is 1. On the CPU calls take turns,
+	// since one already uses all cores.
+	Lanes int
 }
 
 // New makes a model of weights whose tensors and metadata fit together; see nn.ConfigFrom. The tensors are not copied
@@ -74,7 +77,7 @@ func New(set weights.Set, o Options) (*Model, error) {
 			return nil, fmt.Errorf("new model: no branch for %s", m)
 		}
 	}
-	m := &Model{set: set, config: config, options: o, stages: map[stage]*executor{}, hash: sync.OnceValue(set.SHA256)}
+	m := &Model{set: set, config: config, options: o, hash: sync.OnceValue(set.SHA256)}
 	if m.temperature, err = setting(set, weights.Temperature, 1, math.SmallestNonzeroFloat64, 1e6); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
 	}
@@ -83,6 +86,14 @@ func New(set weights.Set, o Options) (*Model, error) {
 	}
 	if m.task, err = TaskOf(set.Metadata, config.Classes); err != nil {
 		return nil, fmt.Errorf("new model: %w", err)
+	}
+	count := 1
+	if o.Machine != nil {
+		count = max(1, o.Lanes)
+	}
+	m.lanes = make(chan *lane, count)
+	for range count {
+		m.lanes <- &lane{vm: o.Machine.Lane(o.Precision), stages: map[stage]*executor{}}
 	}
 	return m, nil
 }

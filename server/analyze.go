@@ -45,7 +45,7 @@ func (c *analyzeCommand) Run(ctx context.Context, log *slog.Logger) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	analyzer, err := newAnalyzer(c.modelFlags)
+	analyzer, err := newAnalyzer(c.modelFlags, 1, log)
 	if err != nil {
 		return err
 	}

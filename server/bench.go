@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,13 +30,13 @@ type benchCommand struct {
 type benchModelCommand struct {
 	Weights string `type:"existingfile" placeholder:"FILE" help:"Weights to run; default: those of --config."`
 	networkFlags
-	Config    string `enum:"default,small,base" default:"default" help:"Without --weights: default is the built-in weights, small and base are networks of those sizes with random tensors; base is the published one, of 291 M parameters."`
-	Precision string `enum:"float32,bfloat16" default:"float32" help:"Precision of matrix products: float32 or bfloat16."`
-	Backward  bool   `help:"Compute the gradients of all tensors as well."`
-	Profile   bool   `help:"Run once more, operation by operation, and add CPU time up by kind."`
-	Runs      int    `default:"3" help:"Runs to measure, after one that warms up."`
-	Keep      string `type:"path" placeholder:"DIR" help:"Write weights.th, dce.npy, dwi.npy, t2.npy and logits.npy, for another implementation to run the same."`
-	JSON      bool   `name:"json" help:"Print JSON."`
+	Config string `enum:"default,small,base" default:"default" help:"Without --weights: default is the built-in weights, small and base are networks of those sizes with random tensors; base is the published one, of 291 M parameters."`
+	computeFlags
+	Backward bool   `help:"Compute the gradients of all tensors as well."`
+	Profile  bool   `help:"Run once more, operation by operation, and add CPU time up by kind."`
+	Runs     int    `default:"3" help:"Runs to measure, after one that warms up."`
+	Keep     string `type:"path" placeholder:"DIR" help:"Write weights.th, dce.npy, dwi.npy, t2.npy and logits.npy, for another implementation to run the same."`
+	JSON     bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the longer text of "server bench model --help".
@@ -53,6 +54,7 @@ Examples:
 // benchResult is what "server bench model --json" prints. Times are in seconds, memory in 10^6 bytes.
 type benchResult struct {
 	Weights      string             `json:"weights"`
+	Device       string             `json:"device"`
 	Precision    string             `json:"precision"`
 	Backward     bool               `json:"backward"`
 	Machine      string             `json:"machine"`
@@ -88,7 +90,7 @@ func timed(do func() error) (benchTime, error) {
 }
 
 // Run measures.
-func (c *benchModelCommand) Run(ctx context.Context) error {
+func (c *benchModelCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Runs < 1 {
 		return fmt.Errorf("--runs %d: at least one is needed", c.Runs)
 	}
@@ -99,19 +101,19 @@ func (c *benchModelCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	precision, err := parsePrecision(c.Precision)
+	lane, err := c.lane(log)
 	if err != nil {
 		return err
 	}
 	in := randomInput(config)
 	r := benchResult{
-		Weights: name, Precision: c.Precision, Backward: c.Backward, Parameters: set.Parameters(),
+		Weights: name, Device: lane.String(), Precision: lane.Precision().String(), Backward: c.Backward, Parameters: set.Parameters(),
 		Machine:   fmt.Sprintf("%s/%s, %d of %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.NumCPU()),
 		WeightsMB: 4e-6 * float64(set.Parameters()), VolumesMB: 4e-6 * float64(len(in.DCE)+len(in.T2)+len(in.DWI)),
 	}
 	var net *network
 	if r.Build, err = timed(func() (err error) {
-		net, err = newNetwork(set, config, [3]bool{true, true, true}, precision, wants{gradients: c.Backward})
+		net, err = newNetwork(set, config, [3]bool{true, true, true}, lane, wants{gradients: c.Backward})
 		return err
 	}); err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"math"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"mome/experts/nn"
 	"mome/fusion"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // TestWorkOfThePublishedNetwork counts what the published sizes come to when calculated by hand, in GFLOP: stems 352,
@@ -50,7 +52,7 @@ func TestWorkOfThePublishedNetwork(t *testing.T) {
 
 func TestProfileCountsEverything(t *testing.T) {
 	for _, precision := range []op.Precision{op.Float32, op.BFloat16} {
-		net, err := newNetwork(tinySet(t), tinyConfig(), [3]bool{true, true, true}, precision, wants{gradients: true})
+		net, err := newNetwork(tinySet(t), tinyConfig(), [3]bool{true, true, true}, (*vm.Machine)(nil).Lane(precision), wants{gradients: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,9 +88,9 @@ func benched(t *testing.T) (dir string) {
 	set := tinySet(t)
 	c := benchModelCommand{
 		Weights: save(t, filepath.Join(dir, "tiny.safetensors"), set.WriteSafetensors), networkFlags: tinyFlags(),
-		Precision: "float32", Runs: 1, Profile: true, JSON: true, Keep: dir,
+		computeFlags: computeFlags{Precision: "float32"}, Runs: 1, Profile: true, JSON: true, Keep: dir,
 	}
-	if err := c.Run(t.Context()); err != nil {
+	if err := c.Run(t.Context(), slog.Default()); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -99,9 +101,9 @@ func TestBenchKeepsWhatItRan(t *testing.T) {
 	in := func(name string) string { return filepath.Join(dir, name+".npy") }
 	again := filepath.Join(dir, "again.npy")
 	c := modelForwardCommand{ // needs no flags: the kept weights say everything
-		Weights: filepath.Join(dir, "weights.th"), DCE: in("dce"), DWI: in("dwi"), T2: in("t2"), Output: again, Precision: "float32",
+		Weights: filepath.Join(dir, "weights.th"), DCE: in("dce"), DWI: in("dwi"), T2: in("t2"), Output: again, computeFlags: computeFlags{Precision: "float32"},
 	}
-	if err := c.Run(t.Context()); err != nil {
+	if err := c.Run(t.Context(), slog.Default()); err != nil {
 		t.Fatal(err)
 	}
 	_, got := load(t, again)
@@ -141,12 +143,12 @@ func TestPeerAgrees(t *testing.T) {
 
 func TestBenchRefuses(t *testing.T) {
 	for name, c := range map[string]benchModelCommand{
-		"no runs":           {Config: "default", Precision: "float32"},
-		"two sizes":         {Config: "base", Weights: "weights.th", Precision: "float32", Runs: 1},
-		"unknown size":      {Config: "huge", Precision: "float32", Runs: 1},
-		"unknown precision": {Config: "default", Precision: "int8", Runs: 1},
+		"no runs":           {Config: "default", computeFlags: computeFlags{Precision: "float32"}},
+		"two sizes":         {Config: "base", Weights: "weights.th", computeFlags: computeFlags{Precision: "float32"}, Runs: 1},
+		"unknown size":      {Config: "huge", computeFlags: computeFlags{Precision: "float32"}, Runs: 1},
+		"unknown precision": {Config: "default", computeFlags: computeFlags{Precision: "int8"}, Runs: 1},
 	} {
-		if err := c.Run(t.Context()); err == nil {
+		if err := c.Run(t.Context(), slog.Default()); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,7 +55,7 @@ type stageBench struct {
 }
 
 // Run measures.
-func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
+func (c *benchAnalysisCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	dir := c.Dir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "mome-bench"); err != nil {
@@ -69,7 +70,7 @@ func (c *benchAnalysisCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	analyzer, err := newAnalyzer(c.modelFlags)
+	analyzer, err := newAnalyzer(c.modelFlags, 1, log)
 	if err != nil {
 		return err
 	}

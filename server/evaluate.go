@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"mome/experts/nn"
-	"mome/experts/weights"
 	"mome/fusion"
 	"mome/fusion/train"
 	"mome/fusion/train/measure"
@@ -19,6 +18,7 @@ import (
 
 type evaluateCommand struct {
 	dataFlags
+	computeFlags
 
 	Weights    string `type:"existingfile" placeholder:"FILE" help:"Weights to measure (safetensors or PyTorch checkpoint); default: the built-in ones."`
 	Resolution string `enum:"tiny,small,standard,mixed" default:"standard" help:"Of the phantoms: tiny, small, standard or mixed."`
@@ -52,7 +52,11 @@ func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	model, err := fusion.New(set, fusion.Options{Branches: branches})
+	o, err := c.options(log)
+	if err != nil {
+		return err
+	}
+	model, err := fusion.New(set, o)
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (c *evaluateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if p == nil {
 		return errors.New("nothing to measure on: --held-out is 0")
 	}
-	e, scored, err := judge(ctx, set, p, task, c.Seed)
+	e, scored, err := judge(ctx, model, p, task, c.Seed)
 	if err != nil {
 		return err
 	}
@@ -160,12 +164,8 @@ func (f *dataFlags) heldOut(ctx context.Context, log *slog.Logger, task train.Ta
 	return out, nil
 }
 
-// judge asks weights about all cases and measures the answers.
-func judge(ctx context.Context, set weights.Set, p *training.Prepared, task train.Task, seed uint64) (training.Evaluation, []training.Scored, error) {
-	model, err := fusion.New(set, fusion.Options{Branches: branches})
-	if err != nil {
-		return training.Evaluation{}, nil, err
-	}
+// judge asks a model about all cases and measures the answers.
+func judge(ctx context.Context, model *fusion.Model, p *training.Prepared, task train.Task, seed uint64) (training.Evaluation, []training.Scored, error) {
 	line := newProgressLine(os.Stderr)
 	scored, err := training.Score(ctx, model, p.Cases(func(*training.Case) bool { return true }), true, func(done, total int) {
 		line.show("model", float64(done)/float64(total), fmt.Sprintf("%d of %d candidates", done, total))

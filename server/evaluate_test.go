@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mome/fixtures/phantom"
+	"mome/fusion"
 	"mome/fusion/train"
 	"mome/fusion/train/measure"
 	"mome/server/training"
@@ -131,7 +132,7 @@ func TestEvaluationJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, err := openModel("", "")
+	model, err := openModel("", fusion.Options{Branches: branches})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ type modelForwardCommand struct {
 	Activations string   `type:"path" placeholder:"DIR" help:"Folder for intermediate values, one file for each, [batch, rows, cols]."`
 	Gradients   string   `type:"path" placeholder:"FILE" help:"File (.npz) for the gradients of the batch's mean cross-entropy, under the tensors' names."`
 	Labels      []int    `placeholder:"1,0" help:"With --gradients, the class of each case."`
-	Precision   string   `enum:"float32,bfloat16" default:"float32" help:"Precision of matrix products: float32 or bfloat16."`
+	computeFlags
 }
 
 // Help is the longer text of "server model forward --help".
@@ -49,7 +50,7 @@ Examples:
 }
 
 // Run computes and writes what is asked for.
-func (c *modelForwardCommand) Run(ctx context.Context) error {
+func (c *modelForwardCommand) Run(ctx context.Context, log *slog.Logger) error {
 	set, name, err := openSet(c.Weights)
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (c *modelForwardCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	precision, err := parsePrecision(c.Precision)
+	lane, err := c.lane(log)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (c *modelForwardCommand) Run(ctx context.Context) error {
 	if c.Gradients != "" && len(c.Labels) != len(cases) {
 		return fmt.Errorf("--labels names %d classes for %d cases: give one for each, such as --labels 1,0", len(c.Labels), len(cases))
 	}
-	net, err := newNetwork(set, config, present, precision, wants{marks: c.Activations != "", gradients: c.Gradients != ""})
+	net, err := newNetwork(set, config, present, lane, wants{marks: c.Activations != "", gradients: c.Gradients != ""})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 	"mome/experts/nn"
 	"mome/fusion"
-	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // oracle is the folder with a small checkpoint and what the published code computes with it; the test skips without it.
@@ -218,7 +219,7 @@ func TestGradientsAreSlopes(t *testing.T) {
 		}
 	}
 	for _, present := range [][3]bool{{true, true, true}, {true, false, true}} {
-		net, err := newNetwork(set, config, present, op.Float32, wants{gradients: true})
+		net, err := newNetwork(set, config, present, new(vm.Lane), wants{gradients: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +277,7 @@ func TestForwardSaysWhatToDo(t *testing.T) {
 	dwi := put("dwi.npy", config.Boxes.DWI, 1, in.DWI)
 	t2 := put("t2.npy", config.Boxes.T2, 1, in.T2)
 	two := put("two.npy", config.Boxes.T2, 2, append(append([]float32{}, in.T2...), in.T2...))
-	good := modelForwardCommand{Weights: file, networkFlags: tinyFlags(), DCE: dce, DWI: dwi, T2: t2, Precision: "float32"}
+	good := modelForwardCommand{Weights: file, networkFlags: tinyFlags(), DCE: dce, DWI: dwi, T2: t2, computeFlags: computeFlags{Precision: "float32"}}
 	for _, c := range []struct {
 		name   string
 		change func(c *modelForwardCommand)
@@ -296,7 +297,7 @@ func TestForwardSaysWhatToDo(t *testing.T) {
 	} {
 		command := good
 		c.change(&command)
-		err := command.Run(t.Context())
+		err := command.Run(t.Context(), slog.Default())
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}

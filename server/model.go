@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"mome/experts"
 	"mome/experts/dce"
@@ -37,13 +38,14 @@ func panel() ([]experts.Expert, error) {
 
 // modelFlags choose what judges lesions and examinations.
 type modelFlags struct {
-	Weights   []string `type:"existingfile" sep:"none" placeholder:"FILE" help:"Weights of a model (safetensors or PyTorch checkpoint); may be repeated for further tasks. Default: the built-in ones, trained on digital phantoms."`
-	Motion    string   `enum:"deformable,rigid,off" default:"deformable" help:"Motion to correct between phases and series: deformable, rigid or off."`
-	Precision string   `enum:"float32,bfloat16" default:"float32" help:"Precision of matrix products: float32, or bfloat16, which is faster where the CPU has AVX512-BF16 and exact to about 1e-2."`
+	Weights []string `type:"existingfile" sep:"none" placeholder:"FILE" help:"Weights of a model (safetensors or PyTorch checkpoint); may be repeated for further tasks. Default: the built-in ones, trained on digital phantoms."`
+	Motion  string   `enum:"deformable,rigid,off" default:"deformable" help:"Motion to correct between phases and series: deformable, rigid or off."`
+	computeFlags
 }
 
-// newAnalyzer wires the experts and the models. The first model of malignancy judges the findings.
-func newAnalyzer(f modelFlags) (*analysis.Analyzer, error) {
+// newAnalyzer wires the experts and the models, which as many studies at once may use on a device as lanes says. The first model of
+// malignancy judges the findings.
+func newAnalyzer(f modelFlags, lanes int, log *slog.Logger) (*analysis.Analyzer, error) {
 	experts, err := panel()
 	if err != nil {
 		return nil, err
@@ -52,12 +54,17 @@ func newAnalyzer(f modelFlags) (*analysis.Analyzer, error) {
 		Panel: experts, Version: version,
 		Motion: registration.Settings{Off: f.Motion == "off", RigidOnly: f.Motion == "rigid"},
 	}
+	o, err := f.options(log)
+	if err != nil {
+		return nil, err
+	}
+	o.Lanes = lanes
 	paths := f.Weights
 	if len(paths) == 0 {
 		paths = []string{""}
 	}
 	for _, path := range paths {
-		model, err := openModel(path, f.Precision)
+		model, err := openModel(path, o)
 		if err != nil {
 			return nil, err
 		}
@@ -80,16 +87,12 @@ func explaining(a *analysis.Analyzer) (*analysis.Analyzer, error) {
 }
 
 // openModel reads weights, the built-in ones for an empty path.
-func openModel(path, precision string) (*fusion.Model, error) {
+func openModel(path string, o fusion.Options) (*fusion.Model, error) {
 	set, err := readWeights(path)
 	if err != nil {
 		return nil, err
 	}
-	p, err := parsePrecision(precision)
-	if err != nil {
-		return nil, err
-	}
-	model, err := fusion.New(set, fusion.Options{Branches: branches, Precision: p})
+	model, err := fusion.New(set, o)
 	if err != nil && path != "" {
 		return nil, fmt.Errorf("weights %s: %w", path, err)
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +19,7 @@ import (
 type network struct {
 	config       nn.Config
 	present      [3]bool // in the order of experts.Modalities
-	precision    op.Precision
+	lane         *vm.Lane
 	program      *vm.Program
 	inputs       map[string][]float32 // what is bound
 	logits, loss *gorgonia.Node
@@ -42,7 +40,7 @@ type wants struct{ marks, gradients bool }
 const targetInput = "target"
 
 // newNetwork builds and compiles the graph over the tensors of the set, which are not copied.
-func newNetwork(set weights.Set, config nn.Config, present [3]bool, precision op.Precision, want wants) (n *network, err error) {
+func newNetwork(set weights.Set, config nn.Config, present [3]bool, lane *vm.Lane, want wants) (n *network, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // Gorgonia panics where a type cannot be inferred
 			n, err = nil, fmt.Errorf("build graph: %v", cause)
@@ -58,7 +56,7 @@ func newNetwork(set weights.Set, config nn.Config, present [3]bool, precision op
 			inputs[m] = b.Volume(m)
 		}
 	}
-	n = &network{config: config, present: present, precision: precision, inputs: map[string][]float32{}}
+	n = &network{config: config, present: present, lane: lane, inputs: map[string][]float32{}}
 	if n.logits, err = fusion.Graph(b, branches, inputs); err != nil {
 		return nil, err
 	}
@@ -84,16 +82,16 @@ func newNetwork(set weights.Set, config nn.Config, present [3]bool, precision op
 		n.trained = slices.Clone(names)
 		outputs = append(append(outputs, n.loss), n.grads...)
 	}
-	if n.program, err = vm.Compile(outputs...); err != nil {
+	if n.program, err = lane.Compile(outputs...); err != nil {
 		return nil, err
 	}
-	n.program.SetPrecision(precision)
 	for _, name := range names {
 		t, ok := set.Tensor(name)
 		if !ok {
 			return nil, fmt.Errorf("tensor %q is missing", name)
 		}
-		if err := n.bind(name, t.Data); err != nil {
+		n.inputs[name] = t.Data
+		if err := n.program.BindFixed(name, t.Data); err != nil {
 			return nil, err
 		}
 	}
@@ -151,13 +149,3 @@ func (n *network) run(ctx context.Context, in fusion.Input, label int) error {
 
 // value is what the last run computed for a node, to be read before the next.
 func (n *network) value(node *gorgonia.Node) ([]float32, error) { return n.program.Value(node) }
-
-// parsePrecision reads the precision of matrix products; that of "" is float32.
-func parsePrecision(name string) (op.Precision, error) {
-	for _, p := range []op.Precision{op.Float32, op.BFloat16} {
-		if p.String() == cmp.Or(name, op.Float32.String()) {
-			return p, nil
-		}
-	}
-	return 0, errors.New("precision " + name + ", want float32 or bfloat16")
-}

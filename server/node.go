@@ -61,7 +61,7 @@ func openNode(ctx context.Context, f nodeFlags, log *slog.Logger) (n *node, err 
 	if n.listener, err = net.Listen("tcp", f.Addr); err != nil {
 		return n, fmt.Errorf("listen on %s: %w (another port: --addr; port 0 picks a free one)", f.Addr, err)
 	}
-	if n.analyzer, err = newAnalyzer(f.modelFlags); err != nil {
+	if n.analyzer, err = newAnalyzer(f.modelFlags, f.Workers, log); err != nil {
 		return n, err
 	}
 	if f.Explain {

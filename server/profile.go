@@ -146,7 +146,7 @@ func (n *network) profile(ctx context.Context) ([]kindTime, error) {
 				return foreign(node, children[node], in, out)
 			}
 			kind, work = kindOf(own.Kernel), 1e-9*flop(own.Kernel)
-			if reduced, ok := own.Kernel.(op.Reducible); ok && n.precision == op.BFloat16 {
+			if reduced, ok := own.Kernel.(op.Reducible); ok && n.lane.Precision() == op.BFloat16 {
 				reduced.RunBFloat16(out, in)
 			} else {
 				own.Kernel.Run(out, in)

@@ -16,12 +16,15 @@ import (
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fixtures/phantom"
+	"mome/fusion"
 	"mome/fusion/train"
+	"mome/gpu/vm"
 	"mome/server/training"
 )
 
 type trainCommand struct {
 	dataFlags
+	deviceFlag
 
 	Output  string `short:"o" default:"weights.safetensors" type:"path" help:"File for the weights."`
 	State   string `type:"path" placeholder:"FILE" help:"File that keeps a running fit, written after every epoch; default: the output's name and .state."`
@@ -232,7 +235,11 @@ func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
 	source := training.Source{Cases: fit.Labelled(), Margin: margin}
 	fmt.Printf("training: %v; %s\n", fit.Tally, classCounts(task, source.Cases))
 
-	set, history, err := c.fit(ctx, initial, source, task)
+	machine, err := c.machine(log)
+	if err != nil {
+		return err
+	}
+	set, history, err := c.fit(ctx, initial, source, task, machine)
 	if err != nil && len(set.Metadata) == 0 {
 		return err
 	}
@@ -248,7 +255,7 @@ func (c *trainCommand) Run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	if stopped == nil {
-		if err := c.measure(ctx, log, set, config.Boxes, task); err != nil {
+		if err := c.measure(ctx, log, machine, set, config.Boxes, task); err != nil {
 			return errors.Join(fmt.Errorf("measure: %w", err), c.write(set))
 		}
 	}
@@ -289,8 +296,9 @@ func (c *trainCommand) prepare(ctx context.Context, log *slog.Logger, task train
 }
 
 // fit runs the training and prints every epoch.
-func (c *trainCommand) fit(ctx context.Context, initial weights.Set, source training.Source, task train.Task) (weights.Set, train.History, error) {
+func (c *trainCommand) fit(ctx context.Context, initial weights.Set, source training.Source, task train.Task, machine *vm.Machine) (weights.Set, train.History, error) {
 	o := c.options(task, source.Cases)
+	o.Machine = machine
 	line, began, first := newProgressLine(os.Stderr), time.Now(), -1
 	o.Progress = func(p train.Progress) {
 		if first < 0 {
@@ -312,12 +320,16 @@ func (c *trainCommand) fit(ctx context.Context, initial weights.Set, source trai
 }
 
 // measure adds what the weights do on data that they were not fitted to.
-func (c *trainCommand) measure(ctx context.Context, log *slog.Logger, set weights.Set, boxes nn.Boxes, task train.Task) error {
+func (c *trainCommand) measure(ctx context.Context, log *slog.Logger, machine *vm.Machine, set weights.Set, boxes nn.Boxes, task train.Task) error {
 	p, err := c.heldOut(ctx, log, task, boxes, string(phantom.Standard), nil)
 	if err != nil || p == nil {
 		return err
 	}
-	e, _, err := judge(ctx, set, p, task, c.Seed)
+	model, err := fusion.New(set, fusion.Options{Branches: branches, Machine: machine})
+	if err != nil {
+		return err
+	}
+	e, _, err := judge(ctx, model, p, task, c.Seed)
 	if err != nil {
 		return err
 	}

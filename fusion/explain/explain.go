@@ -15,6 +15,7 @@ import (
 	"mome/experts"
 	"mome/experts/nn"
 	"mome/fusion"
+	"mome/gpu/op"
 	"mome/gpu/vm"
 )
 
@@ -23,7 +24,7 @@ const Malignant = 1
 
 // Explainer explains what one model answers. It is safe for concurrent use; calls take turns, since one already uses
 // all cores. Graphs are built when a combination of modalities is first met, and kept. It computes in float32 whatever
-// precision the model runs with, on the processor. Of the published network an explanation takes some hundred times the
+// precision the model runs with, on the model's machine. Of the published network an explanation takes some hundred times the
 // processor time of a forward pass.
 type Explainer struct {
 	model *fusion.Model
@@ -31,8 +32,7 @@ type Explainer struct {
 	turn     sync.Mutex
 	stems    map[experts.Modality]*stem
 	networks map[present]*network
-	programs []*vm.Program // of all of these
-	scratch  []float32     // in which they work, since they take turns
+	lane     *vm.Lane // where all of these run, since they take turns
 }
 
 // New returns an Explainer for a model.
@@ -40,7 +40,7 @@ func New(model *fusion.Model) (*Explainer, error) {
 	if model == nil {
 		return nil, fmt.Errorf("explain: no model")
 	}
-	return &Explainer{model: model, stems: map[experts.Modality]*stem{}, networks: map[present]*network{}}, nil
+	return &Explainer{model: model, stems: map[experts.Modality]*stem{}, networks: map[present]*network{}, lane: model.Options().Machine.Lane(op.Float32)}, nil
 }
 
 // Explanation is what the calibrated log-odds of one class, ln(p / (1-p)), were made of.

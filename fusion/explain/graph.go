@@ -173,9 +173,9 @@ func (x *Explainer) network(which present) (n *network, err error) {
 	return n, nil
 }
 
-// compile plans the outputs on the model's weights and in the arena that all programs share.
+// compile plans the outputs on the model's weights and in the memory that all programs share.
 func (x *Explainer) compile(b *nn.Builder, outputs ...*gorgonia.Node) (*vm.Program, error) {
-	p, err := vm.Compile(outputs...)
+	p, err := x.lane.Compile(outputs...)
 	if err != nil {
 		return nil, err
 	}
@@ -186,16 +186,7 @@ func (x *Explainer) compile(b *nn.Builder, outputs ...*gorgonia.Node) (*vm.Progr
 			continue
 		}
 		t, _ := weights.Tensor(name) // the model was made of them
-		if err := p.Bind(name, t.Data); err != nil {
-			return nil, err
-		}
-	}
-	x.programs = append(x.programs, p)
-	if n := p.ArenaFloats(); n > len(x.scratch) {
-		x.scratch = make([]float32, n)
-	}
-	for _, p := range x.programs { // those before work in the old memory
-		if err := p.UseArena(x.scratch); err != nil {
+		if err := p.BindFixed(name, t.Data); err != nil {
 			return nil, err
 		}
 	}

@@ -19,7 +19,7 @@ type lane struct {
 	studio  studio
 	target  []float32 // [1, classes]
 	runs    map[kind]*run
-	arena   []float32
+	vm      *vm.Lane // where they run
 
 	last   *run // what learn computed and settle has still to add
 	factor float32
@@ -127,7 +127,7 @@ func (l *lane) execute(ctx context.Context, in fusion.Input, it item, learning b
 	return r, r.program.Run(ctx)
 }
 
-// compile plans the loss and gradients, or the logits alone, in the lane's arena and on the learner's weights.
+// compile plans the loss and gradients, or the logits alone, on the learner's weights.
 func (l *lane) compile(k kind) (*run, error) {
 	l.learner.building.Lock() // even reading a graph changes it; see vm.Compile
 	defer l.learner.building.Unlock()
@@ -139,23 +139,12 @@ func (l *lane) compile(k kind) (*run, error) {
 	if k.learning {
 		outputs = append([]*gorgonia.Node{g.loss}, g.grads...)
 	}
-	p, err := vm.Compile(outputs...)
+	p, err := l.vm.Compile(outputs...)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{graph: g, program: p}
-	if err := l.bind(r); err != nil {
-		return nil, err
-	}
-	if p.ArenaFloats() > len(l.arena) {
-		l.arena = make([]float32, p.ArenaFloats())
-		for _, other := range l.runs {
-			if err := other.program.UseArena(l.arena); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return r, p.UseArena(l.arena)
+	return r, l.bind(r)
 }
 
 // bind gives a run its weights, trained or frozen, and notes its drop-path inputs.
@@ -167,17 +156,18 @@ func (l *lane) bind(r *run) error {
 		}
 	}
 	for name := range inputs {
+		bind := r.program.Bind
 		var data []float32
 		if i, ok := l.learner.layout.number[name]; ok {
 			data = l.learner.layout.of(l.learner.flat, i)
 		} else if t, ok := l.learner.initial.Tensor(name); ok {
-			data = t.Data
+			data, bind = t.Data, r.program.BindFixed
 		} else if name == targetInput {
 			data = l.target
 		} else {
 			continue // a volume, the context or a drop-path input
 		}
-		if err := r.program.Bind(name, data); err != nil {
+		if err := bind(name, data); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,10 @@ func newLearner(config nn.Config, initial weights.Set, source Source, o Options)
 	l.adam = newAdam(l.layout)
 	l.lanes = make([]*lane, o.Lanes)
 	for i := range l.lanes {
-		l.lanes[i] = &lane{learner: l, studio: studio{config: config, jitter: o.Jitter}, target: make([]float32, config.Classes), runs: map[kind]*run{}}
+		l.lanes[i] = &lane{
+			learner: l, studio: studio{config: config, jitter: o.Jitter}, target: make([]float32, config.Classes),
+			vm: o.Machine.Lane(op.Float32), runs: map[kind]*run{},
+		}
 	}
 	return l
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mome/fusion"
+	"mome/gpu/vm"
 )
 
 // Options are the settings of Fit. A zero field stands for the default given with it; where zero itself is meant, a
@@ -52,6 +53,9 @@ type Options struct {
 	// Lanes is the number of samples computed side by side, each in memory of its own (4.8 GB for the published sizes
 	// and PublishedTrained); one per core, and no more than Batch. It does not change the result.
 	Lanes int
+	// Machine is where graphs run; nil is the CPU. Adam is the CPU's in either case. A device rounds otherwise, so that results
+	// are not the same bits.
+	Machine *vm.Machine
 	// Checkpoint is a file that is rewritten after every epoch. Where it exists Fit goes on from it, and ends with the
 	// same bits as if it had never been stopped. None by default.
 	Checkpoint string

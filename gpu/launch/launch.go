@@ -3,6 +3,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -89,7 +90,10 @@ func each(kernel string, n int, params ...Param) Step {
 // blocks is n / size, rounded up.
 func blocks(n, size int) int { return (n + size - 1) / size }
 
-// For is the list of an operation at a precision. Operations that no device computes are an error.
+// ErrUnsupported is wrapped by For where no device computes an operation.
+var ErrUnsupported = errors.New("computed by the CPU only")
+
+// For is the list of an operation at a precision.
 func For(k op.Kernel, p op.Precision) (List, error) {
 	for _, family := range []func(op.Kernel, op.Precision) (List, bool){
 		products, convolutions, attentions, norms, elementwise, layouts,
@@ -98,5 +102,5 @@ func For(k op.Kernel, p op.Precision) (List, error) {
 			return l, nil
 		}
 	}
-	return List{}, fmt.Errorf("no device computes %T", k)
+	return List{}, fmt.Errorf("%T: %w", k, ErrUnsupported)
 }

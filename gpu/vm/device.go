@@ -1,0 +1,173 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+
+	"mome/gpu"
+	"mome/gpu/launch"
+	"mome/gpu/op"
+)
+
+// deviceProgram is a Program made ready for the device of its lane: its launches with all addresses, to be run again and again.
+type deviceProgram struct {
+	refused bool // the device can't compute some operation
+
+	stale   bool // other inputs are fixed than when it was planned
+	planned bool
+	layout  layout
+	steps   []step
+	lists   []launch.List
+
+	job     gpu.Job
+	arena   gpu.Address       // that the job was made for
+	results map[int][]float32 // of the outputs, by value
+}
+
+// runOnDevice says whether the device computed the outputs. Where it did not, the CPU has to, and the machine has been told why.
+func (p *Program) runOnDevice() bool {
+	d := p.device
+	if d == nil || d.refused || !p.lane.machine.usable() {
+		return false
+	}
+	err := p.tryDevice()
+	if err == nil {
+		return true
+	}
+	// Whatever was prepared may be incomplete, and its memory may serve other programs.
+	err = errors.Join(err, d.close())
+	if errors.Is(err, gpu.ErrOutOfMemory) {
+		err = errors.Join(err, p.lane.release())
+	}
+	p.lane.machine.failed(err)
+	return false
+}
+
+func (p *Program) tryDevice() error {
+	d, l := p.device, p.lane
+	if err := l.open(); err != nil {
+		return err
+	}
+	if !d.planned || d.stale {
+		if err := p.planForDevice(); err != nil {
+			d.refused = true
+			return err
+		}
+	}
+	if err := l.reserve(d.layout.size); err != nil {
+		return err
+	}
+	if d.job == nil || d.arena != l.memory {
+		if err := p.prepare(); err != nil {
+			return err
+		}
+	}
+	for i := range p.values {
+		if v := &p.values[i]; v.kind == input && !v.fixed && d.layout.offset[i] >= 0 {
+			if err := l.queue.Upload(at(l.memory, d.layout.offset[i]), v.data); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.job.Run(); err != nil {
+		return err
+	}
+	for i, out := range d.results {
+		if err := l.queue.Download(out, at(l.memory, d.layout.offset[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// at is the address of a float of an arena.
+func at(arena gpu.Address, offset int) gpu.Address { return arena + 4*gpu.Address(offset) }
+
+// planForDevice decides on launches and places.
+func (p *Program) planForDevice() error {
+	d := p.device
+	if err := d.close(); err != nil {
+		return err
+	}
+	d.steps, d.lists = nil, nil
+	for _, s := range fuse(p.code) {
+		if s.kernel == nil {
+			own, err := p.native(s)
+			if err != nil {
+				return err
+			}
+			s.kernel = own
+		}
+		list, err := launch.For(s.kernel, p.lane.precision)
+		if err != nil {
+			return err
+		}
+		d.steps, d.lists = append(d.steps, s), append(d.lists, list)
+	}
+	d.layout = arrange(p.values, d.steps, p.wanted(),
+		func(v int) bool { return !p.values[v].fixed }, func(step int) int { return d.lists[step].Workspace })
+	d.results = map[int][]float32{}
+	for _, n := range p.outputs {
+		if v := p.places[n]; p.values[v].kind == result {
+			d.results[v] = make([]float32, p.values[v].floats())
+		}
+	}
+	d.planned, d.stale = true, false
+	return nil
+}
+
+// native is the kernel for an operation of Gorgonia's own. Its gradients add terms, and nothing else.
+func (p *Program) native(s step) (op.Kernel, error) {
+	n := p.values[s.out].floats()
+	for _, v := range s.in {
+		if p.values[v].floats() != n {
+			return nil, fmt.Errorf("%v of %v: %w", s.op, p.values[v].shape, launch.ErrUnsupported)
+		}
+	}
+	if name := s.op.String(); len(s.in) != 2 || name[0] != '+' {
+		return nil, fmt.Errorf("%v: %w", s.op, launch.ErrUnsupported)
+	}
+	return op.SumKernel{Rows: 1, Cols: n, Terms: 2}, nil
+}
+
+// prepare brings what is fixed to the device and makes the launches ready for the lane's arena as it is.
+func (p *Program) prepare() error {
+	d, l := p.device, p.lane
+	if err := d.close(); err != nil {
+		return err
+	}
+	where := make([]gpu.Address, len(p.values))
+	for i := range p.values {
+		v := &p.values[i]
+		if d.layout.offset[i] >= 0 {
+			where[i] = at(l.memory, d.layout.offset[i])
+		} else if v.kind == constant || v.kind == input && v.fixed {
+			var err error
+			if where[i], err = l.machine.keep(l.queue, v.data); err != nil {
+				return fmt.Errorf("%q: %w", v.name, err)
+			}
+		}
+	}
+	var launches []gpu.Launch
+	for i, s := range d.steps {
+		in := make([]gpu.Address, len(s.in))
+		for j, v := range s.in {
+			in[j] = where[v]
+		}
+		launches = append(launches, d.lists[i].Resolve(where[s.out], in, at(l.memory, d.layout.space[i]))...)
+	}
+	var err error
+	d.job, err = l.queue.Prepare(launches)
+	d.arena = l.memory
+	return err
+}
+
+// close forgets the job.
+func (d *deviceProgram) close() error {
+	if d.job == nil {
+		return nil
+	}
+	job := d.job
+	d.job = nil
+	return job.Close()
+}

@@ -1,0 +1,179 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"mome/gpu"
+	"mome/gpu/launch"
+	"mome/gpu/op"
+)
+
+// Lane is memory in which programs run one at a time, and on a device a queue. Several lanes of one Machine run side by side. The
+// zero Lane is one of the CPU, at op.Float32.
+type Lane struct {
+	machine   *Machine // nil for the CPU
+	precision op.Precision
+	arena     []float32 // of the host
+
+	queue    gpu.Queue
+	memory   gpu.Address // arena of the device
+	bytes    int64
+	programs []*deviceProgram
+}
+
+// Machine is a device with what its lanes share: the data of BindFixed, copied once. A nil *Machine is the CPU. It is safe for
+// concurrent use.
+type Machine struct {
+	device gpu.Device
+	warn   func(error)
+
+	mu    sync.Mutex
+	fixed map[*float32]resident
+	lost  bool
+}
+
+// resident are data that are on the device too. They are held, so that no others get their address.
+type resident struct {
+	data []float32
+	at   gpu.Address
+}
+
+// On makes a machine of a device. Warn is told why the CPU computes in the device's place: each time that the device's memory did
+// not suffice, once if it is lost.
+func On(d gpu.Device, warn func(error)) *Machine {
+	return &Machine{device: d, warn: warn, fixed: map[*float32]resident{}}
+}
+
+// String is the device's name, "CPU" for a nil machine.
+func (m *Machine) String() string {
+	if m == nil {
+		return "CPU"
+	}
+	return m.device.String()
+}
+
+// Lane makes a lane; of the CPU if m is nil.
+func (m *Machine) Lane(p op.Precision) *Lane { return &Lane{machine: m, precision: p} }
+
+// Close gives back what the lanes shared, and closes the device. All lanes must be closed.
+func (m *Machine) Close() error {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	for _, r := range m.fixed {
+		err = errors.Join(err, m.device.Free(r.at))
+	}
+	m.fixed = nil
+	return errors.Join(err, m.device.Close())
+}
+
+// usable says whether the device still works.
+func (m *Machine) usable() bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.lost
+}
+
+// failed takes an error of the device: what is neither a want of memory nor an operation it lacks ends its use.
+func (m *Machine) failed(err error) {
+	m.mu.Lock()
+	first := !m.lost
+	if !errors.Is(err, gpu.ErrOutOfMemory) && !errors.Is(err, launch.ErrUnsupported) {
+		m.lost = true
+	}
+	m.mu.Unlock()
+	if first && m.warn != nil {
+		m.warn(fmt.Errorf("%s: the CPU computes instead: %w", m, err))
+	}
+}
+
+// keep copies data to the device unless they are there.
+func (m *Machine) keep(q gpu.Queue, data []float32) (gpu.Address, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, ok := m.fixed[&data[0]]; ok && len(r.data) >= len(data) {
+		return r.at, nil
+	} else if ok {
+		return 0, fmt.Errorf("data at one address are bound in two lengths, %d and %d", len(r.data), len(data))
+	}
+	at, err := m.device.Allocate(4 * int64(len(data)))
+	if err != nil {
+		return 0, err
+	}
+	if err := q.Upload(at, data); err != nil {
+		return 0, errors.Join(err, m.device.Free(at))
+	}
+	m.fixed[&data[0]] = resident{data, at}
+	return at, nil
+}
+
+// String is where the lane's programs run.
+func (l *Lane) String() string { return l.machine.String() }
+
+// Precision is that of the lane's programs.
+func (l *Lane) Precision() op.Precision { return l.precision }
+
+// host is the lane's arena on the CPU, of at least so many floats.
+func (l *Lane) host(floats int) []float32 {
+	if len(l.arena) < floats {
+		l.arena = make([]float32, floats)
+	}
+	return l.arena
+}
+
+// open makes the queue where there is none yet.
+func (l *Lane) open() (err error) {
+	if l.queue == nil {
+		l.queue, err = l.machine.device.NewQueue()
+	}
+	return err
+}
+
+// reserve makes the device's arena at least so large. Programs that were prepared for another must be prepared again.
+func (l *Lane) reserve(floats int) error {
+	need := max(4*int64(floats), 256)
+	if l.bytes >= need {
+		return nil
+	}
+	if err := l.release(); err != nil {
+		return err
+	}
+	at, err := l.machine.device.Allocate(need)
+	if err != nil {
+		return err
+	}
+	l.memory, l.bytes = at, need
+	return nil
+}
+
+// release gives the device's arena back.
+func (l *Lane) release() error {
+	if l.bytes == 0 {
+		return nil
+	}
+	at := l.memory
+	l.memory, l.bytes = 0, 0
+	return l.machine.device.Free(at)
+}
+
+// Close gives back what the lane has on the device. Its programs must not run any more.
+func (l *Lane) Close() error {
+	if l.machine == nil || l.queue == nil {
+		return nil
+	}
+	var err error
+	for _, p := range l.programs {
+		err = errors.Join(err, p.close())
+	}
+	err = errors.Join(err, l.release(), l.queue.Close())
+	l.queue = nil
+	return err
+}
