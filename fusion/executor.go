@@ -2,6 +2,7 @@ package fusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -195,4 +196,14 @@ func (m *Model) executor(l *lane, s stage) (*executor, error) {
 	}
 	l.stages[s] = e
 	return e, nil
+}
+
+// Close gives back what the model has on a device. No call may be under way, and none may follow.
+func (m *Model) Close() error {
+	var err error
+	for range cap(m.lanes) {
+		l := <-m.lanes
+		err = errors.Join(err, l.vm.Close())
+	}
+	return err
 }

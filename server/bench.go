@@ -20,6 +20,7 @@ import (
 )
 
 type benchCommand struct {
+	GPU       benchGPUCommand       `cmd:"" name:"gpu" help:"Check and time everything on a GPU, against the CPU and PyTorch."`
 	Model     benchModelCommand     `cmd:"" help:"Time and memory of the network's forward pass, and of its gradients."`
 	Analysis  benchAnalysisCommand  `cmd:"" help:"Time and memory of each stage of reading a study."`
 	Detection benchDetectionCommand `cmd:"" help:"How lesions are found and outlined, on digital phantoms."`

@@ -162,6 +162,31 @@ func (p *Program) prepare() error {
 	return err
 }
 
+// Replay runs the launches of the last Run so many times more, without copying anything to or from the device, and waits for them:
+// what they take is what the kernels take. It is an error if the last Run was on the CPU.
+func (p *Program) Replay(times int) error {
+	if p.ran != onDevice || p.device.job == nil {
+		return errors.New("replay: the last run was not on a device")
+	}
+	for range times {
+		if err := p.device.job.Run(); err != nil {
+			return err
+		}
+	}
+	var last [1]float32
+	return p.lane.queue.Download(last[:], p.lane.memory)
+}
+
+// Launches is the number of kernels that a Run on the device launches.
+func (p *Program) Launches() (n int) {
+	if p.device != nil {
+		for _, l := range p.device.lists {
+			n += len(l.Steps)
+		}
+	}
+	return n
+}
+
 // close forgets the job.
 func (d *deviceProgram) close() error {
 	if d.job == nil {

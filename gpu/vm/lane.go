@@ -57,8 +57,8 @@ func (m *Machine) String() string {
 // Lane makes a lane; of the CPU if m is nil.
 func (m *Machine) Lane(p op.Precision) *Lane { return &Lane{machine: m, precision: p} }
 
-// Close gives back what the lanes shared, and closes the device. All lanes must be closed.
-func (m *Machine) Close() error {
+// Release gives back what the lanes shared. All lanes must be closed; new ones can be made.
+func (m *Machine) Release() error {
 	if m == nil {
 		return nil
 	}
@@ -68,8 +68,8 @@ func (m *Machine) Close() error {
 	for _, r := range m.fixed {
 		err = errors.Join(err, m.device.Free(r.at))
 	}
-	m.fixed = nil
-	return errors.Join(err, m.device.Close())
+	clear(m.fixed)
+	return err
 }
 
 // usable says whether the device still works.

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mome/experts/nn"
+	"mome/experts/weights"
+	"mome/fusion"
+	"mome/gpu"
+	"mome/gpu/check"
+	"mome/gpu/op"
+	"mome/gpu/vm"
+)
+
+// precisions are all that a device computes at.
+var precisions = []op.Precision{op.Float32, op.TF32, op.BFloat16}
+
+// checkKernels compares every operation, a line for each kind and precision.
+func checkKernels(ctx context.Context, d gpu.Device, t *checkTable) error {
+	for _, p := range precisions {
+		worst, order := map[string]float64{}, []string{}
+		for _, c := range check.Cases() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			kind := kindOf(c.Kernel)
+			if _, ok := worst[kind]; !ok {
+				order = append(order, kind)
+			}
+			e, err := check.Compare(d, c, p)
+			if err != nil {
+				t.verdict(fmt.Sprintf("%s, %s", kind, p), false, fmt.Sprintf("%s: %v", c.Name, err))
+				e = math.Inf(1)
+			}
+			worst[kind] = max(worst[kind], e)
+		}
+		for _, kind := range order {
+			if !math.IsInf(worst[kind], 1) { // has a line already
+				t.check(fmt.Sprintf("%s, %s", kind, p), worst[kind], check.Tolerance(p), "of the largest value")
+			}
+		}
+	}
+	return nil
+}
+
+// gpuBench is a network of random weights with one case, and what the CPU says of it.
+type gpuBench struct {
+	size    string
+	device  gpu.Device
+	log     *slog.Logger
+	set     weights.Set
+	config  nn.Config
+	in      fusion.Input
+	machine *vm.Machine
+	warned  error // what the machine said when it left work to the CPU
+	want    *collector
+}
+
+func newGPUBench(size string, d gpu.Device, log *slog.Logger) (*gpuBench, error) {
+	set, config, _, err := (&benchModelCommand{Config: size}).network()
+	if err != nil {
+		return nil, err
+	}
+	b := &gpuBench{size: size, device: d, log: log, set: set, config: config, in: randomInput(config)}
+	b.machine = vm.On(d, func(err error) { b.warned = errors.Join(b.warned, err) })
+	return b, nil
+}
+
+func (b *gpuBench) close() {
+	b.machine.Release()
+}
+
+var everything = [3]bool{true, true, true}
+
+// compute runs the network once on a lane.
+func (b *gpuBench) compute(ctx context.Context, l *vm.Lane, want wants) (*collector, error) {
+	net, err := newNetwork(b.set, b.config, everything, l, want)
+	if err != nil {
+		return nil, err
+	}
+	if err := net.run(ctx, b.in, 1); err != nil {
+		return nil, err
+	}
+	c := newCollector(net, 1)
+	return c, c.add()
+}
+
+// onDevice is compute on the device; that the CPU stepped in is an error.
+func (b *gpuBench) onDevice(ctx context.Context, p op.Precision, want wants) (*collector, error) {
+	l := b.machine.Lane(p)
+	b.warned = nil
+	c, err := b.compute(ctx, l, want)
+	return c, errors.Join(err, b.warned, l.Close())
+}
+
+// compareForward compares logits and intermediate values at every precision.
+func (b *gpuBench) compareForward(ctx context.Context, t *checkTable) (err error) {
+	if b.want, err = b.compute(ctx, new(vm.Lane), wants{marks: true}); err != nil {
+		return err
+	}
+	for _, p := range precisions {
+		name := fmt.Sprintf("forward of %s, %s", b.size, p)
+		got, err := b.onDevice(ctx, p, wants{marks: true})
+		if err != nil {
+			t.verdict(name, false, err.Error())
+			continue
+		}
+		worst, where := 0.0, ""
+		for i, m := range got.marks {
+			if e := apart(m.data, b.want.marks[i].data); e >= worst {
+				worst, where = e, m.name
+			}
+		}
+		// What rounding does grows from layer to layer: of bfloat16 that is 4 % of the logits after twelve.
+		most := map[op.Precision]float64{op.Float32: 1e-4, op.TF32: 1e-2, op.BFloat16: 5e-2}[p]
+		t.check(name, apart(got.logits.data, b.want.logits.data), most, fmt.Sprintf("of the logits; %.2g of %s", worst, where))
+	}
+	return nil
+}
+
+// compareGradients compares the gradients of all tensors in full precision.
+func (b *gpuBench) compareGradients(ctx context.Context, t *checkTable) error {
+	name := "gradients of " + b.size
+	want, err := b.compute(ctx, new(vm.Lane), wants{gradients: true})
+	if err != nil {
+		return err
+	}
+	got, err := b.onDevice(ctx, op.Float32, wants{gradients: true})
+	if err != nil {
+		t.verdict(name, false, err.Error())
+		return nil
+	}
+	worst, where := 0.0, ""
+	for i, g := range got.gradients {
+		if e := apart(g.data, want.gradients[i].data); e >= worst {
+			worst, where = e, g.name
+		}
+	}
+	t.check(name, worst, 1e-3, fmt.Sprintf("of the largest in a tensor, in %s of %d tensors", where, len(got.gradients)))
+	return nil
+}
+
+// compareShortOfMemory takes nearly all memory away: the CPU must answer, and say why.
+func (b *gpuBench) compareShortOfMemory(ctx context.Context, t *checkTable) error {
+	b.machine.Release()
+	free, _, err := b.device.Memory()
+	if err != nil {
+		return err
+	}
+	var taken []gpu.Address
+	for n := free; n > 1<<20; n /= 2 {
+		for {
+			at, err := b.device.Allocate(n)
+			if err != nil {
+				break
+			}
+			taken = append(taken, at)
+		}
+	}
+	l := b.machine.Lane(op.Float32)
+	b.warned = nil
+	got, err := b.compute(ctx, l, wants{marks: true})
+	warned := b.warned
+	for _, at := range taken {
+		err = errors.Join(err, b.device.Free(at))
+	}
+	err = errors.Join(err, l.Close())
+	b.warned = nil
+	if err != nil {
+		t.verdict("out of memory", false, err.Error())
+		return nil
+	}
+	t.verdict("out of memory", errors.Is(warned, gpu.ErrOutOfMemory) && slices.Equal(got.logits.data, b.want.logits.data), "the CPU answers, with a warning")
+	_, err = b.onDevice(ctx, op.Float32, wants{})
+	t.verdict("after out of memory", err == nil, "the device answers again")
+	return nil
+}
+
+// compareOracle compares the logits with those of another implementation.
+func (b *gpuBench) compareOracle(ctx context.Context, t *checkTable, dir string) error {
+	set, name, err := openSet(filepath.Join(dir, "model.th"))
+	if err != nil {
+		return err
+	}
+	config, err := nn.ConfigFrom(set)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	in := func(name string) string { return filepath.Join(dir, name+".npy") }
+	cases, _, err := (&modelForwardCommand{DCE: in("dce"), DWI: in("dwi"), T2: in("t2")}).cases(config)
+	if err != nil {
+		return err
+	}
+	want, _, err := readNPY(in("logits"), []int{config.Classes})
+	if err != nil {
+		return err
+	}
+	for _, p := range precisions {
+		l := b.machine.Lane(p)
+		b.warned = nil
+		net, err := newNetwork(set, config, everything, l, wants{})
+		var got []float32
+		for i := 0; i < len(cases) && err == nil; i++ {
+			if err = net.run(ctx, cases[i], 0); err == nil {
+				var v []float32
+				v, err = net.value(net.logits)
+				got = append(got, v...)
+			}
+		}
+		if err = errors.Join(err, b.warned, l.Close()); err != nil {
+			t.verdict(fmt.Sprintf("oracle, %s", p), false, err.Error())
+			continue
+		}
+		most := map[op.Precision]float64{op.Float32: 1e-4, op.TF32: 1e-2, op.BFloat16: 5e-2}[p]
+		t.check(fmt.Sprintf("oracle, %s", p), apart(got, want), most, "of the logits of "+dir)
+	}
+	return nil
+}
+
+// apart is the largest difference, relative to the largest value of want; infinite for what is not finite.
+func apart(got, want []float32) float64 {
+	if len(got) != len(want) {
+		return math.Inf(1)
+	}
+	size, worst := 0.0, 0.0
+	for i, w := range want {
+		size, worst = max(size, math.Abs(float64(w))), max(worst, math.Abs(float64(got[i])-float64(w)))
+		if math.IsNaN(float64(got[i])) {
+			return math.Inf(1)
+		}
+	}
+	return worst / max(size, 1e-30)
+}
+
+// sanitize runs the kernels once more under NVIDIA's checkers of memory and of races.
+func sanitize(ctx context.Context, t *checkTable, device string) error {
+	path, err := exec.LookPath("compute-sanitizer")
+	if err != nil {
+		t.verdict("compute-sanitizer", false, "not in PATH; it comes with the CUDA toolkit")
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, tool := range []string{"memcheck", "racecheck", "initcheck", "synccheck"} {
+		out, err := exec.CommandContext(ctx, path, "--tool", tool, "--error-exitcode", "9", self, "bench", "gpu", "--kernels", "--device", device).CombinedOutput()
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		t.verdict("compute-sanitizer "+tool, err == nil, lines[len(lines)-1])
+	}
+	return nil
+}
