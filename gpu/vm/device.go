@@ -17,6 +17,7 @@ type deviceProgram struct {
 	planned bool
 	layout  layout
 	steps   []step
+	part    []part
 	lists   []launch.List
 
 	job     gpu.Job
@@ -90,7 +91,9 @@ func (p *Program) planForDevice() error {
 		return err
 	}
 	d.steps, d.lists = nil, nil
-	for _, s := range fuse(p.code) {
+	f := fuse(p.code)
+	d.part = f.part
+	for _, s := range f.steps {
 		if s.kernel == nil {
 			own, err := p.native(s)
 			if err != nil {
@@ -104,8 +107,10 @@ func (p *Program) planForDevice() error {
 		}
 		d.steps, d.lists = append(d.steps, s), append(d.lists, list)
 	}
-	d.layout = arrange(p.values, d.steps, p.wanted(),
-		func(v int) bool { return !p.values[v].fixed }, func(step int) int { return d.lists[step].Workspace })
+	d.layout = (&arrangement{
+		values: p.values, steps: d.steps, wanted: p.wanted(), part: d.part,
+		loaded: func(v int) bool { return !p.values[v].fixed }, workspace: func(step int) int { return d.lists[step].Workspace },
+	}).layout()
 	d.results = map[int][]float32{}
 	for _, n := range p.outputs {
 		if v := p.places[n]; p.values[v].kind == result {
@@ -146,6 +151,12 @@ func (p *Program) prepare() error {
 			if where[i], err = l.machine.keep(l.queue, v.data); err != nil {
 				return fmt.Errorf("%q: %w", v.name, err)
 			}
+		}
+	}
+	for i := range p.values { // pieces of what lies elsewhere
+		if a := (arrangement{part: d.part}); where[i] == 0 {
+			root, offset := a.root(i)
+			where[i] = at(where[root], offset)
 		}
 	}
 	var launches []gpu.Launch

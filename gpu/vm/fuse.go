@@ -1,4 +1,142 @@
 package vm
 
-// fuse returns the steps of a code for a device.
-func fuse(c *code) []step { return c.steps }
+import (
+	"slices"
+
+	"mome/gpu/launch"
+	"mome/gpu/op"
+)
+
+// fused is a code for a device: steps that one kernel computes are joined, and slices and joins of rows are no steps at all but
+// places inside other values.
+type fused struct {
+	steps []step
+	part  []part
+
+	code    *code
+	wanted  []bool
+	readers []int // by value
+	maker   []int // by value: its step, -1 for none
+	gone    []bool
+}
+
+func fuse(c *code) *fused {
+	f := &fused{
+		steps: slices.Clone(c.steps), part: make([]part, len(c.values)), code: c, wanted: c.wanted(),
+		readers: make([]int, len(c.values)), maker: make([]int, len(c.values)), gone: make([]bool, len(c.steps)),
+	}
+	for v := range c.values {
+		f.part[v].whole, f.maker[v] = -1, -1
+	}
+	for i, s := range f.steps {
+		f.maker[s.out] = i
+		for _, v := range s.in {
+			f.readers[v]++
+		}
+	}
+	for i := range f.steps {
+		switch k := f.steps[i].kernel.(type) {
+		case op.GELUKernel:
+			f.activate(i)
+		case op.SumKernel:
+			f.add(i, k)
+		}
+	}
+	for i := range f.steps {
+		switch k := f.steps[i].kernel.(type) {
+		case op.SliceKernel:
+			f.slice(i, k)
+		case op.ConcatKernel:
+			f.join(i, k)
+		}
+	}
+	kept := f.steps[:0]
+	for i, s := range f.steps {
+		if !f.gone[i] {
+			kept = append(kept, s)
+		}
+	}
+	f.steps = kept
+	return f
+}
+
+// only is the step that makes v, if nothing but one step reads v.
+func (f *fused) only(v int) (step, bool) {
+	if f.wanted[v] || f.readers[v] != 1 || f.maker[v] < 0 || f.gone[f.maker[v]] {
+		return step{}, false
+	}
+	return f.steps[f.maker[v]], true
+}
+
+// replace puts a joined step in the place of step i, and forgets the one that made v.
+func (f *fused) replace(i, v int, s step) {
+	f.gone[f.maker[v]] = true
+	f.steps[i] = s
+}
+
+// activate joins a linear map with the GELU of it.
+func (f *fused) activate(i int) {
+	s := f.steps[i]
+	x := s.in[0]
+	before, ok := f.only(x)
+	if !ok {
+		return
+	}
+	if k, ok := before.kernel.(op.LinearKernel); ok {
+		f.replace(i, x, step{kernel: launch.LinearFused{LinearShape: k.LinearShape, GELU: true}, in: before.in, out: s.out})
+	}
+}
+
+// add joins a linear map with the sum that it is one term of: the last such map, which is the one whose input is least old.
+func (f *fused) add(i int, sum op.SumKernel) {
+	s := f.steps[i]
+	if sum.Terms-1 > launch.MaxTerms {
+		return
+	}
+	for t := len(s.in) - 1; t >= 0; t-- {
+		before, ok := f.only(s.in[t])
+		if !ok {
+			continue
+		}
+		k, ok := before.kernel.(op.LinearKernel)
+		if !ok {
+			continue
+		}
+		in := slices.Concat(before.in, s.in[:t], s.in[t+1:])
+		f.replace(i, s.in[t], step{kernel: launch.LinearFused{LinearShape: k.LinearShape, Terms: sum.Terms - 1}, in: in, out: s.out})
+		return
+	}
+}
+
+// slice makes rows a place inside the matrix they are taken from, where kernels can begin there.
+func (f *fused) slice(i int, k op.SliceKernel) {
+	s := f.steps[i]
+	from := k.From * k.Cols
+	if k.Axis != 0 || f.wanted[s.out] || from != align(from) {
+		return
+	}
+	f.part[s.out] = part{s.in[0], from}
+	f.gone[i] = true
+}
+
+// join makes matrices that are put below each other places inside the result, where each can be written there from the start: it is
+// made by a step of its own and read by nothing else.
+func (f *fused) join(i int, k op.ConcatKernel) {
+	s := f.steps[i]
+	if k.Axis != 0 {
+		return
+	}
+	at := 0
+	for n, v := range s.in {
+		if _, ok := f.only(v); !ok || at != align(at) || f.part[v].whole >= 0 {
+			return
+		}
+		at += k.Lengths[n] * k.Across
+	}
+	at = 0
+	for n, v := range s.in {
+		f.part[v] = part{s.out, at}
+		at += k.Lengths[n] * k.Across
+	}
+	f.gone[i] = true
+}

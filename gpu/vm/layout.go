@@ -14,54 +14,95 @@ type layout struct {
 	size   int   // floats of the whole arena
 }
 
-// arrange lays out the results of the steps and the inputs that loaded says: those are there from the start. workspace is the
-// floats that a step needs while it runs. Each value gets the lowest gap that is free from the step that writes it to the last
-// one that reads it; what is wanted stays.
-func arrange(values []value, steps []step, wanted []bool, loaded func(value int) bool, workspace func(step int) int) layout {
+// arrangement is what a layout has to hold.
+type arrangement struct {
+	values []value
+	steps  []step
+	wanted []bool // by value: stays to the end
+	// loaded says whether an input lies in the arena from the start, workspace how many floats a step needs while it runs; nil is none.
+	loaded    func(value int) bool
+	workspace func(step int) int
+	// part says of which other value one is a piece, if of any; nil is of none.
+	part []part
+}
+
+// part is a piece of a value, from an offset in floats. whole is -1 for a value of its own.
+type part struct{ whole, offset int }
+
+// root is the value whose room v lies in, and where.
+func (a *arrangement) root(v int) (whole, offset int) {
+	if a.part != nil && a.part[v].whole >= 0 {
+		whole, offset = a.root(a.part[v].whole)
+		return whole, offset + a.part[v].offset
+	}
+	return v, 0
+}
+
+// layout gives each value the lowest gap that is free from the step that writes it to the last one that reads it.
+func (a *arrangement) layout() layout {
 	const forever = int(^uint(0) >> 1)
-	l := layout{offset: make([]int, len(values)), space: make([]int, len(steps))}
-	last := make([]int, len(values))
-	for i := range values {
-		l.offset[i] = -1
-		last[i] = -1
+	l := layout{offset: make([]int, len(a.values)), space: make([]int, len(a.steps))}
+	last, shared := make([]int, len(a.values)), make([]bool, len(a.values))
+	for v := range a.values {
+		l.offset[v], last[v] = -1, -1
 	}
-	for i, s := range steps {
-		last[s.out] = i
+	for v := range a.values {
+		if r, _ := a.root(v); r != v {
+			shared[r], shared[v] = true, true
+		}
+	}
+	use := func(v, at int) {
+		r, _ := a.root(v)
+		last[r] = max(last[r], at)
+	}
+	for i, s := range a.steps {
+		use(s.out, i)
 		for _, v := range s.in {
-			last[v] = i
+			use(v, i)
 		}
 	}
-	for v := range values {
-		if wanted[v] {
-			last[v] = forever
+	for v, wanted := range a.wanted {
+		if wanted {
+			use(v, forever)
 		}
 	}
-	var live []int // values in the arena, by offset
-	place := func(size int) (offset, at int) {
-		offset, at = l.gap(values, live, size)
-		l.size = max(l.size, offset+size)
-		return offset, at
+	var live []int // roots in the arena, by offset
+	place := func(v int) {
+		offset, at := l.gap(a.values, live, a.values[v].floats())
+		l.offset[v] = offset
+		l.size = max(l.size, offset+a.values[v].floats())
+		live = slices.Insert(live, at, v)
 	}
-	for v := range values {
-		if values[v].kind == input && loaded(v) && last[v] >= 0 {
-			offset, at := place(values[v].floats())
-			l.offset[v] = offset
-			live = slices.Insert(live, at, v)
+	for v := range a.values {
+		if a.loaded != nil && a.values[v].kind == input && last[v] >= 0 && a.loaded(v) {
+			place(v)
 		}
 	}
-	for i, s := range steps {
-		if first := s.in[0]; l.overwrites(values, s, last[first] == i) {
+	for i, s := range a.steps {
+		first := s.in[0]
+		if root, _ := a.root(s.out); root != s.out {
+			if l.offset[root] < 0 {
+				place(root)
+			}
+		} else if l.offset[root] >= 0 { // a piece of it was there before
+		} else if !shared[first] && !shared[s.out] && l.overwrites(a.values, s, last[first] == i) {
 			l.offset[s.out] = l.offset[first]
 			live[slices.Index(live, first)] = s.out
 		} else {
-			offset, at := place(values[s.out].floats())
-			l.offset[s.out] = offset
-			live = slices.Insert(live, at, s.out)
+			place(s.out)
 		}
-		if n := workspace(i); n > 0 {
-			l.space[i], _ = place(n)
+		if a.workspace != nil {
+			if n := a.workspace(i); n > 0 {
+				l.space[i], _ = l.gap(a.values, live, n)
+				l.size = max(l.size, l.space[i]+n)
+			}
 		}
 		live = slices.DeleteFunc(live, func(v int) bool { return last[v] <= i })
+	}
+	for v := range a.values {
+		if root, offset := a.root(v); root != v && l.offset[root] >= 0 {
+			l.offset[v] = l.offset[root] + offset
+		}
 	}
 	return l
 }

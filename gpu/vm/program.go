@@ -53,7 +53,7 @@ func (l *Lane) Compile(outputs ...*gorgonia.Node) (*Program, error) {
 	for i, s := range c.steps {
 		p.args[i] = make([][]float32, len(s.in))
 	}
-	p.host = arrange(c.values, c.steps, c.wanted(), func(int) bool { return false }, func(int) int { return 0 })
+	p.host = (&arrangement{values: c.values, steps: c.steps, wanted: c.wanted()}).layout()
 	if l.machine != nil {
 		p.device = &deviceProgram{}
 		l.programs = append(l.programs, p.device)
