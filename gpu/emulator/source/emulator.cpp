@@ -266,11 +266,11 @@ void load_matrices(unsigned char *all, long long trans) {
 
 // run_block runs all threads of the block blockIdx.
 static void run_block(int shared_bytes) {
-	std::memset(shared, 0xff, shared_bytes);
 #if defined(__SANITIZE_ADDRESS__)
 	ASAN_POISON_MEMORY_REGION(shared, shared_size);
 	ASAN_UNPOISON_MEMORY_REGION(shared, shared_bytes);
 #endif
+	std::memset(shared, 0xff, shared_bytes);
 	size_t count = fibers.size();
 	for (size_t i = 0; i < count; i++) {
 		Fiber &f = fibers[i];
