@@ -64,6 +64,18 @@ type Options struct {
 	Lanes int
 }
 
+// Arithmetic says how answers may differ from those of the CPU in float32: by precision, and by the order of sums on a device. It is
+// empty for just that.
+func (o Options) Arithmetic() string {
+	switch {
+	case o.Machine != nil:
+		return o.Precision.String() + ", CUDA"
+	case o.Precision != op.Float32:
+		return o.Precision.String()
+	}
+	return ""
+}
+
 // New makes a model of weights whose tensors and metadata fit together; see nn.ConfigFrom. The tensors are not copied
 // and must not change any more. Without a temperature in the metadata logits are taken as they are; without an
 // operating point it is 0.5.

@@ -65,6 +65,9 @@ func New(cfg Config) (*Analyzer, error) {
 		a.algorithm.OperatingPoint = m.OperatingPoint()
 		a.algorithm.TrainedOn = m.TrainedOn()
 		a.algorithm.Parameters = map[string]string{"calibration": fmt.Sprintf("temperature %.4g", m.Temperature())}
+		if way := m.Options().Arithmetic(); way != "" {
+			a.algorithm.Parameters["arithmetic"] = way
+		}
 	}
 	made := []string{"mome device", Name, cfg.Version, a.algorithm.WeightsSHA256}
 	for _, m := range cfg.Further {
