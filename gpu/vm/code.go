@@ -33,6 +33,7 @@ type value struct {
 	kind  kind
 	data  []float32 // of inputs and constants
 	fixed bool      // an input that is promised not to change
+	joins []int     // fixed inputs that this one consists of, one after the other; only a device knows such
 }
 
 type kind int

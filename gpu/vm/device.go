@@ -17,6 +17,7 @@ type deviceProgram struct {
 	planned bool
 	layout  layout
 	steps   []step
+	values  []value
 	part    []part
 	lists   []launch.List
 
@@ -92,7 +93,7 @@ func (p *Program) planForDevice() error {
 	}
 	d.steps, d.lists = nil, nil
 	f := fuse(p.code)
-	d.part = f.part
+	d.values, d.part = f.values, f.part
 	for _, s := range f.steps {
 		if s.kernel == nil {
 			own, err := p.native(s)
@@ -108,8 +109,8 @@ func (p *Program) planForDevice() error {
 		d.steps, d.lists = append(d.steps, s), append(d.lists, list)
 	}
 	d.layout = (&arrangement{
-		values: p.values, steps: d.steps, wanted: p.wanted(), part: d.part,
-		loaded: func(v int) bool { return !p.values[v].fixed }, workspace: func(step int) int { return d.lists[step].Workspace },
+		values: d.values, steps: d.steps, wanted: p.wanted(), part: d.part,
+		loaded: func(v int) bool { return !d.values[v].fixed }, workspace: func(step int) int { return d.lists[step].Workspace },
 	}).layout()
 	d.results = map[int][]float32{}
 	for _, n := range p.outputs {
@@ -141,23 +142,9 @@ func (p *Program) prepare() error {
 	if err := d.close(); err != nil {
 		return err
 	}
-	where := make([]gpu.Address, len(p.values))
-	for i := range p.values {
-		v := &p.values[i]
-		if d.layout.offset[i] >= 0 {
-			where[i] = at(l.memory, d.layout.offset[i])
-		} else if v.kind == constant || v.kind == input && v.fixed {
-			var err error
-			if where[i], err = l.machine.keep(l.queue, v.data); err != nil {
-				return fmt.Errorf("%q: %w", v.name, err)
-			}
-		}
-	}
-	for i := range p.values { // pieces of what lies elsewhere
-		if a := (arrangement{part: d.part}); where[i] == 0 {
-			root, offset := a.root(i)
-			where[i] = at(where[root], offset)
-		}
+	where, err := p.addresses()
+	if err != nil {
+		return err
 	}
 	var launches []gpu.Launch
 	for i, s := range d.steps {
@@ -167,10 +154,51 @@ func (p *Program) prepare() error {
 		}
 		launches = append(launches, d.lists[i].Resolve(where[s.out], in, at(l.memory, d.layout.space[i]))...)
 	}
-	var err error
 	d.job, err = l.queue.Prepare(launches)
 	d.arena = l.memory
 	return err
+}
+
+// addresses says where every value is, and brings what is fixed there.
+func (p *Program) addresses() ([]gpu.Address, error) {
+	d, l := p.device, p.lane
+	read := make([]bool, len(d.values))
+	for _, s := range d.steps {
+		for _, v := range s.in {
+			root, _ := (&arrangement{part: d.part}).root(v)
+			read[root] = true
+		}
+	}
+	where := make([]gpu.Address, len(d.values))
+	for i := range d.values {
+		v := &d.values[i]
+		if d.layout.offset[i] >= 0 {
+			where[i] = at(l.memory, d.layout.offset[i])
+			continue
+		}
+		if !read[i] || v.kind == result {
+			continue
+		}
+		pieces := [][]float32{v.data}
+		if v.kind == input && v.joins == nil {
+			pieces[0] = p.values[i].data // as it is bound now
+		} else if v.joins != nil {
+			pieces = nil
+			for _, j := range v.joins {
+				pieces = append(pieces, p.values[j].data)
+			}
+		}
+		var err error
+		if where[i], err = l.machine.keep(l.queue, pieces...); err != nil {
+			return nil, fmt.Errorf("%q: %w", v.name, err)
+		}
+	}
+	for i := range d.values { // pieces of what lies outside of the arena
+		if root, offset := (&arrangement{part: d.part}).root(i); root != i && d.layout.offset[i] < 0 {
+			where[i] = at(where[root], offset)
+		}
+	}
+	return where, nil
 }
 
 // Replay runs the launches of the last Run so many times more, without copying anything to or from the device, and waits for them:

@@ -10,8 +10,9 @@ import (
 // fused is a code for a device: steps that one kernel computes are joined, and slices and joins of rows are no steps at all but
 // places inside other values.
 type fused struct {
-	steps []step
-	part  []part
+	steps  []step
+	values []value // those of the code, and joined weights
+	part   []part
 
 	code    *code
 	wanted  []bool
@@ -23,7 +24,7 @@ type fused struct {
 func fuse(c *code) *fused {
 	f := &fused{
 		steps: slices.Clone(c.steps), part: make([]part, len(c.values)), code: c, wanted: c.wanted(),
-		readers: make([]int, len(c.values)), maker: make([]int, len(c.values)), gone: make([]bool, len(c.steps)),
+		values: slices.Clone(c.values), readers: make([]int, len(c.values)), maker: make([]int, len(c.values)), gone: make([]bool, len(c.steps)),
 	}
 	for v := range c.values {
 		f.part[v].whole, f.maker[v] = -1, -1
@@ -47,7 +48,11 @@ func fuse(c *code) *fused {
 		case op.SliceKernel:
 			f.slice(i, k)
 		case op.ConcatKernel:
-			f.join(i, k)
+			if k.Axis == 1 {
+				f.stack(i)
+			} else {
+				f.join(i, k)
+			}
 		}
 	}
 	kept := f.steps[:0]
@@ -108,6 +113,39 @@ func (f *fused) add(i int, sum op.SumKernel) {
 	}
 }
 
+// stack makes one linear map of several of the same rows whose results are put side by side, such as query, key and value, where
+// their weights are fixed: those are stacked on the device.
+func (f *fused) stack(i int) {
+	s := f.steps[i]
+	var all op.LinearKernel
+	var x int
+	var weights, biases []int
+	for n, v := range s.in {
+		before, ok := f.only(v)
+		if !ok {
+			return
+		}
+		k, ok := before.kernel.(op.LinearKernel)
+		if !ok || n > 0 && before.in[0] != x || !f.values[before.in[1]].fixed || !f.values[before.in[2]].fixed {
+			return
+		}
+		all.Rows, all.In, all.Out, x = k.Rows, k.In, all.Out+k.Out, before.in[0]
+		weights, biases = append(weights, before.in[1]), append(biases, before.in[2])
+	}
+	for _, v := range s.in {
+		f.gone[f.maker[v]] = true
+	}
+	w, b := f.stacked(weights, all.Out, all.In), f.stacked(biases, all.Out)
+	f.steps[i] = step{kernel: all, in: []int{x, w, b}, out: s.out}
+}
+
+// stacked adds a fixed value that consists of others.
+func (f *fused) stacked(of []int, shape ...int) int {
+	f.values = append(f.values, value{name: f.values[of[0]].name + " and others", shape: shape, kind: input, fixed: true, joins: of})
+	f.part = append(f.part, part{whole: -1})
+	return len(f.values) - 1
+}
+
 // slice makes rows a place inside the matrix they are taken from, where kernels can begin there.
 func (f *fused) slice(i int, k op.SliceKernel) {
 	s := f.steps[i]
@@ -123,9 +161,6 @@ func (f *fused) slice(i int, k op.SliceKernel) {
 // made by a step of its own and read by nothing else.
 func (f *fused) join(i int, k op.ConcatKernel) {
 	s := f.steps[i]
-	if k.Axis != 0 {
-		return
-	}
 	at := 0
 	for n, v := range s.in {
 		if _, ok := f.only(v); !ok || at != align(at) || f.part[v].whole >= 0 {

@@ -30,20 +30,26 @@ type Machine struct {
 	warn   func(error)
 
 	mu    sync.Mutex
-	fixed map[*float32]resident
+	fixed map[identity]resident
 	lost  bool
 }
 
-// resident are data that are on the device too. They are held, so that no others get their address.
+// identity tells data from others: where they begin, the second of several pieces too, and how long they are in all.
+type identity struct {
+	first, second *float32
+	floats        int
+}
+
+// resident are data that are on the device too. They are held, so that no others get their place in the host's memory.
 type resident struct {
-	data []float32
-	at   gpu.Address
+	pieces [][]float32
+	at     gpu.Address
 }
 
 // On makes a machine of a device. Warn is told why the CPU computes in the device's place: each time that the device's memory did
 // not suffice, once if it is lost.
 func On(d gpu.Device, warn func(error)) *Machine {
-	return &Machine{device: d, warn: warn, fixed: map[*float32]resident{}}
+	return &Machine{device: d, warn: warn, fixed: map[identity]resident{}}
 }
 
 // String is the device's name, "CPU" for a nil machine.
@@ -95,24 +101,33 @@ func (m *Machine) failed(err error) {
 	}
 }
 
-// keep copies data to the device unless they are there.
-func (m *Machine) keep(q gpu.Queue, data []float32) (gpu.Address, error) {
+// keep copies pieces to the device, one after the other, unless they are there.
+func (m *Machine) keep(q gpu.Queue, pieces ...[]float32) (gpu.Address, error) {
+	id := identity{first: &pieces[0][0]}
+	if len(pieces) > 1 {
+		id.second = &pieces[1][0]
+	}
+	for _, p := range pieces {
+		id.floats += len(p)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r, ok := m.fixed[&data[0]]; ok && len(r.data) >= len(data) {
+	if r, ok := m.fixed[id]; ok {
 		return r.at, nil
-	} else if ok {
-		return 0, fmt.Errorf("data at one address are bound in two lengths, %d and %d", len(r.data), len(data))
 	}
-	at, err := m.device.Allocate(4 * int64(len(data)))
+	start, err := m.device.Allocate(4 * int64(id.floats))
 	if err != nil {
 		return 0, err
 	}
-	if err := q.Upload(at, data); err != nil {
-		return 0, errors.Join(err, m.device.Free(at))
+	offset := 0
+	for _, p := range pieces {
+		if err := q.Upload(at(start, offset), p); err != nil {
+			return 0, errors.Join(err, m.device.Free(start))
+		}
+		offset += len(p)
 	}
-	m.fixed[&data[0]] = resident{data, at}
-	return at, nil
+	m.fixed[id] = resident{pieces, start}
+	return start, nil
 }
 
 // String is where the lane's programs run.
