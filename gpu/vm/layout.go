@@ -42,14 +42,9 @@ func (a *arrangement) root(v int) (whole, offset int) {
 func (a *arrangement) layout() layout {
 	const forever = int(^uint(0) >> 1)
 	l := layout{offset: make([]int, len(a.values)), space: make([]int, len(a.steps))}
-	last, shared := make([]int, len(a.values)), make([]bool, len(a.values))
+	last := make([]int, len(a.values)) // by root
 	for v := range a.values {
 		l.offset[v], last[v] = -1, -1
-	}
-	for v := range a.values {
-		if r, _ := a.root(v); r != v {
-			shared[r], shared[v] = true, true
-		}
 	}
 	use := func(v, at int) {
 		r, _ := a.root(v)
@@ -85,7 +80,7 @@ func (a *arrangement) layout() layout {
 				place(root)
 			}
 		} else if l.offset[root] >= 0 { // a piece of it was there before
-		} else if !shared[first] && !shared[s.out] && l.overwrites(a.values, s, last[first] == i) {
+		} else if l.overwrites(a.values, s, last[first] == i) {
 			l.offset[s.out] = l.offset[first]
 			live[slices.Index(live, first)] = s.out
 		} else {
