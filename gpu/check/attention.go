@@ -19,6 +19,7 @@ func attentions() []Case {
 		{43, 4, 24, false}, // the small model
 		{63, 1, 40, false}, {64, 1, 64, false}, {65, 3, 64, false}, {129, 1, 72, false}, {65, 1, 128, false},
 		{200, 2, 3, false}, {129, 12, 64, true}, {200, 4, 72, true}, {257, 1, 128, true},
+		{3, 2, 129, false}, {33, 1, 384, false},
 	} {
 		all = append(all, attention(c.tokens, c.heads, c.width, c.slow)...)
 	}
@@ -30,6 +31,7 @@ func attention(tokens, heads, width int, slow bool) []Case {
 	name := fmt.Sprintf("%d tokens, %d heads of %d", tokens, heads, width)
 	return []Case{
 		{Name: "attention of " + name, Kernel: op.AttentionKernel{AttentionShape: s}, Slow: slow},
+		{Name: "attention grad of " + name, Kernel: op.AttentionGradKernel{AttentionShape: s}, Slow: slow},
 	}
 }
 

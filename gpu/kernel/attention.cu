@@ -149,7 +149,7 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 }
 
 #define ATTENTION(name, Mode, width) \
-	extern "C" __global__ void __launch_bounds__(128) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
+	extern "C" __global__ void __launch_bounds__(128, 2) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
 																	   const Mode::Number *dy, long long tokens, long long padded, \
 																	   long long head_width, double scale) { \
 		attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \

@@ -69,6 +69,8 @@ template <bool exact> struct Words {
 
 	// fragments is M, the number of 16 rows that a warp holds: 2 where the registers suffice.
 	static constexpr int fragments(int width) { return !exact && width <= 64 ? 2 : 1; }
+	// streamed is the number of rows of the streamed tiles of a gradient, which holds two matrices of scores.
+	static constexpr int streamed(int width) { return exact && width == 128 ? 16 : 32; }
 
 	struct Left {
 		uint32_t large[2][4], small[2][4];
@@ -184,6 +186,7 @@ struct BF16 {
 	static const int neighbours = 2;
 
 	static constexpr int fragments(int width) { return width <= 64 ? 2 : 1; }
+	static constexpr int streamed(int) { return 32; }
 
 	struct Left {
 		uint32_t pairs[4];
