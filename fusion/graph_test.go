@@ -49,13 +49,18 @@ func graphOf(t testing.TB, set weights.Set) (b *nn.Builder, logits, loss *gorgon
 
 func compile(t testing.TB, b *nn.Builder, set weights.Set, outputs ...*gorgonia.Node) *vm.Program {
 	t.Helper()
-	p, err := vm.Compile(outputs...)
+	return compileOn(t, new(vm.Lane), set, outputs...)
+}
+
+func compileOn(t testing.TB, l *vm.Lane, set weights.Set, outputs ...*gorgonia.Node) *vm.Program {
+	t.Helper()
+	p, err := l.Compile(outputs...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range p.Inputs() {
 		if tensor, ok := set.Tensor(name); ok {
-			if err := p.Bind(name, tensor.Data); err != nil {
+			if err := p.BindFixed(name, tensor.Data); err != nil {
 				t.Fatal(err)
 			}
 		}
