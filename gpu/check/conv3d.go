@@ -1,3 +1,47 @@
 package check
 
-func convolutions() []Case { return nil }
+import (
+	"fmt"
+
+	"mome/gpu/kernel"
+	"mome/gpu/op"
+)
+
+func convolutions() []Case {
+	cube := func(n int) [3]int { return [3]int{n, n, n} }
+	var all []Case
+	for _, s := range []kernel.Conv3dShape{
+		{Batch: 1, In: 1, Out: 1, Size: cube(1), Kernel: cube(1), Stride: cube(1)},
+		{Batch: 1, In: 6, Out: 64, Size: [3]int{9, 8, 7}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
+		{Batch: 2, In: 1, Out: 65, Size: [3]int{10, 9, 12}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
+		{Batch: 3, In: 5, Out: 3, Size: [3]int{4, 5, 6}, Kernel: cube(3), Stride: cube(1), Pad: cube(1)},
+		{Batch: 1, In: 33, Out: 66, Size: [3]int{5, 4, 8}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
+		{Batch: 2, In: 4, Out: 7, Size: [3]int{7, 9, 11}, Kernel: [3]int{1, 2, 4}, Stride: [3]int{3, 1, 2}, Pad: [3]int{0, 1, 3}},
+		{Batch: 1, In: 2, Out: 3, Size: [3]int{11, 6, 5}, Kernel: [3]int{5, 1, 2}, Stride: [3]int{2, 3, 4}, Pad: [3]int{4, 0, 1}},
+		{Batch: 1, In: 64, Out: 128, Size: [3]int{8, 6, 4}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
+		{Batch: 1, In: 128, Out: 96, Size: [3]int{4, 3, 2}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
+	} {
+		all = append(all, each(s, false)...)
+	}
+	all = append(all, each(kernel.Conv3dShape{
+		Batch: 1, In: 6, Out: 64, Size: [3]int{30, 26, 20}, Kernel: cube(3), Stride: cube(2), Pad: cube(1),
+	}, true)...)
+	// Enough for large tiles, where the depth is small: forward, by the input, by the weight.
+	pair := kernel.Conv3dShape{Batch: 1, In: 3, Out: 250, Size: cube(20), Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}
+	all = append(all, each(pair, true)[0])
+	pair.In, pair.Out = 250, 3
+	all = append(all, each(pair, true)[1])
+	pair.In, pair.Out, pair.Size = 642, 1410, [3]int{2, 3, 2}
+	all = append(all, each(pair, true)[2])
+	return all
+}
+
+// each are a convolution and its gradients.
+func each(s kernel.Conv3dShape, slow bool) []Case {
+	name := fmt.Sprintf("conv3d %d %d to %d %v", s.Batch, s.In, s.Out, s.Size)
+	return []Case{
+		{Name: name, Kernel: op.Conv3dKernel{Conv3dShape: s}, Slow: slow},
+		{Name: name + " grad input", Kernel: op.Conv3dGradInputKernel{Conv3dShape: s}, Slow: slow},
+		{Name: name + " grad weight", Kernel: op.Conv3dGradWeightKernel{Conv3dShape: s}, Slow: slow},
+	}
+}

@@ -23,6 +23,7 @@ template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> str
 	static const int stage = (rows + cols) * tile_depth; // floats
 };
 typedef Tile<128, 128, 64, 64, 2> Large;
+typedef Tile<128, 128, 64, 32, 2> LargeExact; // more warps, of fewer registers
 typedef Tile<64, 128, 32, 64, 2> Flat;
 typedef Tile<64, 64, 32, 32, 3> Small;
 
@@ -68,89 +69,106 @@ struct AlongLines {
 	}
 };
 
-// Precisions add the product of a: [rows][k] and b: [columns][k] over 16 k to sums of mt x nt fragments of 16 x 8.
+// A precision makes fragments of nt times 8 columns, Right, from y: [slot][k], and adds the products of 32 rows, x: [slot][k],
+// with them, over 16 k, to sums: [16 rows][8 columns][4]. unroll is how many times 16 k are in flight.
 
 // Bf16 rounds factors to bfloat16.
 struct Bf16 {
-	template <int mt, int nt>
-	static __device__ __forceinline__ void multiply(float (&sum)[mt][nt][4], const float (&a)[2 * mt][4], const float (&b)[nt][4]) {
-		uint32_t right[nt][2];
+	static const int unroll = 2;
+	template <int nt> struct Right {
+		uint32_t of[nt][2];
+		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
 #pragma unroll
-		for (int j = 0; j < nt; j++) right[j][0] = pack_bf16(b[j][0], b[j][1]), right[j][1] = pack_bf16(b[j][2], b[j][3]);
+			for (int j = 0; j < nt; j++) of[j][0] = pack_bf16(y[j][0], y[j][1]), of[j][1] = pack_bf16(y[j][2], y[j][3]);
+		}
+	};
+	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
 #pragma unroll
-		for (int i = 0; i < mt; i++) {
-			const float *low = a[2 * i], *high = a[2 * i + 1];
+		for (int i = 0; i < 2; i++) {
+			const float *low = x[2 * i], *high = x[2 * i + 1];
 			uint32_t left[4] = {pack_bf16(low[0], low[1]), pack_bf16(high[0], high[1]), pack_bf16(low[2], low[3]), pack_bf16(high[2], high[3])};
 #pragma unroll
-			for (int j = 0; j < nt; j++) mma_bf16(sum[i][j], left, right[j]);
+			for (int j = 0; j < nt; j++) mma_bf16(sums[i][j], left, right.of[j]);
 		}
 	}
 };
 
 // Tf32 rounds factors to 10 bits of mantissa.
 struct Tf32 {
-	template <int mt, int nt>
-	static __device__ __forceinline__ void multiply(float (&sum)[mt][nt][4], const float (&a)[2 * mt][4], const float (&b)[nt][4]) {
+	static const int unroll = 2;
+	// round is to_tf32 in an addition: mma ignores the last 13 bits. The maximum keeps the NaN that the device makes, 0x7fffffff.
+	static __device__ __forceinline__ uint32_t round(float x) {
+		uint32_t bits = __float_as_uint(x);
+		return max(static_cast<int>(bits + 0x1000u), static_cast<int>(bits));
+	}
+	template <int nt> struct Right {
+		uint32_t of[nt][4];
+		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
 #pragma unroll
-		for (int k = 0; k < 4; k += 2) {
-			uint32_t right[nt][2];
+			for (int j = 0; j < nt; j++)
 #pragma unroll
-			for (int j = 0; j < nt; j++) right[j][0] = to_tf32(b[j][k]), right[j][1] = to_tf32(b[j][k + 1]);
-#pragma unroll
-			for (int i = 0; i < mt; i++) {
-				const float *low = a[2 * i], *high = a[2 * i + 1];
-				uint32_t left[4] = {to_tf32(low[k]), to_tf32(high[k]), to_tf32(low[k + 1]), to_tf32(high[k + 1])};
-#pragma unroll
-				for (int j = 0; j < nt; j++) mma_tf32(sum[i][j], left, right[j]);
-			}
+				for (int k = 0; k < 4; k++) of[j][k] = round(y[j][k]);
 		}
+	};
+	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
+#pragma unroll
+		for (int i = 0; i < 2; i++)
+#pragma unroll
+			for (int k = 0; k < 4; k += 2) {
+				const float *low = x[2 * i] + k, *high = x[2 * i + 1] + k;
+				uint32_t left[4] = {round(low[0]), round(high[0]), round(low[1]), round(high[1])};
+#pragma unroll
+				for (int j = 0; j < nt; j++) mma_tf32(sums[i][j], left, right.of[j] + k);
+			}
 	}
 };
 
-// Exact keeps 21 bits of each factor as the sum of two tf32 numbers and leaves out the product of the small ones. Tensor cores
-// cut sums off instead of rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and
-// added outside.
+// Exact keeps 21 bits of each factor as the sum of two tf32 numbers and leaves out the product of the small ones. mma cuts the
+// small one off after 10 bits, to either side of zero as the big one is rounded. Tensor cores cut sums off instead of
+// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside.
 struct Exact {
+	static const int unroll = 1; // or registers do not suffice
 	static __device__ __forceinline__ void split(uint32_t &big, uint32_t &small, float x) {
-		big = __float_as_uint(x) & 0xffffe000u;
-		small = to_tf32(x - __uint_as_float(big));
+		big = (__float_as_uint(x) + 0x1000u) & ~0x1fffu;
+		small = __float_as_uint(x - __uint_as_float(big));
 	}
-	template <int mt, int nt>
-	static __device__ __forceinline__ void multiply(float (&sum)[mt][nt][4], const float (&a)[2 * mt][4], const float (&b)[nt][4]) {
+	template <int nt> struct Right {
+		uint32_t big[nt][4], small[nt][4];
+		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
 #pragma unroll
-		for (int k = 0; k < 4; k += 2) {
-			uint32_t right[nt][2], right_small[nt][2];
+			for (int j = 0; j < nt; j++)
 #pragma unroll
-			for (int j = 0; j < nt; j++) split(right[j][0], right_small[j][0], b[j][k]), split(right[j][1], right_small[j][1], b[j][k + 1]);
+				for (int k = 0; k < 4; k++) split(big[j][k], small[j][k], y[j][k]);
+		}
+	};
+	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
 #pragma unroll
-			for (int i = 0; i < mt; i++) {
-				uint32_t left[4], left_small[4];
-				split(left[0], left_small[0], a[2 * i][k]), split(left[1], left_small[1], a[2 * i + 1][k]);
-				split(left[2], left_small[2], a[2 * i][k + 1]), split(left[3], left_small[3], a[2 * i + 1][k + 1]);
+		for (int i = 0; i < 2; i++)
+#pragma unroll
+			for (int k = 0; k < 4; k += 2) {
+				const float *low = x[2 * i] + k, *high = x[2 * i + 1] + k;
+				uint32_t big[4], small[4];
+				split(big[0], small[0], low[0]), split(big[1], small[1], high[0]);
+				split(big[2], small[2], low[1]), split(big[3], small[3], high[1]);
 #pragma unroll
 				for (int j = 0; j < nt; j++) {
 					float part[4] = {0, 0, 0, 0};
-					mma_tf32(part, left_small, right[j]);
-					mma_tf32(part, left, right_small[j]);
-					mma_tf32(part, left, right[j]);
+					mma_tf32(part, small, right.big[j] + k);
+					mma_tf32(part, big, right.small[j] + k);
+					mma_tf32(part, big, right.big[j] + k);
 #pragma unroll
-					for (int e = 0; e < 4; e++) sum[i][j][e] += part[e];
+					for (int e = 0; e < 4; e++) sums[i][j][e] += part[e];
 				}
 			}
-		}
 	}
 };
 
 // Chunks are 4 neighbours in memory, of which count exist. Aligned ones exist as a whole or not at all.
 
-// copy_chunk starts copying one to shared memory, with zeros for what does not exist; any is some valid address.
-__device__ __forceinline__ void copy_chunk(float *to, const float *from, int count, bool aligned, const float *any) {
-	if (aligned) {
-		copy_async16(to, count > 0 ? from : any, count > 0);
-		return;
-	}
+// copy_each starts copying one whose neighbours are not aligned to shared memory, with zeros for what does not exist.
+__device__ __forceinline__ void copy_each(float *to, const float *from, int count) {
 #pragma unroll
-	for (int i = 0; i < 4; i++) copy_async4(to + i, i < count ? from + i : any, i < count);
+	for (int i = 0; i < 4; i++) copy_async4(to + i, from + i, i < count);
 }
 
 __device__ __forceinline__ float4 load_chunk(const float *from, int count, bool aligned) {
@@ -175,48 +193,59 @@ __device__ __forceinline__ bool chunks_aligned(const void *p, long long stride) 
 }
 
 // Matrix loads slices of a matrix in memory, whose rows are stride apart: lines with the layout AlongDepth, k with AlongLines.
+// Addresses of what does not exist are computed, but nothing is read there: such copies have no bytes.
 template <class Layout, int lines_, int threads> struct Matrix;
 
 template <int lines_, int threads> struct Matrix<AlongDepth, lines_, threads> {
 	typedef AlongDepth Layout;
-	const float *from; // of the tile's first line, k = 0
-	long long stride;
-	int lines, depth; // that exist
+	static const int lines_at_once = threads / 8;
+	const float *from; // what the thread copies first, of the first slice
+	long long step;    // to what it copies next
+	int lines, depth;  // that exist from there on
 	bool aligned;
 
-	__device__ __forceinline__ Matrix(const float *p, long long stride, long long line, long long all, int depth)
-		: from(p + line * stride), stride(stride), lines((int)min(all - line, (long long)lines_)), depth(depth), aligned(chunks_aligned(p, stride)) {}
+	__device__ __forceinline__ Matrix(const float *p, long long stride, long long line, long long all, int deep)
+		: from(p + (line + first()) * stride + k()), step(lines_at_once * stride), lines((int)min(all - line, (long long)lines_) - first()),
+		  depth(deep - k()), aligned(chunks_aligned(p, stride)) {}
+	static __device__ __forceinline__ int first() { return threadIdx.x / 8; }
+	static __device__ __forceinline__ int k() { return threadIdx.x % 8 * 4; }
 
 	__device__ __forceinline__ void load(float *slice, int k0) const {
-		const int step = threads / 8;
-		int first = threadIdx.x / 8, k = threadIdx.x % 8 * 4;
-		const float *p = from + first * stride + k0 + k;
+		int left = depth - k0, here = left > 0 ? lines : 0;
+		const float *p = from + k0;
+		if (aligned) {
 #pragma unroll
-		for (int i = 0; i < lines_ / step; i++, p += step * stride) {
-			int line = first + i * step;
-			copy_chunk(slice + Layout::at<lines_>(line, k), p, line < lines ? depth - k0 - k : 0, aligned, from);
+			for (int i = 0; i < lines_; i += lines_at_once, p += step) copy_async16(slice + Layout::at<lines_>(first() + i, k()), p, i < here);
+		} else {
+#pragma unroll 1
+			for (int i = 0; i < lines_; i += lines_at_once, p += step) copy_each(slice + Layout::at<lines_>(first() + i, k()), p, i < here ? left : 0);
 		}
 	}
 };
 
 template <int lines_, int threads> struct Matrix<AlongLines, lines_, threads> {
 	typedef AlongLines Layout;
+	static const int k_at_once = threads / (lines_ / 4);
 	const float *from;
 	long long stride;
 	int lines, depth;
 	bool aligned;
 
-	__device__ __forceinline__ Matrix(const float *p, long long stride, long long line, long long all, int depth)
-		: from(p + line), stride(stride), lines((int)min(all - line, (long long)lines_)), depth(depth), aligned(chunks_aligned(p, stride)) {}
+	__device__ __forceinline__ Matrix(const float *p, long long stride, long long line, long long all, int deep)
+		: from(p + line + first() + k() * stride), stride(stride), lines((int)min(all - line, (long long)lines_) - first()), depth(deep - k()),
+		  aligned(chunks_aligned(p, stride)) {}
+	static __device__ __forceinline__ int first() { return threadIdx.x % (lines_ / 4) * 4; }
+	static __device__ __forceinline__ int k() { return threadIdx.x / (lines_ / 4); }
 
 	__device__ __forceinline__ void load(float *slice, int k0) const {
-		const int chunks = lines_ / 4, step = threads / chunks;
-		int first = threadIdx.x / chunks, line = threadIdx.x % chunks * 4;
-		const float *p = from + (k0 + first) * stride + line;
+		int here = lines > 0 ? depth - k0 : 0;
+		const float *p = from + k0 * stride;
+		if (aligned) {
 #pragma unroll
-		for (int i = 0; i < tile_depth / step; i++, p += step * stride) {
-			int k = first + i * step;
-			copy_chunk(slice + Layout::at<lines_>(line, k), p, k0 + k < depth ? lines - line : 0, aligned, from);
+			for (int i = 0; i < tile_depth; i += k_at_once, p += k_at_once * stride) copy_async16(slice + Layout::at<lines_>(first(), k() + i), p, i < here);
+		} else {
+#pragma unroll 1
+			for (int i = 0; i < tile_depth; i += k_at_once, p += k_at_once * stride) copy_each(slice + Layout::at<lines_>(first(), k() + i), p, i < here ? lines : 0);
 		}
 	}
 };
@@ -277,16 +306,19 @@ template <class T> struct Sums {
 			if (later < slices) load(a, b, later, ring + (slot ? slot - 1 : tile_stages - 1) * T::stage);
 			copy_async_commit();
 			const float *slice = ring + slot * T::stage;
-#pragma unroll
+#pragma unroll (P::unroll)
 			for (int k = 0; k < tile_depth; k += 16) {
-				float x[T::warp_rows / 8][4], y[T::warp_cols / 8][4];
+				const int nt = T::warp_cols / 8;
+				float y[nt][4];
 #pragma unroll
-				for (int i = 0; i < T::warp_rows / 8; i += 4)
-					A::Layout::template fragment<T::rows>(x + i, slice, first_row() + 8 * i, k);
+				for (int j = 0; j < nt; j += 4) B::Layout::template fragment<T::cols>(y + j, slice + T::rows * tile_depth, first_col() + 8 * j, k);
+				typename P::template Right<nt> right(y);
 #pragma unroll
-				for (int j = 0; j < T::warp_cols / 8; j += 4)
-					B::Layout::template fragment<T::cols>(y + j, slice + T::rows * tile_depth, first_col() + 8 * j, k);
-				P::multiply(of, x, y);
+				for (int i = 0; i < T::warp_rows; i += 32) {
+					float x[4][4];
+					A::Layout::template fragment<T::rows>(x, slice, first_row() + i, k);
+					P::template multiply<nt>(of + i / 16, x, right);
+				}
 			}
 			slot = slot + 1 == tile_stages ? 0 : slot + 1;
 		}

@@ -69,7 +69,7 @@ __device__ __forceinline__ void matmul(float *y, const float *a, const float *b,
 	MATMUL(matmul_tt_##size##_##precision, P, T, AlongLines, AlongDepth)
 
 MATMULS(float32, Exact, small, Small)
-MATMULS(float32, Exact, large, Large)
+MATMULS(float32, Exact, large, LargeExact)
 MATMULS(tf32, Tf32, small, Small)
 MATMULS(tf32, Tf32, large, Large)
 MATMULS(bfloat16, Bf16, small, Small)

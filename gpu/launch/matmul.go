@@ -51,22 +51,27 @@ func grouped(s kernel.GroupedShape, one kernel.MatMulShape, bias bool) product {
 // tile is one of gemm.cuh's: the part of a product that a block computes. Cost is what a multiplication costs in it, compared with
 // the best.
 type tile struct {
-	name       string
-	rows, cols int
-	cost       float64
+	name                string
+	rows, cols, threads int
+	cost                float64
 }
 
 const (
-	tileThreads = 128
-	tileDepth   = 32
-	tileStages  = 3
+	tileDepth  = 32
+	tileStages = 3
 )
 
-var (
-	large = tile{"large", 128, 128, 1}
-	flat  = tile{"flat", 64, 128, 1.25}
-	small = tile{"small", 64, 64, 1.6}
-)
+// tiles are those of matrices, volumeTiles those of convolutions.
+func tiles(p op.Precision) []tile { return []tile{large(p), {"small", 64, 64, 128, 1.6}} }
+
+func volumeTiles(p op.Precision) []tile { return []tile{large(p), {"flat", 64, 128, 128, 1.25}} }
+
+func large(p op.Precision) tile {
+	if p == op.Float32 {
+		return tile{"large", 128, 128, 256, 1}
+	}
+	return tile{"large", 128, 128, 128, 1}
+}
 
 // shared is the shared memory in bytes of a block that multiplies so deep: a ring of slices of the factors, where the tile lies
 // at the end.
@@ -79,10 +84,10 @@ func (t tile) count(rows, cols int) int { return blocks(rows, t.rows) * blocks(c
 // multiprocessors is the number that work is spread over: an H100's or H200's.
 const multiprocessors = 132
 
-// split chooses the tile and into how many parts the depth of a product is cut, whose sums are added by another kernel. Time is
-// counted in multiplications of one multiprocessor, the busiest: an end costs as much as endDepth of depth, a launch
-// launchTime, and a number read or written as much as moveTime.
-func split(of []tile, rows, cols, depth, most int) (best tile, parts int) {
+// split chooses, for so many products side by side, the tile and into how many parts their depth is cut, at most; another
+// kernel adds the parts. Time is counted in multiplications of one multiprocessor, the busiest: an end costs as much as endDepth of
+// depth, a launch launchTime, and a number read or written moveTime.
+func split(of []tile, products, rows, cols, depth, most int) (best tile, parts int) {
 	const (
 		endDepth   = 96
 		launchTime = 2e6
@@ -91,10 +96,10 @@ func split(of []tile, rows, cols, depth, most int) (best tile, parts int) {
 	least := 0.0
 	for _, t := range of {
 		for n := 1; n <= most && (n == 1 || depth/n >= 4*tileDepth); n++ {
-			busiest := blocks(t.count(rows, cols)*n, multiprocessors)
+			busiest := blocks(products*t.count(rows, cols)*n, multiprocessors)
 			time := float64(busiest*t.rows*t.cols) * (float64(partDepth(depth, n)) + endDepth) * t.cost
 			if n > 1 {
-				time += launchTime + moveTime*float64(rows*cols)*float64(n+1)/multiprocessors
+				time += launchTime + moveTime*float64(products*rows*cols)*float64(n+1)/multiprocessors
 			}
 			if least == 0 || time < least {
 				best, parts, least = t, blocks(depth, partDepth(depth, n)), time
@@ -121,10 +126,7 @@ func (g product) list(p op.Precision) List {
 	if g.groups > 1 {
 		most = 1
 	}
-	t, parts := split([]tile{large, small}, g.M, g.N, g.K, most)
-	if g.groups > 1 && blocks(g.groups*large.count(g.M, g.N), multiprocessors) > 1 && g.M > small.rows {
-		t = large
-	}
+	t, parts := split(tiles(p), g.groups, g.M, g.N, g.K, most)
 	name := map[bool]string{false: "n", true: "t"}
 	kernel := "matmul_" + name[g.TransA] + name[g.TransB] + "_" + t.name + "_" + p.String()
 	if parts > 1 {
@@ -133,7 +135,7 @@ func (g product) list(p op.Precision) List {
 	params := append([]Param{Out(0), In(g.a, 0), In(g.b, 0)}, g.ending()...)
 	params = append(params, Int(g.M), Int(g.N), Int(g.K), Int(0), Int(g.M*g.K), Int(g.K*g.N), Int(g.M*g.N), Int(g.N))
 	return List{Steps: []Step{{
-		Kernel: kernel, Grid: [3]int{g.groups * t.count(g.M, g.N), 1, 1}, Block: [3]int{tileThreads, 1, 1},
+		Kernel: kernel, Grid: [3]int{g.groups * t.count(g.M, g.N), 1, 1}, Block: [3]int{t.threads, 1, 1},
 		Shared: t.shared(g.K), Params: params,
 	}}}
 }
@@ -152,7 +154,7 @@ func (g product) inParts(kernel string, t tile, parts int) List {
 	params = append(params, Int(g.M), Int(g.N), Int(g.K), Int(deep), Int(stepA), Int(stepB), Int(g.M*g.N), Int(0))
 	return List{Workspace: parts * g.M * g.N, Steps: []Step{
 		{
-			Kernel: kernel, Grid: [3]int{parts * t.count(g.M, g.N), 1, 1}, Block: [3]int{tileThreads, 1, 1},
+			Kernel: kernel, Grid: [3]int{parts * t.count(g.M, g.N), 1, 1}, Block: [3]int{t.threads, 1, 1},
 			Shared: t.shared(deep), Params: params,
 		},
 		sumParts(g.M, g.N, parts, g.ending()),
