@@ -92,15 +92,15 @@ template <class Mode, int width, int M>
 __device__ __forceinline__ void attend(float *y, float *statistics, const typename Mode::Number *packed, const typename Mode::Number *dy,
 									   long long tokens, long long padded, long long head_width, double scale) {
 	typedef typename Mode::Number Number;
-	const int keys = 64, tile = keys * width;
+	const int keys = Mode::keys(width), tile = keys * width;
 	SHARED(Number, shared);
 	int rows = blockDim.x / 32 * 16 * M, row = threadIdx.x / 32 * 16 * M; // of the block, and where this warp's begin
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows;
 	const Number *key = packed + (heads + head) * padded * width, *value = key + heads * padded * width;
 	Number *stages = shared + rows * width; // 2 times a tile of keys and a tile of values
-	load_tile<Number, width>(shared, packed + (head * padded + first) * width, rows);
-	load_tile<Number, width>(stages, key, keys);
-	load_tile<Number, width>(stages + tile, value, keys);
+	load_own<Number, width>(shared, packed + (head * padded + first) * width, rows);
+	load_tile<Number, width, keys>(stages, key);
+	load_tile<Number, width, keys>(stages + tile, value);
 	copy_async_commit();
 
 	bool active = first + row < tokens;
@@ -113,8 +113,8 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 		Number *stage = stages + from / keys % 2 * (2 * tile);
 		if (from + keys < tokens) {
 			Number *next = stages + (from / keys + 1) % 2 * (2 * tile);
-			load_tile<Number, width>(next, key + (from + keys) * width, keys);
-			load_tile<Number, width>(next + tile, value + (from + keys) * width, keys);
+			load_tile<Number, width, keys>(next, key + (from + keys) * width);
+			load_tile<Number, width, keys>(next + tile, value + (from + keys) * width);
 			copy_async_commit();
 		}
 		if (!active) continue;
@@ -149,7 +149,7 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 }
 
 #define ATTENTION(name, Mode, width) \
-	extern "C" __global__ void __launch_bounds__(128, 2) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
+	extern "C" __global__ void __launch_bounds__(128, Mode::resident(width)) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
 																	   const Mode::Number *dy, long long tokens, long long padded, \
 																	   long long head_width, double scale) { \
 		attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \

@@ -44,12 +44,27 @@ template <class Number, int width> __device__ __forceinline__ int place(int row,
 	return row * width + (chunk ^ swap) * numbers;
 }
 
-// load_tile starts copying [rows, width] consecutive numbers to a tile, by all threads of the block.
-template <class Number, int width> __device__ __forceinline__ void load_tile(Number *tile, const Number *from, int rows) {
+// load_tile starts copying [rows, width] consecutive numbers to a tile, by all threads of the block. Blocks are of 128 threads, or
+// fewer where there are few tokens; 128 copy rows a multiple of 8 apart, whose places are apart by a constant.
+template <class Number, int width, int rows> __device__ __forceinline__ void load_tile(Number *tile, const Number *from) {
 	const int numbers = 16 / sizeof(Number), chunks = width / numbers;
+	static_assert(rows * chunks % 128 == 0, "a tile is whole chunks for 128 threads");
+	if (blockDim.x == 128 && 128 / chunks % 8 == 0) {
+		tile += place<Number, width>(threadIdx.x / chunks, threadIdx.x % chunks);
+		from += threadIdx.x * numbers;
+#pragma unroll
+		for (int i = 0; i < rows * chunks / 128; i++) copy_async16(tile + i * 128 * numbers, from + i * 128 * numbers, true);
+		return;
+	}
+#pragma unroll 1
 	for (int i = threadIdx.x; i < rows * chunks; i += blockDim.x) {
 		copy_async16(tile + place<Number, width>(i / chunks, i % chunks), from + i * numbers, true);
 	}
+}
+
+// load_own starts copying the rows of the block, a multiple of 32.
+template <class Number, int width> __device__ __forceinline__ void load_own(Number *tile, const Number *from, int rows) {
+	for (int row = 0; row < rows; row += 32) load_tile<Number, width, 32>(tile + row * width, from + row * width);
 }
 
 __device__ __forceinline__ void load4(float x[4], const float *from) {
@@ -66,11 +81,15 @@ __device__ __forceinline__ void load4(float x[4], const float *from) {
 template <bool exact> struct Words {
 	typedef float Number;
 	static const int neighbours = 4; // columns side by side that a lane owns of a product of columns
+	static const int unrolled = exact ? 1 : 8;
 
-	// fragments is M, the number of 16 rows that a warp holds: 2 where the registers suffice.
+	// How a warp fills its registers: M of attend and of differentiate, keys of a stage of attend, and the rows of a stage of
+	// differentiate, which holds two matrices of scores.
 	static constexpr int fragments(int width) { return !exact && width <= 64 ? 2 : 1; }
-	// streamed is the number of rows of the streamed tiles of a gradient, which holds two matrices of scores.
+	static constexpr int keys(int) { return exact ? 32 : 64; }
 	static constexpr int streamed(int width) { return exact && width == 128 ? 16 : 32; }
+	// Bounds of attend's blocks: threads, and how many are to fit a multiprocessor.
+	static constexpr int resident(int width) { return !exact ? 2 : width <= 64 ? 3 : 0; }
 
 	struct Left {
 		uint32_t large[2][4], small[2][4];
@@ -184,9 +203,12 @@ typedef Words<true> Exact;
 struct BF16 {
 	typedef uint16_t Number;
 	static const int neighbours = 2;
+	static const int unrolled = 8;
 
 	static constexpr int fragments(int width) { return width <= 64 ? 2 : 1; }
+	static constexpr int keys(int) { return 64; }
 	static constexpr int streamed(int) { return 32; }
+	static constexpr int resident(int) { return 3; }
 
 	struct Left {
 		uint32_t pairs[4];
@@ -248,7 +270,7 @@ __device__ __forceinline__ void multiply_rows(float (&d)[M][N][4], const typenam
 		for (int n = 0; n < N; n++)
 #pragma unroll
 			for (int i = 0; i < 4; i++) d[m][n][i] = 0;
-#pragma unroll
+#pragma unroll Mode::unrolled
 	for (int step = 0; step < width / 16; step++) {
 		typename Mode::Left a[M];
 #pragma unroll

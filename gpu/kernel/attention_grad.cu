@@ -11,8 +11,8 @@
 template <class Number, int width, int rows, bool of_keys>
 __device__ __forceinline__ void load_stage(Number *stage, float *columns, const Number *first, const Number *second, const float *statistics,
 										   long long count, long long from) {
-	load_tile<Number, width>(stage, first + from * width, rows);
-	load_tile<Number, width>(stage + rows * width, second + from * width, rows);
+	load_tile<Number, width, rows>(stage, first + from * width);
+	load_tile<Number, width, rows>(stage + rows * width, second + from * width);
 	if (of_keys && threadIdx.x < rows / 2) {
 		int i = threadIdx.x % (rows / 4) * 4, which = threadIdx.x / (rows / 4);
 		copy_async16(columns + which * rows + i, statistics + which * count + from + i, true);
@@ -62,8 +62,8 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 	// Two tiles of the own rows, two stages of two streamed tiles, two stages of the streamed statistics.
 	Number *own2 = shared + rows * width, *stages = own2 + rows * width;
 	float *stage_columns = reinterpret_cast<float *>(stages + 4 * tile);
-	load_tile<Number, width>(shared, (of_keys ? key : query) + first * width, rows);
-	load_tile<Number, width>(own2, (of_keys ? value : dy) + first * width, rows);
+	load_own<Number, width>(shared, (of_keys ? key : query) + first * width, rows);
+	load_own<Number, width>(own2, (of_keys ? value : dy) + first * width, rows);
 	load_stage<Number, width, columns, of_keys>(stages, stage_columns, streamed, streamed2, statistics, heads * padded, 0);
 
 	bool active = first + row < tokens;
@@ -105,7 +105,7 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 }
 
 #define GRADIENT(family, name, Mode, width, of_keys) \
-	extern "C" __global__ void __launch_bounds__(128, 2) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
+	extern "C" __global__ void __launch_bounds__(128) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
 																	  const Mode::Number *dy, long long tokens, long long padded, \
 																	  long long head_width, double scale) { \
 		differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \

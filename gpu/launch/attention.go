@@ -142,7 +142,10 @@ func (h heads) pack(packed, x Param, tensors int) Step {
 
 // attend is the step that writes the output of some queries, or their statistics.
 func (h heads) attend(y, statistics, packed, dy Param) Step {
-	const keys = 64 // of a stage
+	keys := 64 // rows of a stage: Mode::keys(width) of attention.cuh
+	if h.precision == op.Float32 {
+		keys = 32
+	}
 	return h.step("attention_", h.bytes*h.width*(h.rows+2*2*keys), y, statistics, packed, dy)
 }
 
