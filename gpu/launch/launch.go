@@ -92,7 +92,7 @@ func blocks(n, size int) int { return (n + size - 1) / size }
 // For is the list of an operation at a precision. Operations that no device computes are an error.
 func For(k op.Kernel, p op.Precision) (List, error) {
 	for _, family := range []func(op.Kernel, op.Precision) (List, bool){
-		products, convolutions, attentions, norms, elementwise, layouts,
+		products, convolutions, attentions, norms, softmaxes, elementwise, layouts, pools, levels,
 	} {
 		if l, ok := family(k, p); ok {
 			return l, nil
