@@ -96,7 +96,7 @@ var ErrUnsupported = errors.New("computed by the CPU only")
 // For is the list of an operation at a precision.
 func For(k op.Kernel, p op.Precision) (List, error) {
 	for _, family := range []func(op.Kernel, op.Precision) (List, bool){
-		products, convolutions, attentions, norms, elementwise, layouts,
+		products, convolutions, attentions, norms, softmaxes, elementwise, layouts, pools, levels,
 	} {
 		if l, ok := family(k, p); ok {
 			return l, nil
