@@ -143,7 +143,7 @@ func compare(t *testing.T, got, want *Program, outputs []*gorgonia.Node, toleran
 		for j := range b {
 			size, worst = max(size, math.Abs(float64(b[j]))), max(worst, math.Abs(float64(a[j]-b[j])))
 		}
-		if !(worst <= tolerance*max(size, 1e-3)) {
+		if !(worst <= tolerance*max(size, 1e-2)) {
 			t.Errorf("output %d, %v: differs by %.2g of %.2g", i, n.Shape(), worst, size)
 		}
 	}
