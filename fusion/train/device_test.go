@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"mome/gpu/emulator"
@@ -28,10 +29,11 @@ func TestStepsOnDevice(t *testing.T) {
 	var lengths [2][]float64
 	for i, m := range []*vm.Machine{nil, machine} {
 		l := newTestLearner(t, c, samples, func(o *Options) { o.Lanes, o.DropPath, o.Machine = 2, 0.5, m })
+		f, random := fit{o: l.o, config: c}, rand.New(rand.NewPCG(3, 3))
 		for step := range 2 {
 			var batch []item
 			for n := range samples {
-				batch = append(batch, middle(n))
+				batch = append(batch, f.draw(random, n))
 			}
 			loss, length, err := l.step(context.Background(), batch, 1e-3)
 			if err != nil {
