@@ -18,6 +18,7 @@ func convolutions() []Case {
 		{Batch: 1, In: 33, Out: 66, Size: [3]int{5, 4, 8}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 		{Batch: 2, In: 4, Out: 7, Size: [3]int{7, 9, 11}, Kernel: [3]int{1, 2, 4}, Stride: [3]int{3, 1, 2}, Pad: [3]int{0, 1, 3}},
 		{Batch: 1, In: 2, Out: 3, Size: [3]int{11, 6, 5}, Kernel: [3]int{5, 1, 2}, Stride: [3]int{2, 3, 4}, Pad: [3]int{4, 0, 1}},
+		{Batch: 2, In: 3, Out: 5, Size: [3]int{6, 5, 7}, Kernel: [3]int{4, 3, 5}, Stride: [3]int{1, 1, 2}, Pad: [3]int{2, 0, 4}}, // many taps
 		{Batch: 1, In: 64, Out: 128, Size: [3]int{8, 6, 4}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 		{Batch: 1, In: 128, Out: 96, Size: [3]int{4, 3, 2}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 	} {
