@@ -52,7 +52,7 @@ func ordered(rows, depth int) int {
 // forward puts the weights in order and multiplies.
 func (s convolution) forward(p op.Precision) List {
 	depth, voxels := s.In*size(s.Kernel), size(s.outSize())
-	t, _ := split(volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
+	t, _ := split(p, volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
 	return List{Workspace: ordered(s.Out, depth), Steps: []Step{
 		{Kernel: "conv3d_weights", Grid: [3]int{s.Out, 1, 1}, Block: [3]int{threads, 1, 1}, Params: s.params(Space(0), In(1, 0))},
 		{
@@ -72,7 +72,7 @@ func (s convolution) gradInput(p op.Precision) List {
 	for r := range remainders {
 		weights += ordered(s.In, s.Out*s.tapsOf(r))
 	}
-	t, _ := split(volumeTiles(p), s.Batch*remainders, s.In, voxels, s.Out*taps, 1)
+	t, _ := split(p, volumeTiles(p), s.Batch*remainders, s.In, voxels, s.Out*taps, 1)
 	return List{Workspace: weights, Steps: []Step{
 		{
 			Kernel: "conv3d_grad_input_weights", Grid: [3]int{s.In, remainders, 1}, Block: [3]int{threads, 1, 1},
@@ -99,7 +99,7 @@ func (s convolution) tapsOf(remainder int) int {
 // gradWeight multiplies parts of the voxels of each image side by side and adds them.
 func (s convolution) gradWeight(p op.Precision) List {
 	cols, voxels := s.In*size(s.Kernel), size(s.outSize())
-	t, parts := split(volumeTiles(p), s.Batch, s.Out, cols, voxels, mostParts)
+	t, parts := split(p, volumeTiles(p), s.Batch, s.Out, cols, voxels, mostParts)
 	deep, all := partDepth(voxels, parts), s.Batch*parts
 	step := Step{
 		Kernel: "conv3d_grad_weight_" + t.name + "_" + p.String(), Grid: [3]int{all * t.count(s.Out, cols), 1, 1},
