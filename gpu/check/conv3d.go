@@ -18,6 +18,7 @@ func convolutions() []Case {
 		{Batch: 1, In: 33, Out: 66, Size: [3]int{5, 4, 8}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 		{Batch: 2, In: 4, Out: 7, Size: [3]int{7, 9, 11}, Kernel: [3]int{1, 2, 4}, Stride: [3]int{3, 1, 2}, Pad: [3]int{0, 1, 3}},
 		{Batch: 1, In: 2, Out: 3, Size: [3]int{11, 6, 5}, Kernel: [3]int{5, 1, 2}, Stride: [3]int{2, 3, 4}, Pad: [3]int{4, 0, 1}},
+		{Batch: 2, In: 3, Out: 5, Size: [3]int{6, 5, 7}, Kernel: [3]int{4, 3, 5}, Stride: [3]int{1, 1, 2}, Pad: [3]int{2, 0, 4}}, // many taps
 		{Batch: 1, In: 64, Out: 128, Size: [3]int{8, 6, 4}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 		{Batch: 1, In: 128, Out: 96, Size: [3]int{4, 3, 2}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 	} {
@@ -26,13 +27,16 @@ func convolutions() []Case {
 	all = append(all, each(kernel.Conv3dShape{
 		Batch: 1, In: 6, Out: 64, Size: [3]int{30, 26, 20}, Kernel: cube(3), Stride: cube(2), Pad: cube(1),
 	}, true)...)
-	// Enough for large tiles, where the depth is small: forward, by the input, by the weight.
-	pair := kernel.Conv3dShape{Batch: 1, In: 3, Out: 250, Size: cube(20), Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}
-	all = append(all, each(pair, true)[0])
-	pair.In, pair.Out = 250, 3
-	all = append(all, each(pair, true)[1])
-	pair.In, pair.Out, pair.Size = 642, 1410, [3]int{2, 3, 2}
-	all = append(all, each(pair, true)[2])
+	// Enough for large and for huge tiles, where the depth is small: forward, by the input, by the weight.
+	for _, size := range []int{20, 25} {
+		pair := kernel.Conv3dShape{Batch: 1, In: 3, Out: 250, Size: cube(size), Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}
+		all = append(all, each(pair, true)[0])
+		pair.In, pair.Out = 250, 3
+		all = append(all, each(pair, true)[1])
+	}
+	for _, out := range []int{1410, 2820} {
+		all = append(all, each(kernel.Conv3dShape{Batch: 1, In: 642, Out: out, Size: [3]int{2, 3, 2}, Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}, true)[2])
+	}
 	return all
 }
 

@@ -33,8 +33,10 @@ func instanceNorms() []Case {
 			}
 			return float32(random.NormFloat64())
 		}},
-		{name: "of chunks", batch: 1, channels: 2, size: [3]int{32, 23, 15}},
+		{name: "of chunks", batch: 1, channels: 2, size: [3]int{12, 31, 29}},
 		{name: "of odd chunks", batch: 3, channels: 1, size: [3]int{23, 25, 29}},
+		{name: "of rows as far from zero as can be", batch: 1, channels: 2, size: [3]int{9, 10, 8}, fill: farthestMean},
+		{name: "of chunks as far from zero as can be", batch: 1, channels: 2, size: [3]int{12, 31, 29}, fill: farthestMean},
 		{name: "of chunks far from zero", batch: 1, channels: 2, size: [3]int{32, 33, 16}, fill: farMean, slow: true},
 		{name: "of chunks after an odd first voxel", batch: 1, channels: 1, size: [3]int{31, 33, 17}, fill: oddFirst, slow: true},
 		{name: "of long rows that are many", batch: 2, channels: 67, size: [3]int{21, 20, 20}, slow: true},
@@ -64,6 +66,14 @@ func swapped(fill func(input, i int, random *rand.Rand) float32) func(input, i i
 func farMean(input, _ int, random *rand.Rand) float32 {
 	if input == 0 {
 		return float32(1000 + random.NormFloat64())
+	}
+	return float32(random.NormFloat64())
+}
+
+// farthestMean has a mean that is ten million times the deviation, which is that of the last two bits.
+func farthestMean(input, _ int, random *rand.Rand) float32 {
+	if input == 0 {
+		return float32(1<<23-1000) + float32(random.IntN(4))
 	}
 	return float32(random.NormFloat64())
 }
@@ -136,7 +146,8 @@ func weights(input, _ int, random *rand.Rand) float32 {
 	return float32(30 + random.NormFloat64())
 }
 
-// infinities are columns and rows with -∞ here and there, in the first place too, one with nothing else, one with +∞ and one with NaN.
+// infinities are columns and rows with -∞ here and there, some with nothing else for most of
+// their length, one with nothing else at all, one with +∞ and one with NaN.
 func infinities(_, i int, random *rand.Rand) float32 {
 	row, col := i/37, i%37
 	switch {
@@ -146,7 +157,7 @@ func infinities(_, i int, random *rand.Rand) float32 {
 		return float32(math.Inf(1))
 	case row == 17 && col == 19:
 		return float32(math.NaN())
-	case row == 0 && col == 2, (row+col)%3 == 0:
+	case row < 40 && col%5 == 1, (row+col)%3 == 0:
 		return float32(math.Inf(-1))
 	}
 	return float32(random.NormFloat64())

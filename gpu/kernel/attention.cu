@@ -85,20 +85,20 @@ __device__ __forceinline__ void store_statistics(float *log_sum, float *d, const
 		}
 }
 
-// attend computes blockDim.x / 32 times 16·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is
+// attend computes 64·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is
 // null, statistics[2, heads, padded] (store_statistics). packed[3, heads, padded, width] holds queries, keys and values,
 // dy[heads, padded, width] the gradient.
 template <class Mode, int width, int M>
 __device__ __forceinline__ void attend(float *y, float *statistics, const typename Mode::Number *packed, const typename Mode::Number *dy,
 									   long long tokens, long long padded, long long head_width, double scale) {
 	typedef typename Mode::Number Number;
-	const int keys = Mode::keys(width), tile = keys * width;
+	const int keys = Mode::keys(width), tile = keys * width, rows = attention_threads / 32 * 16 * M;
 	SHARED(Number, shared);
-	int rows = blockDim.x / 32 * 16 * M, row = threadIdx.x / 32 * 16 * M; // of the block, and where this warp's begin
+	int row = threadIdx.x / 32 * 16 * M; // where this warp's begin
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows;
 	const Number *key = packed + (heads + head) * padded * width, *value = key + heads * padded * width;
 	Number *stages = shared + rows * width; // 2 times a tile of keys and a tile of values
-	load_own<Number, width>(shared, packed + (head * padded + first) * width, rows);
+	load_tile<Number, width, rows>(shared, packed + (head * padded + first) * width);
 	load_tile<Number, width, keys>(stages, key);
 	load_tile<Number, width, keys>(stages + tile, value);
 	copy_async_commit();
@@ -107,11 +107,11 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 	float o[M][width / 8][4] = {}, top[M][2], sum[M][2], c = (float)(scale * 1.4426950408889634); // log2(e)
 #pragma unroll
 	for (int m = 0; m < M; m++) top[m][0] = top[m][1] = -INFINITY, sum[m][0] = sum[m][1] = 0;
-	for (long long from = 0; from < tokens; from += keys) {
+	for (int from = 0; from < (int)tokens; from += keys) {
 		copy_async_wait<0>();
 		__syncthreads();
 		Number *stage = stages + from / keys % 2 * (2 * tile);
-		if (from + keys < tokens) {
+		if (from + keys < (int)tokens) {
 			Number *next = stages + (from / keys + 1) % 2 * (2 * tile);
 			load_tile<Number, width, keys>(next, key + (from + keys) * width);
 			load_tile<Number, width, keys>(next + tile, value + (from + keys) * width);
@@ -119,8 +119,8 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 		}
 		if (!active) continue;
 		float s[M][keys / 8][4];
-		multiply_rows<Mode, width>(s, shared, row, stage);
-		if (from + keys > tokens) mask_columns(s, (int)(tokens - from), -INFINITY);
+		multiply_rows<Mode, width, 8>(s, shared, row, stage);
+		if (from + keys > (int)tokens) mask_columns(s, (int)tokens - from, -INFINITY);
 		rescale(s, o, top, sum, c);
 		multiply_columns<Mode, width>(o, s, stage + tile);
 	}
@@ -149,7 +149,7 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 }
 
 #define ATTENTION(name, Mode, width) \
-	extern "C" __global__ void __launch_bounds__(128, Mode::resident(width)) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
+	extern "C" __global__ void __launch_bounds__(attention_threads, Mode::resident) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
 																	   const Mode::Number *dy, long long tokens, long long padded, \
 																	   long long head_width, double scale) { \
 		attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \

@@ -16,8 +16,7 @@
 
 #include "device.cuh"
 
-// Tokens are padded to a multiple of the greatest number of rows that a block holds.
-const int attention_pad = 128;
+const int attention_threads = 128; // of a block
 
 __device__ __forceinline__ int warp_lane() { return threadIdx.x % 32; }
 
@@ -44,27 +43,28 @@ template <class Number, int width> __device__ __forceinline__ int place(int row,
 	return row * width + (chunk ^ swap) * numbers;
 }
 
-// load_tile starts copying [rows, width] consecutive numbers to a tile, by all threads of the block. Blocks are of 128 threads, or
-// fewer where there are few tokens; 128 copy rows a multiple of 8 apart, whose places are apart by a constant.
-template <class Number, int width, int rows> __device__ __forceinline__ void load_tile(Number *tile, const Number *from) {
-	const int numbers = 16 / sizeof(Number), chunks = width / numbers;
-	static_assert(rows * chunks % 128 == 0, "a tile is whole chunks for 128 threads");
-	if (blockDim.x == 128 && 128 / chunks % 8 == 0) {
-		tile += place<Number, width>(threadIdx.x / chunks, threadIdx.x % chunks);
-		from += threadIdx.x * numbers;
-#pragma unroll
-		for (int i = 0; i < rows * chunks / 128; i++) copy_async16(tile + i * 128 * numbers, from + i * 128 * numbers, true);
-		return;
-	}
-#pragma unroll 1
-	for (int i = threadIdx.x; i < rows * chunks; i += blockDim.x) {
-		copy_async16(tile + place<Number, width>(i / chunks, i % chunks), from + i * numbers, true);
-	}
+// thread_again is threadIdx.x read anew, so that addresses are computed again from it instead of being kept in registers, which
+// accumulators fill.
+__device__ __forceinline__ int thread_again() {
+#ifdef __CUDACC__
+	int i;
+	asm volatile("mov.u32 %0, %%tid.x;" : "=r"(i));
+	return i;
+#else
+	return threadIdx.x;
+#endif
 }
 
-// load_own starts copying the rows of the block, a multiple of 32.
-template <class Number, int width> __device__ __forceinline__ void load_own(Number *tile, const Number *from, int rows) {
-	for (int row = 0; row < rows; row += 32) load_tile<Number, width, 32>(tile + row * width, from + row * width);
+// load_tile starts copying [rows, width] consecutive numbers to a tile, by all threads of the block.
+template <class Number, int width, int rows> __device__ __forceinline__ void load_tile(Number *tile, const Number *from) {
+	const int numbers = 16 / sizeof(Number), chunks = width / numbers, each = attention_threads / chunks;
+	static_assert(rows * chunks % attention_threads == 0, "every thread copies as many chunks");
+	int thread = thread_again(), row = thread / chunks, chunk = thread % chunks;
+	from += thread * numbers;
+	if (each % 8 == 0) tile += place<Number, width>(row, chunk); // and the places of all its rows are apart by a constant
+#pragma unroll
+	for (int i = 0; i < rows; i += each)
+		copy_async16(tile + (each % 8 == 0 ? i * width : place<Number, width>(row + i, chunk)), from + i * width, true);
 }
 
 __device__ __forceinline__ void load4(float x[4], const float *from) {
@@ -81,15 +81,14 @@ __device__ __forceinline__ void load4(float x[4], const float *from) {
 template <bool exact> struct Words {
 	typedef float Number;
 	static const int neighbours = 4; // columns side by side that a lane owns of a product of columns
-	static const int unrolled = exact ? 1 : 8;
 
 	// How a warp fills its registers: M of attend and of differentiate, keys of a stage of attend, and the rows of a stage of
 	// differentiate, which holds two matrices of scores.
 	static constexpr int fragments(int width) { return !exact && width <= 64 ? 2 : 1; }
 	static constexpr int keys(int) { return exact ? 32 : 64; }
 	static constexpr int streamed(int width) { return exact && width == 128 ? 16 : 32; }
-	// Bounds of attend's blocks: threads, and how many are to fit a multiprocessor.
-	static constexpr int resident(int width) { return !exact ? 2 : width <= 64 ? 3 : 0; }
+	static const int unrolled = 1; // steps in depth that differentiate computes at once
+	static const int resident = 0; // blocks of attend that are to fit a multiprocessor; 0 leaves it to the compiler
 
 	struct Left {
 		uint32_t large[2][4], small[2][4];
@@ -114,12 +113,12 @@ template <bool exact> struct Words {
 		return b;
 	}
 
-	template <int width> static __device__ __forceinline__ Left left(const float *tile, int row, int step) {
+	template <int width> static __device__ __forceinline__ Left left(const float *tile, int row, int step, int lane) {
 		Left a;
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
 			float x[4];
-			load4(x, tile + place<float, width>(row + 8 * half + warp_lane() / 4, 4 * step + warp_lane() % 4));
+			load4(x, tile + place<float, width>(row + 8 * half + lane / 4, 4 * step + lane % 4));
 #pragma unroll
 			for (int i = 0; i < 4; i++) packed(a.large[i / 2][half + i % 2 * 2], a.small[i / 2][half + i % 2 * 2], x[i]);
 		}
@@ -154,24 +153,24 @@ template <bool exact> struct Words {
 	}
 
 	template <int width, int M, int N>
-	static __device__ __forceinline__ void rows(float (&d)[M][N][4], const Left (&a)[M], const float *tile, int step) {
+	static __device__ __forceinline__ void rows(float (&d)[M][N][4], const Left (&a)[M], const float *tile, int step, int lane) {
 #pragma unroll
 		for (int n = 0; n < N; n++) {
 			float x[4];
-			load4(x, tile + place<float, width>(8 * n + warp_lane() / 4, 4 * step + warp_lane() % 4));
+			load4(x, tile + place<float, width>(8 * n + lane / 4, 4 * step + lane % 4));
 			Right first = right(x[0], x[1]), second = right(x[2], x[3]);
 #pragma unroll
 			for (int m = 0; m < M; m++) add(d[m][n], a[m], first, second);
 		}
 	}
 	template <int width, int M>
-	static __device__ __forceinline__ void columns(float (&d)[M][width / 8][4], const Left (&a)[M], const float *tile, int row) {
-		int first_row = row + warp_lane() % 4 * 2;
+	static __device__ __forceinline__ void columns(float (&d)[M][width / 8][4], const Left (&a)[M], const float *tile, int row, int lane) {
+		int first_row = row + lane % 4 * 2;
 #pragma unroll
 		for (int n = 0; n < width / 8; n += 4) {
 			float x[4][4]; // rows 2t, 2t+1, 2t+8, 2t+9
 #pragma unroll
-			for (int k = 0; k < 4; k++) load4(x[k], tile + place<float, width>(first_row + k / 2 * 8 + k % 2, 2 * n + warp_lane() / 4));
+			for (int k = 0; k < 4; k++) load4(x[k], tile + place<float, width>(first_row + k / 2 * 8 + k % 2, 2 * n + lane / 4));
 #pragma unroll
 			for (int i = 0; i < 4; i++) {
 				Right first = right(x[0][i], x[1][i]), second = right(x[2][i], x[3][i]);
@@ -203,20 +202,20 @@ typedef Words<true> Exact;
 struct BF16 {
 	typedef uint16_t Number;
 	static const int neighbours = 2;
-	static const int unrolled = 8;
 
 	static constexpr int fragments(int width) { return width <= 64 ? 2 : 1; }
 	static constexpr int keys(int) { return 64; }
 	static constexpr int streamed(int) { return 32; }
-	static constexpr int resident(int) { return 3; }
+	static const int unrolled = 8;
+	static const int resident = 3;
 
 	struct Left {
 		uint32_t pairs[4];
 	};
 
-	template <int width> static __device__ __forceinline__ Left left(const uint16_t *tile, int row, int step) {
+	template <int width> static __device__ __forceinline__ Left left(const uint16_t *tile, int row, int step, int lane) {
 		Left a;
-		ldmatrix_x4(a.pairs, tile + place<uint16_t, width>(row + warp_lane() % 16, 2 * step + warp_lane() / 16));
+		ldmatrix_x4(a.pairs, tile + place<uint16_t, width>(row + lane % 16, 2 * step + lane / 16));
 		return a;
 	}
 	static __device__ __forceinline__ Left left(const float first[4], const float second[4]) {
@@ -224,11 +223,11 @@ struct BF16 {
 	}
 
 	template <int width, int M, int N>
-	static __device__ __forceinline__ void rows(float (&d)[M][N][4], const Left (&a)[M], const uint16_t *tile, int step) {
+	static __device__ __forceinline__ void rows(float (&d)[M][N][4], const Left (&a)[M], const uint16_t *tile, int step, int lane) {
 #pragma unroll
 		for (int n = 0; n < N; n += 2) {
 			uint32_t b[4];
-			ldmatrix_x4(b, tile + place<uint16_t, width>(8 * n + warp_lane() / 16 * 8 + warp_lane() % 8, 2 * step + warp_lane() / 8 % 2));
+			ldmatrix_x4(b, tile + place<uint16_t, width>(8 * n + lane / 16 * 8 + lane % 8, 2 * step + lane / 8 % 2));
 #pragma unroll
 			for (int m = 0; m < M; m++) {
 				mma_bf16(d[m][n], a[m].pairs, b);
@@ -237,11 +236,11 @@ struct BF16 {
 		}
 	}
 	template <int width, int M>
-	static __device__ __forceinline__ void columns(float (&d)[M][width / 8][4], const Left (&a)[M], const uint16_t *tile, int row) {
+	static __device__ __forceinline__ void columns(float (&d)[M][width / 8][4], const Left (&a)[M], const uint16_t *tile, int row, int lane) {
 #pragma unroll
 		for (int n = 0; n < width / 8; n += 2) {
 			uint32_t b[4];
-			ldmatrix_x4_trans(b, tile + place<uint16_t, width>(row + warp_lane() % 16, n + warp_lane() / 16));
+			ldmatrix_x4_trans(b, tile + place<uint16_t, width>(row + lane % 16, n + lane / 16));
 #pragma unroll
 			for (int m = 0; m < M; m++) {
 				mma_bf16(d[m][n], a[m].pairs, b);
@@ -262,7 +261,7 @@ struct BF16 {
 };
 
 // multiply_rows writes d[rows, n] = own[rows, width] tile[n, width]ᵀ, for the 16·M rows of a tile that are this warp's.
-template <class Mode, int width, int M, int N>
+template <class Mode, int width, int unrolled, int M, int N>
 __device__ __forceinline__ void multiply_rows(float (&d)[M][N][4], const typename Mode::Number *own, int row, const typename Mode::Number *tile) {
 #pragma unroll
 	for (int m = 0; m < M; m++)
@@ -270,24 +269,26 @@ __device__ __forceinline__ void multiply_rows(float (&d)[M][N][4], const typenam
 		for (int n = 0; n < N; n++)
 #pragma unroll
 			for (int i = 0; i < 4; i++) d[m][n][i] = 0;
-#pragma unroll Mode::unrolled
+	int lane = warp_lane();
+#pragma unroll unrolled
 	for (int step = 0; step < width / 16; step++) {
 		typename Mode::Left a[M];
 #pragma unroll
-		for (int m = 0; m < M; m++) a[m] = Mode::template left<width>(own, row + 16 * m, step);
-		Mode::template rows<width>(d, a, tile, step);
+		for (int m = 0; m < M; m++) a[m] = Mode::template left<width>(own, row + 16 * m, step, lane);
+		Mode::template rows<width>(d, a, tile, step, lane);
 	}
 }
 
 // multiply_columns adds p[rows, depth] tile[depth, width] to d[rows, width].
 template <class Mode, int width, int M, int N>
 __device__ __forceinline__ void multiply_columns(float (&d)[M][width / 8][4], const float (&p)[M][N][4], const typename Mode::Number *tile) {
+	int lane = thread_again() % 32;
 #pragma unroll
 	for (int n = 0; n < N; n += 2) {
 		typename Mode::Left a[M];
 #pragma unroll
 		for (int m = 0; m < M; m++) a[m] = Mode::left(p[m][n], p[m][n + 1]);
-		Mode::template columns<width>(d, a, tile, 8 * n);
+		Mode::template columns<width>(d, a, tile, 8 * n, lane);
 	}
 }
 

@@ -10,7 +10,7 @@
 // queries then.
 template <class Number, int width, int rows, bool of_keys>
 __device__ __forceinline__ void load_stage(Number *stage, float *columns, const Number *first, const Number *second, const float *statistics,
-										   long long count, long long from) {
+										   long long count, int from) {
 	load_tile<Number, width, rows>(stage, first + from * width);
 	load_tile<Number, width, rows>(stage + rows * width, second + from * width);
 	if (of_keys && threadIdx.x < rows / 2) {
@@ -44,16 +44,16 @@ __device__ __forceinline__ void slopes(float (&dp)[M][N][4], const float (&p)[M]
 				dp[m][n][i] = p[m][n][i] * (dp[m][n][i] - (of_keys ? columns[8 * n + warp_lane() % 4 * 2 + i % 2] : d[m][i / 2]));
 }
 
-// differentiate writes dk and dv, or dq, of blockDim.x / 32 times 16·M rows of head blockIdx.y to dqkv[tokens, 3, heads,
+// differentiate writes dk and dv, or dq, of 64·M rows of head blockIdx.y to dqkv[tokens, 3, heads,
 // head_width]. packed[3, heads, padded, width] and dy[heads, padded, width] are packed, statistics is [2, heads, padded].
 template <class Mode, int width, int M, bool of_keys>
 __device__ __forceinline__ void differentiate(float *dqkv, const float *statistics, const typename Mode::Number *packed,
 											  const typename Mode::Number *dy, long long tokens, long long padded, long long head_width,
 											  double scale) {
 	typedef typename Mode::Number Number;
-	const int columns = Mode::streamed(width), tile = columns * width;
+	const int columns = Mode::streamed(width), tile = columns * width, rows = attention_threads / 32 * 16 * M;
 	SHARED(Number, shared);
-	int rows = blockDim.x / 32 * 16 * M, row = threadIdx.x / 32 * 16 * M;
+	int row = threadIdx.x / 32 * 16 * M;
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows, each = heads * padded * width;
 	const Number *query = packed + head * padded * width, *key = query + each, *value = key + each;
 	dy += head * padded * width, statistics += head * padded;
@@ -62,8 +62,8 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 	// Two tiles of the own rows, two stages of two streamed tiles, two stages of the streamed statistics.
 	Number *own2 = shared + rows * width, *stages = own2 + rows * width;
 	float *stage_columns = reinterpret_cast<float *>(stages + 4 * tile);
-	load_own<Number, width>(shared, (of_keys ? key : query) + first * width, rows);
-	load_own<Number, width>(own2, (of_keys ? value : dy) + first * width, rows);
+	load_tile<Number, width, rows>(shared, (of_keys ? key : query) + first * width);
+	load_tile<Number, width, rows>(own2, (of_keys ? value : dy) + first * width);
 	load_stage<Number, width, columns, of_keys>(stages, stage_columns, streamed, streamed2, statistics, heads * padded, 0);
 
 	bool active = first + row < tokens;
@@ -75,11 +75,11 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 			log[i / 2][i % 2] = at[0], dot[i / 2][i % 2] = at[heads * padded];
 		}
 	float d[M][width / 8][4] = {}, dv[M][width / 8][4] = {}; // d: dk or dq
-	for (long long from = 0; from < tokens; from += columns) {
+	for (int from = 0; from < (int)tokens; from += columns) {
 		copy_async_wait<0>();
 		__syncthreads();
 		int now = from / columns % 2;
-		if (from + columns < tokens) {
+		if (from + columns < (int)tokens) {
 			load_stage<Number, width, columns, of_keys>(stages + (1 - now) * 2 * tile, stage_columns + (1 - now) * 2 * columns, streamed, streamed2,
 														statistics, heads * padded, from + columns);
 		}
@@ -87,11 +87,11 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 		const Number *stage = stages + now * 2 * tile;
 		const float *of_columns = stage_columns + now * 2 * columns;
 		float p[M][columns / 8][4], ds[M][columns / 8][4];
-		multiply_rows<Mode, width>(p, shared, row, stage);
+		multiply_rows<Mode, width, Mode::unrolled>(p, shared, row, stage);
 		probabilities<of_keys>(p, of_columns, log, c);
 		if (of_keys) multiply_columns<Mode, width>(dv, p, stage + tile);
-		else if (from + columns > tokens) mask_columns(p, (int)(tokens - from), 0);
-		multiply_rows<Mode, width>(ds, own2, row, stage + tile);
+		else if (from + columns > (int)tokens) mask_columns(p, (int)tokens - from, 0);
+		multiply_rows<Mode, width, Mode::unrolled>(ds, own2, row, stage + tile);
 		slopes<of_keys>(ds, p, of_columns + columns, dot);
 		multiply_columns<Mode, width>(d, ds, stage);
 	}
@@ -105,7 +105,7 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 }
 
 #define GRADIENT(family, name, Mode, width, of_keys) \
-	extern "C" __global__ void __launch_bounds__(128) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
+	extern "C" __global__ void __launch_bounds__(attention_threads) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
 																	  const Mode::Number *dy, long long tokens, long long padded, \
 																	  long long head_width, double scale) { \
 		differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \

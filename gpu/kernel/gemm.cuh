@@ -1,19 +1,13 @@
 // Products C[m,n] = Σ_k A[m,k] B[k,n] on tensor cores: what matmul.cu and conv3d.cu share. All factors are float32 in global memory.
 //
-// A block computes one tile of C. cp.async brings slices of both factors, tile_depth numbers deep, into a ring of
-// buffers in shared memory, so that loads of later slices run under the multiplication of this one, without registers for
-// numbers on their way. Shared memory keeps float32; factors are rounded or split when fragments are made of them. That costs
-// more shared memory traffic than storing bfloat16, but with float32 operands L2 is the limit before shared memory is.
-//
-// Slices lie as they come from memory, along the depth (k) or along the lines (m or n), and either is read 16 bytes a lane
-// without bank conflicts and without ldmatrix, because mma does not care which k a lane calls its own as long as A and B agree, nor
-// which line: of 16 k from k0 on, lane t of a group of four holds k0 + 4t to k0 + 4t + 3; of 32 lines, slot q of group g
-// is line 16 (g%2) + 4 (g/2) + q. The second makes each lane end with four neighbours along n, which it stores as 16 bytes.
+// A block computes one tile of C. cp.async brings slices of both factors into a ring of buffers in shared memory, so that loads
+// of later slices run under the multiplication of this one, without registers for numbers on their way. Shared memory keeps
+// float32: that costs more of its traffic than bfloat16 would, but with float32 operands L2 is the limit before, which is also
+// why tiles are as large as registers allow.
 #pragma once
 
-#include "device.cuh"
+#include "fragment.cuh"
 
-const int tile_depth = 32;
 const int tile_stages = 3;
 
 // Tile is how a block's part of C, rows_ x cols_, is cut into those of its warps. blocks_ are to share a multiprocessor.
@@ -22,146 +16,11 @@ template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> str
 	static const int threads = rows / warp_rows * (cols / warp_cols) * 32;
 	static const int stage = (rows + cols) * tile_depth; // floats
 };
+typedef Tile<256, 128, 64, 64, 1> Huge;
 typedef Tile<128, 128, 64, 64, 2> Large;
 typedef Tile<128, 128, 64, 32, 2> LargeExact; // more warps, of fewer registers
 typedef Tile<64, 128, 32, 64, 2> Flat;
 typedef Tile<64, 64, 32, 32, 3> Small;
-
-// lane_chunk is which 4 of 32 lines are the lane's own.
-__device__ __forceinline__ int lane_chunk() {
-	int g = threadIdx.x % 32 / 4;
-	return 4 * (g % 2) + g / 2;
-}
-
-// AlongDepth is a slice [line][k]: lines of 128 bytes, which are 8 chunks. Eight lanes that read at once read four chunks of
-// two lines 16 apart: every second 16 lines have their halves swapped.
-struct AlongDepth {
-	static const bool along_depth = true;
-	template <int lines> static __device__ __forceinline__ int at(int line, int k) {
-		return line * tile_depth + ((k / 4 ^ (line / 16 & 1) * 4) * 4 | k % 4);
-	}
-	// fragment reads x[slot][k] of the 32 lines from line on and the 16 k from k on.
-	template <int lines> static __device__ __forceinline__ void fragment(float x[4][4], const float *slice, int line, int k) {
-		int chunk = threadIdx.x % 4 ^ (lane_chunk() & 4) ^ k / 4;
-		const float *p = slice + (line + 4 * lane_chunk()) * tile_depth + 4 * chunk;
-#pragma unroll
-		for (int q = 0; q < 4; q++) {
-			float4 v = *reinterpret_cast<const float4 *>(p + q * tile_depth);
-			x[q][0] = v.x, x[q][1] = v.y, x[q][2] = v.z, x[q][3] = v.w;
-		}
-	}
-};
-
-// AlongLines is a slice [k][line]. Eight lanes that read at once read two chunks of four rows 4 apart, which exchange chunks.
-struct AlongLines {
-	static const bool along_depth = false;
-	template <int lines> static __device__ __forceinline__ int at(int line, int k) {
-		return k * lines + ((line / 4 ^ (k / 4 & 3)) * 4 | line % 4);
-	}
-	template <int lines> static __device__ __forceinline__ void fragment(float x[4][4], const float *slice, int line, int k) {
-		int t = threadIdx.x % 4;
-		const float *p = slice + (k + 4 * t) * lines + line + 4 * (lane_chunk() ^ t);
-#pragma unroll
-		for (int i = 0; i < 4; i++) {
-			float4 v = *reinterpret_cast<const float4 *>(p + i * lines);
-			x[0][i] = v.x, x[1][i] = v.y, x[2][i] = v.z, x[3][i] = v.w;
-		}
-	}
-};
-
-// A precision makes fragments of nt times 8 columns, Right, from y: [slot][k], and adds the products of 32 rows, x: [slot][k],
-// with them, over 16 k, to sums: [16 rows][8 columns][4]. unroll is how many times 16 k are in flight.
-
-// Bf16 rounds factors to bfloat16.
-struct Bf16 {
-	static const int unroll = 2;
-	template <int nt> struct Right {
-		uint32_t of[nt][2];
-		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
-#pragma unroll
-			for (int j = 0; j < nt; j++) of[j][0] = pack_bf16(y[j][0], y[j][1]), of[j][1] = pack_bf16(y[j][2], y[j][3]);
-		}
-	};
-	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
-#pragma unroll
-		for (int i = 0; i < 2; i++) {
-			const float *low = x[2 * i], *high = x[2 * i + 1];
-			uint32_t left[4] = {pack_bf16(low[0], low[1]), pack_bf16(high[0], high[1]), pack_bf16(low[2], low[3]), pack_bf16(high[2], high[3])};
-#pragma unroll
-			for (int j = 0; j < nt; j++) mma_bf16(sums[i][j], left, right.of[j]);
-		}
-	}
-};
-
-// Tf32 rounds factors to 10 bits of mantissa.
-struct Tf32 {
-	static const int unroll = 2;
-	// round is to_tf32 in an addition: mma ignores the last 13 bits. The maximum keeps the NaN that the device makes, 0x7fffffff.
-	static __device__ __forceinline__ uint32_t round(float x) {
-		uint32_t bits = __float_as_uint(x);
-		return max(static_cast<int>(bits + 0x1000u), static_cast<int>(bits));
-	}
-	template <int nt> struct Right {
-		uint32_t of[nt][4];
-		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
-#pragma unroll
-			for (int j = 0; j < nt; j++)
-#pragma unroll
-				for (int k = 0; k < 4; k++) of[j][k] = round(y[j][k]);
-		}
-	};
-	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
-#pragma unroll
-		for (int i = 0; i < 2; i++)
-#pragma unroll
-			for (int k = 0; k < 4; k += 2) {
-				const float *low = x[2 * i] + k, *high = x[2 * i + 1] + k;
-				uint32_t left[4] = {round(low[0]), round(high[0]), round(low[1]), round(high[1])};
-#pragma unroll
-				for (int j = 0; j < nt; j++) mma_tf32(sums[i][j], left, right.of[j] + k);
-			}
-	}
-};
-
-// Exact keeps 21 bits of each factor as the sum of two tf32 numbers and leaves out the product of the small ones. mma cuts the
-// small one off after 10 bits, to either side of zero as the big one is rounded. Tensor cores cut sums off instead of
-// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside.
-struct Exact {
-	static const int unroll = 1; // or registers do not suffice
-	static __device__ __forceinline__ void split(uint32_t &big, uint32_t &small, float x) {
-		big = (__float_as_uint(x) + 0x1000u) & ~0x1fffu;
-		small = __float_as_uint(x - __uint_as_float(big));
-	}
-	template <int nt> struct Right {
-		uint32_t big[nt][4], small[nt][4];
-		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
-#pragma unroll
-			for (int j = 0; j < nt; j++)
-#pragma unroll
-				for (int k = 0; k < 4; k++) split(big[j][k], small[j][k], y[j][k]);
-		}
-	};
-	template <int nt> static __device__ __forceinline__ void multiply(float (*sums)[nt][4], const float (&x)[4][4], const Right<nt> &right) {
-#pragma unroll
-		for (int i = 0; i < 2; i++)
-#pragma unroll
-			for (int k = 0; k < 4; k += 2) {
-				const float *low = x[2 * i] + k, *high = x[2 * i + 1] + k;
-				uint32_t big[4], small[4];
-				split(big[0], small[0], low[0]), split(big[1], small[1], high[0]);
-				split(big[2], small[2], low[1]), split(big[3], small[3], high[1]);
-#pragma unroll
-				for (int j = 0; j < nt; j++) {
-					float part[4] = {0, 0, 0, 0};
-					mma_tf32(part, small, right.big[j] + k);
-					mma_tf32(part, big, right.small[j] + k);
-					mma_tf32(part, big, right.big[j] + k);
-#pragma unroll
-					for (int e = 0; e < 4; e++) sums[i][j][e] += part[e];
-				}
-			}
-	}
-};
 
 // Chunks are 4 neighbours in memory, of which count exist. Aligned ones exist as a whole or not at all.
 

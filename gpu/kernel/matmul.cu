@@ -72,8 +72,10 @@ MATMULS(float32, Exact, small, Small)
 MATMULS(float32, Exact, large, LargeExact)
 MATMULS(tf32, Tf32, small, Small)
 MATMULS(tf32, Tf32, large, Large)
+MATMULS(tf32, Tf32, huge, Huge)
 MATMULS(bfloat16, Bf16, small, Small)
 MATMULS(bfloat16, Bf16, large, Large)
+MATMULS(bfloat16, Bf16, huge, Huge)
 
 // sum_parts writes y, the sum of count products of parts of the depth, in their order, and what follows it.
 extern "C" __global__ void sum_parts(float *y, const float *parts, const float *bias, const float *t0, const float *t1, const float *t2,

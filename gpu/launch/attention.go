@@ -98,32 +98,22 @@ type heads struct {
 	bytes         int // of a packed number
 	padded, width int // tokens and width of packed heads
 	rows          int // queries or keys of a block
-	warps         int
 }
 
-// attentionPad is attention_pad of attention.cuh.
+// attentionPad is a multiple of the rows of a block, whichever its precision and width.
 const attentionPad = 128
 
-// fillsDevice is the number of blocks from which on the larger ones are faster: two for each multiprocessor of an H100.
-const fillsDevice = 264
-
 func headsOf(s kernel.AttentionShape, p op.Precision) heads {
-	h := heads{AttentionShape: s, precision: p, bytes: 4, padded: blocks(s.Tokens, attentionPad) * attentionPad, width: 32}
+	h := heads{AttentionShape: s, precision: p, bytes: 4, padded: blocks(s.Tokens, attentionPad) * attentionPad, width: 32, rows: 64}
 	for h.width < s.Width {
 		h.width *= 2
 	}
-	perWarp := 16
 	if p != op.Float32 && h.width <= 64 {
-		perWarp = 32 // Mode::fragments(width) of attention.cuh times 16
+		h.rows = 128 // 64·M, Mode::fragments(width) of attention.cuh
 	}
 	if p == op.BFloat16 {
 		h.bytes = 2
 	}
-	h.warps = 4
-	if blocks(s.Tokens, 4*perWarp)*s.Heads < fillsDevice {
-		h.warps = 2
-	}
-	h.rows = perWarp * h.warps
 	return h
 }
 
@@ -162,7 +152,7 @@ func (h heads) differentiate(family string, dqkv, statistics, packed, dy Param) 
 func (h heads) step(family string, shared int, params ...Param) Step {
 	return Step{
 		Kernel: fmt.Sprintf("%s%s_%d", family, h.precision, h.width), Grid: [3]int{blocks(h.Tokens, h.rows), h.Heads, 1},
-		Block: [3]int{32 * h.warps, 1, 1}, Shared: shared,
+		Block: [3]int{128, 1, 1}, Shared: shared,
 		Params: append(params, Int(h.Tokens), Int(h.padded), Int(h.Width), Float(float64(h.Scale))),
 	}
 }

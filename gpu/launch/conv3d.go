@@ -43,14 +43,17 @@ func (s convolution) params(first ...Param) []Param {
 	return first
 }
 
-// rowLength is the length of a row of weights in the order in which they are multiplied: whole chunks of four.
-func rowLength(n int) int { return blocks(n, 4) * 4 }
+// ordered is the workspace for weights in the order in which they are multiplied, so deep: a table, and rows of whole chunks of four.
+func ordered(rows, depth int) int {
+	length := blocks(depth, 4) * 4
+	return 2*blocks(length, tileDepth)*tileDepth + rows*length
+}
 
-// forward puts the weights in order, [out, tap, in], and multiplies.
+// forward puts the weights in order and multiplies.
 func (s convolution) forward(p op.Precision) List {
 	depth, voxels := s.In*size(s.Kernel), size(s.outSize())
-	t, _ := split(volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
-	return List{Workspace: s.Out * rowLength(depth), Steps: []Step{
+	t, _ := split(p, volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
+	return List{Workspace: ordered(s.Out, depth), Steps: []Step{
 		{Kernel: "conv3d_weights", Grid: [3]int{s.Out, 1, 1}, Block: [3]int{threads, 1, 1}, Params: s.params(Space(0), In(1, 0))},
 		{
 			Kernel: "conv3d_" + t.name + "_" + p.String(), Grid: [3]int{s.Batch * t.count(s.Out, voxels), 1, 1},
@@ -59,7 +62,7 @@ func (s convolution) forward(p op.Precision) List {
 	}}
 }
 
-// gradInput puts the weights in order, [remainder, in, tap, out], and multiplies for each remainder modulo the stride.
+// gradInput puts the weights in order and multiplies, for each remainder modulo the stride.
 func (s convolution) gradInput(p op.Precision) List {
 	remainders, voxels, taps, weights := size(s.Stride), 1, 1, 0
 	for a := range 3 {
@@ -67,9 +70,9 @@ func (s convolution) gradInput(p op.Precision) List {
 		taps *= blocks(s.Kernel[a], s.Stride[a]) // of remainder 0, which has most
 	}
 	for r := range remainders {
-		weights += s.In * rowLength(s.Out*s.tapsOf(r))
+		weights += ordered(s.In, s.Out*s.tapsOf(r))
 	}
-	t, _ := split(volumeTiles(p), s.Batch*remainders, s.In, voxels, s.Out*taps, 1)
+	t, _ := split(p, volumeTiles(p), s.Batch*remainders, s.In, voxels, s.Out*taps, 1)
 	return List{Workspace: weights, Steps: []Step{
 		{
 			Kernel: "conv3d_grad_input_weights", Grid: [3]int{s.In, remainders, 1}, Block: [3]int{threads, 1, 1},
@@ -96,7 +99,7 @@ func (s convolution) tapsOf(remainder int) int {
 // gradWeight multiplies parts of the voxels of each image side by side and adds them.
 func (s convolution) gradWeight(p op.Precision) List {
 	cols, voxels := s.In*size(s.Kernel), size(s.outSize())
-	t, parts := split(volumeTiles(p), s.Batch, s.Out, cols, voxels, mostParts)
+	t, parts := split(p, volumeTiles(p), s.Batch, s.Out, cols, voxels, mostParts)
 	deep, all := partDepth(voxels, parts), s.Batch*parts
 	step := Step{
 		Kernel: "conv3d_grad_weight_" + t.name + "_" + p.String(), Grid: [3]int{all * t.count(s.Out, cols), 1, 1},

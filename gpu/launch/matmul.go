@@ -48,73 +48,6 @@ func grouped(s kernel.GroupedShape, one kernel.MatMulShape, bias bool) product {
 	return product{MatMulShape: one, groups: s.Groups, bias: bias}
 }
 
-// tile is one of gemm.cuh's: the part of a product that a block computes. Cost is what a multiplication costs in it, compared with
-// the best.
-type tile struct {
-	name                string
-	rows, cols, threads int
-	cost                float64
-}
-
-const (
-	tileDepth  = 32
-	tileStages = 3
-)
-
-// tiles are those of matrices, volumeTiles those of convolutions.
-func tiles(p op.Precision) []tile { return []tile{large(p), {"small", 64, 64, 128, 1.6}} }
-
-func volumeTiles(p op.Precision) []tile { return []tile{large(p), {"flat", 64, 128, 128, 1.25}} }
-
-func large(p op.Precision) tile {
-	if p == op.Float32 {
-		return tile{"large", 128, 128, 256, 1}
-	}
-	return tile{"large", 128, 128, 128, 1}
-}
-
-// shared is the shared memory in bytes of a block that multiplies so deep: a ring of slices of the factors, where the tile lies
-// at the end.
-func (t tile) shared(depth int) int {
-	return 4 * max(min(blocks(depth, tileDepth), tileStages)*(t.rows+t.cols)*tileDepth, t.rows*t.cols)
-}
-
-func (t tile) count(rows, cols int) int { return blocks(rows, t.rows) * blocks(cols, t.cols) }
-
-// multiprocessors is the number that work is spread over: an H100's or H200's.
-const multiprocessors = 132
-
-// split chooses, for so many products side by side, the tile and into how many parts their depth is cut, at most; another
-// kernel adds the parts. Time is counted in multiplications of one multiprocessor, the busiest: an end costs as much as endDepth of
-// depth, a launch launchTime, and a number read or written moveTime.
-func split(of []tile, products, rows, cols, depth, most int) (best tile, parts int) {
-	const (
-		endDepth   = 96
-		launchTime = 2e6
-		moveTime   = 30
-	)
-	least := 0.0
-	for _, t := range of {
-		for n := 1; n <= most && (n == 1 || depth/n >= 4*tileDepth); n++ {
-			busiest := blocks(products*t.count(rows, cols)*n, multiprocessors)
-			time := float64(busiest*t.rows*t.cols) * (float64(partDepth(depth, n)) + endDepth) * t.cost
-			if n > 1 {
-				time += launchTime + moveTime*float64(products*rows*cols)*float64(n+1)/multiprocessors
-			}
-			if least == 0 || time < least {
-				best, parts, least = t, blocks(depth, partDepth(depth, n)), time
-			}
-		}
-	}
-	return best, parts
-}
-
-// partDepth is the depth of all parts of n but the last, which has the rest: whole slices.
-func partDepth(depth, n int) int { return blocks(blocks(depth, n), tileDepth) * tileDepth }
-
-// mostParts is the largest number of parts of a product's depth.
-const mostParts = 64
-
 func (g product) list(p op.Precision) List {
 	if g.groups == 0 {
 		g.groups = 1
@@ -126,7 +59,7 @@ func (g product) list(p op.Precision) List {
 	if g.groups > 1 {
 		most = 1
 	}
-	t, parts := split(tiles(p), g.groups, g.M, g.N, g.K, most)
+	t, parts := split(p, tiles(p), g.groups, g.M, g.N, g.K, most)
 	name := map[bool]string{false: "n", true: "t"}
 	kernel := "matmul_" + name[g.TransA] + name[g.TransB] + "_" + t.name + "_" + p.String()
 	if parts > 1 {
