@@ -32,6 +32,9 @@ func checkKernels(ctx context.Context, d gpu.Device, t *checkTable) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if !slices.Contains(check.Precisions(c.Kernel), p) {
+				continue
+			}
 			kind := kindOf(c.Kernel)
 			if _, ok := worst[kind]; !ok {
 				order = append(order, kind)

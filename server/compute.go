@@ -42,10 +42,10 @@ func (f deviceFlag) machine(log *slog.Logger) (*vm.Machine, error) {
 	case "", "cpu":
 		return nil, nil
 	case "auto":
-		name = cuda.Any
+		name = "cuda"
 	}
 	d, err := cuda.Open(name)
-	if errors.Is(err, gpu.ErrNoDevice) && name == cuda.Any {
+	if errors.Is(err, gpu.ErrNoDevice) && name == "cuda" {
 		log.Info("networks run on the CPU", "reason", err)
 		return nil, nil
 	}

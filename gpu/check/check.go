@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 
 	"mome/gpu"
 	"mome/gpu/launch"
@@ -27,6 +28,18 @@ func Cases() []Case {
 	var all []Case
 	for _, family := range [][]Case{products(), convolutions(), attentions(), norms(), elementwise(), layouts()} {
 		all = append(all, family...)
+	}
+	return all
+}
+
+// Precisions are those at which a device computes an operation in different ways.
+func Precisions(k op.Kernel) []op.Precision {
+	exact, err := launch.For(k, op.Float32)
+	all := []op.Precision{op.Float32}
+	for _, p := range []op.Precision{op.TF32, op.BFloat16} {
+		if l, e := launch.For(k, p); err != nil || e != nil || !reflect.DeepEqual(l, exact) {
+			all = append(all, p)
+		}
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package check_test
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 
 	"mome/gpu/check"
@@ -11,23 +12,36 @@ import (
 	"mome/gpu/op"
 )
 
+// emulators are as many as there are cores.
+func emulators(t *testing.T) chan *emulator.Device {
+	all := make(chan *emulator.Device, runtime.GOMAXPROCS(0))
+	for range cap(all) {
+		d, err := emulator.Open(emulator.Options{Sanitize: os.Getenv("SANITIZE") != ""})
+		if errors.Is(err, emulator.ErrNoCompiler) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		all <- d
+	}
+	return all
+}
+
 // Every kernel, thread by thread, against the Go kernel, with threads in either order. SANITIZE=1 runs them under the address
 // sanitizer too.
 func TestKernelsOnTheEmulator(t *testing.T) {
-	d, err := emulator.Open(emulator.Options{Sanitize: os.Getenv("SANITIZE") != ""})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	all := emulators(t)
 	for _, c := range check.Cases() {
-		for _, p := range []op.Precision{op.Float32, op.TF32, op.BFloat16} {
+		for _, p := range check.Precisions(c.Kernel) {
 			t.Run(c.Name+"/"+p.String(), func(t *testing.T) {
 				if c.Slow && testing.Short() {
 					t.Skip("slow")
 				}
+				t.Parallel()
+				d := <-all
+				defer func() { all <- d }()
 				for _, reverse := range []bool{false, true} {
 					if err := d.SetReverse(reverse); err != nil {
 						t.Fatal(err)
