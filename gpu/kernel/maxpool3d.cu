@@ -26,13 +26,14 @@ struct Pool {
 	__device__ __forceinline__ int windows() const { return h.out * w.out * d.out; }
 };
 
-#define POOL_PARAMETERS                                                                                                                    \
-	long long size_h, long long size_w, long long size_d, long long out_h, long long out_w, long long out_d, long long kernel_h,          \
-		long long kernel_w, long long kernel_d, long long stride_h, long long stride_w, long long stride_d, long long pad_h,              \
-		long long pad_w, long long pad_d
-#define POOL                                                                                                                               \
-	{{int(size_h), int(out_h), int(kernel_h), int(stride_h), int(pad_h)},                                                                  \
-	 {int(size_w), int(out_w), int(kernel_w), int(stride_w), int(pad_w)},                                                                  \
+// A kernel's parameters are numbers, here those of three axes; POOL makes a Pool of them.
+#define POOL_PARAMETERS \
+	long long size_h, long long size_w, long long size_d, long long out_h, long long out_w, long long out_d, \
+	long long kernel_h, long long kernel_w, long long kernel_d, long long stride_h, long long stride_w, long long stride_d, \
+	long long pad_h, long long pad_w, long long pad_d
+#define POOL \
+	{{int(size_h), int(out_h), int(kernel_h), int(stride_h), int(pad_h)}, \
+	 {int(size_w), int(out_w), int(kernel_w), int(stride_w), int(pad_w)}, \
 	 {int(size_d), int(out_d), int(kernel_d), int(stride_d), int(pad_d)}}
 
 // Greatest is the first greatest number of a window and its place in the channel. NaN is the greatest of all.
@@ -83,7 +84,8 @@ extern "C" __global__ void __launch_bounds__(256) max_pool3d(float *y, const flo
 EXPORT(max_pool3d)
 
 // max_pool3d_places writes where in its channel each window's first greatest voxel is.
-extern "C" __global__ void __launch_bounds__(256) max_pool3d_places(int *places, const float *x, long long channels, POOL_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256) max_pool3d_places(int *places, const float *x, long long channels,
+	POOL_PARAMETERS) {
 	Pool p = POOL;
 	each_window(x, channels, p, [&](long long i, const Greatest &g) { places[i] = g.place; });
 }
