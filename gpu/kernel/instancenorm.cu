@@ -5,6 +5,8 @@
 // row that fits the cache has a block of its own, which reads it again from there.
 #include "moments.cuh"
 
+namespace {
+
 // Chunk is a block's part [from, to) of a row, in a grid of chunks blocks for each row.
 struct Chunk {
 	long long row, from, to;
@@ -14,6 +16,8 @@ struct Chunk {
 		to = min(from + length, cols);
 	}
 };
+
+} // namespace
 
 // chunk_moments are those of the row of a block's chunk, from what instance_norm_sums left.
 static __device__ __forceinline__ Moments chunk_moments(const Chunk &c, const double *sums, const float *shifts, long long cols,
@@ -99,8 +103,7 @@ static __device__ __forceinline__ void relu_grad(float *dx, const float *dy, con
 // instance_norm_relu_grad_sums leaves Σ g and Σ g h of each chunk, after instance_norm_sums. grads: [rows, chunks, 2].
 extern "C" __global__ void __launch_bounds__(256)
 	instance_norm_relu_grad_sums(double *grads, const float *dy, const float *x, const double *sums, const float *shifts,
-		long long cols, long long chunks, long long length,
-								 double eps) {
+		long long cols, long long chunks, long long length, double eps) {
 	Chunk c(cols, chunks, length);
 	Moments m = chunk_moments(c, sums, shifts, cols, chunks, eps);
 	x += c.row * cols, dy += c.row * cols;

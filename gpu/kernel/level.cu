@@ -1,6 +1,8 @@
 // Twins of level.go. The square sums of a whole volume are left by chunks and added up by every block that needs them.
 #include "reduce.cuh"
 
+namespace {
+
 // Level is what the relative channels are divided by, and the mean of dy y for their gradient.
 struct Level {
 	double inverse, along;
@@ -13,6 +15,8 @@ struct Level {
 		along = all[1] * inverse / double(n);
 	}
 };
+
+} // namespace
 
 // level_sums leaves Σ x² and Σ x dy of chunks of length numbers, a multiple of 4. sums: [gridDim.x, 2].
 extern "C" __global__ void __launch_bounds__(256) level_sums(double *sums, const float *x, const float *dy, long long n,

@@ -7,7 +7,10 @@
 
 #include "device.cuh"
 
-static __device__ __forceinline__ long long thread_index() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; }
+// What is here belongs to each file that includes it: other families may have a Block of their own.
+namespace {
+
+__device__ __forceinline__ long long thread_index() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; }
 
 // Pack is n neighbouring numbers: 1, or 4 at an address that is aligned to 16 bytes.
 template <int n> struct Pack {
@@ -124,3 +127,5 @@ struct Split {
 	Split() = default;
 	__device__ __forceinline__ float from(float x) const { return x - high - low; }
 };
+
+} // namespace

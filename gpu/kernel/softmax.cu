@@ -71,8 +71,10 @@ extern "C" __global__ void __launch_bounds__(256) softmax_rows_grad(float *dx, c
 }
 EXPORT(softmax_rows_grad)
 
+namespace {
+
 // weight is e^(x - top): 0 for an x of -∞, also where that is the greatest so far.
-static __device__ __forceinline__ float weight(float x, float top) { return x == -INFINITY ? 0 : expf(x - top); }
+__device__ __forceinline__ float weight(float x, float top) { return x == -INFINITY ? 0 : expf(x - top); }
 
 // Exponentials stands for Σ e^x as sum·e^top.
 struct Exponentials {
@@ -92,6 +94,8 @@ struct Columns {
 		from = blockIdx.y * length, to = min(from + length, rows);
 	}
 };
+
+} // namespace
 
 // softmax_columns_sums leaves Σ e^x down the columns of chunks of length rows of x: [rows, cols]. sums: [chunks, cols].
 extern "C" __global__ void __launch_bounds__(256) softmax_columns_sums(float2 *sums, const float *x, long long rows,
