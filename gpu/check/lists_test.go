@@ -45,16 +45,22 @@ var published = []op.Kernel{
 	op.SoftmaxKernel{Rows: 4481, Cols: 128, Axis: 0},
 	op.SoftmaxKernel{Rows: 1 << 24, Cols: 128, Axis: 1},
 	op.SoftmaxGradKernel{Rows: 8 * 4481, Cols: 1 << 20, Axis: 0},
-	op.MaxPool3dKernel{PoolShape: kernel.PoolShape{Channels: 100 * 768, Size: [3]int{48, 32, 16}, Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 2, 2}, Pad: [3]int{1, 1, 1}}, Batch: 100},
-	op.MaxPool3dGradKernel{PoolShape: kernel.PoolShape{Channels: 100 * 768, Size: [3]int{48, 32, 16}, Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 2, 2}, Pad: [3]int{1, 1, 1}}, Batch: 100},
+	op.MaxPool3dKernel{PoolShape: publishedPool, Batch: 100},
+	op.MaxPool3dGradKernel{PoolShape: publishedPool, Batch: 100},
 	op.TokensKernel{Channels: 768, Size: [3]int{384, 256, 128}},
 	op.TokensGradKernel{Channels: 768, Size: [3]int{384, 256, 128}},
 	op.SliceKernel{Rows: 1 << 22, Cols: 3072, Axis: 1, From: 768, To: 1536},
 	op.SliceGradKernel{Rows: 1 << 22, Cols: 3072, Axis: 0, From: 1, To: 3073},
 	op.ConcatKernel{Axis: 1, Across: 1 << 22, Lengths: []int{1, 2, 3, 4, 5}},
-	op.LevelKernel{LevelShape: kernel.LevelShape{Channels: 7, Absolute: 1, Size: [3]int{384, 256, 128}, Step: [3]float64{1, 1, 2}, Sigma: 60}},
-	op.LevelGradKernel{LevelShape: kernel.LevelShape{Channels: 7, Absolute: 1, Size: [3]int{384, 256, 128}, Step: [3]float64{1, 1, 2}, Sigma: 60}},
+	op.LevelKernel{LevelShape: publishedLevel},
+	op.LevelGradKernel{LevelShape: publishedLevel},
 }
+
+var (
+	publishedPool = kernel.PoolShape{Channels: 100 * 768, Size: [3]int{48, 32, 16},
+		Kernel: [3]int{3, 3, 3}, Stride: [3]int{2, 2, 2}, Pad: [3]int{1, 1, 1}}
+	publishedLevel = kernel.LevelShape{Channels: 7, Absolute: 1, Size: [3]int{384, 256, 128}, Step: [3]float64{1, 1, 2}, Sigma: 60}
+)
 
 // Nothing that a device would refuse, and no parameter outside its buffer.
 func TestListsAreLegal(t *testing.T) {

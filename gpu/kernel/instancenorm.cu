@@ -5,6 +5,8 @@
 // row that fits the cache has a block of its own, which reads it again from there.
 #include "moments.cuh"
 
+namespace {
+
 // Chunk is a block's part [from, to) of a row, in a grid of chunks blocks for each row.
 struct Chunk {
 	long long row, from, to;
@@ -15,17 +17,14 @@ struct Chunk {
 	}
 };
 
+} // namespace
+
 // chunk_moments are those of the row of a block's chunk, from what instance_norm_sums left.
-static __device__ __forceinline__ Moments chunk_moments(const Chunk &c, const double *sums, const float *shifts, long long cols, long long chunks, double eps) {
+static __device__ __forceinline__ Moments chunk_moments(const Chunk &c, const double *sums, const float *shifts, long long cols,
+	long long chunks, double eps) {
 	double all[2];
 	sum_parts(all, sums + 2 * c.row * chunks, chunks);
 	return moments_of(all, shifts[c.row], cols, eps);
-}
-
-// leave_sums is how a block of (n, 1) leaves its sums in place number blockIdx.x.
-static __device__ __forceinline__ void leave_sums(double *sums, double (&part)[2]) {
-	Block().sum(part);
-	if (threadIdx.x == 0) sums[2 * (long long)blockIdx.x] = part[0], sums[2 * (long long)blockIdx.x + 1] = part[1];
 }
 
 // instance_norm_sums leaves Σ d and Σ d² of each chunk of x: [rows, cols], with d = x - shift and the row's first number as its
@@ -57,7 +56,8 @@ template <class P> static __device__ __forceinline__ void norm_relu(float *y, co
 
 // instance_norm_relu writes y: [rows, cols] by chunks, after instance_norm_sums. y may be x.
 extern "C" __global__ void __launch_bounds__(256)
-	instance_norm_relu(float *y, const float *x, const double *sums, const float *shifts, long long cols, long long chunks, long long length, double eps) {
+	instance_norm_relu(float *y, const float *x, const double *sums, const float *shifts, long long cols, long long chunks,
+		long long length, double eps) {
 	Chunk c(cols, chunks, length);
 	Moments m = chunk_moments(c, sums, shifts, cols, chunks, eps);
 	x += c.row * cols, y += c.row * cols;
@@ -74,7 +74,8 @@ extern "C" __global__ void __launch_bounds__(512) instance_norm_relu_rows(float 
 EXPORT(instance_norm_relu_rows)
 
 // add_relu_grad adds a pack's Σ g and Σ g h, with g = dy where h > 0.
-template <class P> static __device__ __forceinline__ void add_relu_grad(double (&sums)[2], const float *dy, const float *x, P pack, const Moments &m) {
+template <class P>
+static __device__ __forceinline__ void add_relu_grad(double (&sums)[2], const float *dy, const float *x, P pack, const Moments &m) {
 	P grad;
 	grad.load(dy);
 	pack.load(x);
@@ -87,7 +88,8 @@ template <class P> static __device__ __forceinline__ void add_relu_grad(double (
 	sums[1] += gh;
 }
 
-template <class P> static __device__ __forceinline__ void relu_grad(float *dx, const float *dy, const float *x, P pack, const NormGrad &n) {
+template <class P>
+static __device__ __forceinline__ void relu_grad(float *dx, const float *dy, const float *x, P pack, const NormGrad &n) {
 	P grad;
 	grad.load(dy);
 	pack.load(x);
@@ -100,28 +102,32 @@ template <class P> static __device__ __forceinline__ void relu_grad(float *dx, c
 
 // instance_norm_relu_grad_sums leaves Σ g and Σ g h of each chunk, after instance_norm_sums. grads: [rows, chunks, 2].
 extern "C" __global__ void __launch_bounds__(256)
-	instance_norm_relu_grad_sums(double *grads, const float *dy, const float *x, const double *sums, const float *shifts, long long cols, long long chunks, long long length,
-								 double eps) {
+	instance_norm_relu_grad_sums(double *grads, const float *dy, const float *x, const double *sums, const float *shifts,
+		long long cols, long long chunks, long long length, double eps) {
 	Chunk c(cols, chunks, length);
 	Moments m = chunk_moments(c, sums, shifts, cols, chunks, eps);
 	x += c.row * cols, dy += c.row * cols;
 	double part[2] = {0, 0};
-	sweep(c.from, c.to, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) { add_relu_grad(part, dy + i, x + i, pack, m); });
+	sweep(c.from, c.to, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
+		add_relu_grad(part, dy + i, x + i, pack, m);
+	});
 	leave_sums(grads, part);
 }
 EXPORT(instance_norm_relu_grad_sums)
 
 // instance_norm_relu_grad writes dx: [rows, cols] by chunks, after both kinds of sums. dx may be dy.
 extern "C" __global__ void __launch_bounds__(256)
-	instance_norm_relu_grad(float *dx, const float *dy, const float *x, const double *sums, const float *shifts, const double *grads, long long cols, long long chunks,
-							long long length, double eps) {
+	instance_norm_relu_grad(float *dx, const float *dy, const float *x, const double *sums, const float *shifts,
+		const double *grads, long long cols, long long chunks, long long length, double eps) {
 	Chunk c(cols, chunks, length);
 	Moments m = chunk_moments(c, sums, shifts, cols, chunks, eps);
 	double all[2];
 	sum_parts(all, grads + 2 * c.row * chunks, chunks);
 	NormGrad n(m, all, cols);
 	x += c.row * cols, dy += c.row * cols, dx += c.row * cols;
-	sweep(c.from, c.to, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) { relu_grad(dx + i, dy + i, x + i, pack, n); });
+	sweep(c.from, c.to, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
+		relu_grad(dx + i, dy + i, x + i, pack, n);
+	});
 }
 EXPORT(instance_norm_relu_grad)
 
@@ -131,9 +137,13 @@ extern "C" __global__ void __launch_bounds__(512)
 	x += blockIdx.x * cols, dy += blockIdx.x * cols, dx += blockIdx.x * cols;
 	Moments m = row_moments(Block(), x, cols, eps);
 	double sums[2] = {0, 0};
-	sweep(0, cols, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) { add_relu_grad(sums, dy + i, x + i, pack, m); });
+	sweep(0, cols, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
+		add_relu_grad(sums, dy + i, x + i, pack, m);
+	});
 	Block().sum(sums);
 	NormGrad n(m, sums, cols);
-	sweep(0, cols, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) { relu_grad(dx + i, dy + i, x + i, pack, n); });
+	sweep(0, cols, cols % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
+		relu_grad(dx + i, dy + i, x + i, pack, n);
+	});
 }
 EXPORT(instance_norm_relu_grad_rows)

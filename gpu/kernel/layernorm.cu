@@ -8,7 +8,8 @@
 static __device__ __forceinline__ long long team_row() { return blockIdx.x * (long long)blockDim.y + threadIdx.y; }
 
 template <class Team>
-static __device__ __forceinline__ void layer_norm_row(Team team, float *y, const float *x, const float *gamma, const float *beta, long long cols, double eps) {
+static __device__ __forceinline__ void layer_norm_row(Team team, float *y, const float *x, const float *gamma, const float *beta,
+	long long cols, double eps) {
 	Moments m = row_moments(team, x, cols, eps);
 	sweep(0, cols, cols % 4 == 0, team.rank(), team.size(), [&](long long i, auto pack) {
 		auto slope = pack, offset = pack;
@@ -33,7 +34,8 @@ extern "C" __global__ void __launch_bounds__(256)
 EXPORT(layer_norm)
 
 template <class Team>
-static __device__ __forceinline__ void layer_norm_grad_row(Team team, float *dx, const float *dy, const float *x, const float *gamma, long long cols, double eps) {
+static __device__ __forceinline__ void layer_norm_grad_row(Team team, float *dx, const float *dy, const float *x,
+	const float *gamma, long long cols, double eps) {
 	Moments m = row_moments(team, x, cols, eps);
 	double sums[2] = {0, 0};
 	sweep(0, cols, cols % 4 == 0, team.rank(), team.size(), [&](long long i, auto pack) {
@@ -58,7 +60,8 @@ static __device__ __forceinline__ void layer_norm_grad_row(Team team, float *dx,
 
 // layer_norm_grad_input writes dx from dy and the forward input x. dx may be dy.
 extern "C" __global__ void __launch_bounds__(256)
-	layer_norm_grad_input(float *dx, const float *dy, const float *x, const float *gamma, long long rows, long long cols, double eps) {
+	layer_norm_grad_input(float *dx, const float *dy, const float *x, const float *gamma, long long rows, long long cols,
+		double eps) {
 	long long row = team_row();
 	if (row >= rows) return;
 	dx += row * cols, dy += row * cols, x += row * cols;
@@ -71,7 +74,8 @@ extern "C" __global__ void __launch_bounds__(256)
 EXPORT(layer_norm_grad_input)
 
 // layer_norm_moments writes each row's mean, in two parts, and scale. moments: [rows, 3].
-extern "C" __global__ void __launch_bounds__(256) layer_norm_moments(float *moments, const float *x, long long rows, long long cols, double eps) {
+extern "C" __global__ void __launch_bounds__(256) layer_norm_moments(float *moments, const float *x, long long rows,
+	long long cols, double eps) {
 	long long row = team_row();
 	if (row >= rows) return;
 	x += row * cols;
@@ -82,7 +86,8 @@ EXPORT(layer_norm_moments)
 
 // sum_down writes sums: [gridDim.y, cols], the sums of f(row, column) over chunks of length rows, in blocks of (32 columns, 8): a
 // warp reads 128 bytes of a row.
-template <class F> static __device__ __forceinline__ void sum_down(float *sums, long long rows, long long cols, long long length, F f) {
+template <class F>
+static __device__ __forceinline__ void sum_down(float *sums, long long rows, long long cols, long long length, F f) {
 	long long col = blockIdx.x * 32LL + threadIdx.x, from = blockIdx.y * length, to = min(from + length, rows);
 	float sum = 0;
 	if (col < cols) {
@@ -95,7 +100,8 @@ template <class F> static __device__ __forceinline__ void sum_down(float *sums, 
 
 // layer_norm_grad_scale writes the sums of dy h over chunks of rows, after layer_norm_moments.
 extern "C" __global__ void __launch_bounds__(256)
-	layer_norm_grad_scale(float *sums, const float *dy, const float *x, const float *moments, long long rows, long long cols, long long length) {
+	layer_norm_grad_scale(float *sums, const float *dy, const float *x, const float *moments, long long rows, long long cols,
+		long long length) {
 	sum_down(sums, rows, cols, length, [&](long long row, long long col) {
 		const float *m = moments + 3 * row;
 		return dy[row * cols + col] * ((x[row * cols + col] - m[0] - m[1]) * m[2]);
@@ -104,7 +110,8 @@ extern "C" __global__ void __launch_bounds__(256)
 EXPORT(layer_norm_grad_scale)
 
 // sum_rows writes the sums of x: [rows, cols] over chunks of rows.
-extern "C" __global__ void __launch_bounds__(256) sum_rows(float *sums, const float *x, long long rows, long long cols, long long length) {
+extern "C" __global__ void __launch_bounds__(256) sum_rows(float *sums, const float *x, long long rows, long long cols,
+	long long length) {
 	sum_down(sums, rows, cols, length, [&](long long row, long long col) { return x[row * cols + col]; });
 }
 EXPORT(sum_rows)

@@ -19,13 +19,14 @@ EXPORT(transpose)
 // each_row calls f(row, first column, end) for the rows of this thread's part of a matrix, in a grid of (columns / length, rows /
 // blockDim.y) blocks; the threads of one row share its columns.
 template <class F> static __device__ __forceinline__ void each_row(long long rows, long long cols, long long length, F f) {
-	long long from = blockIdx.x * length, to = min(from + length, cols);
-	for (long long row = blockIdx.y * (long long)blockDim.y + threadIdx.y; row < rows; row += gridDim.y * (long long)blockDim.y) f(row, from, to);
+	long long from = blockIdx.x * length, to = min(from + length, cols), step = gridDim.y * (long long)blockDim.y;
+	for (long long row = blockIdx.y * (long long)blockDim.y + threadIdx.y; row < rows; row += step) f(row, from, to);
 }
 
 static __device__ __forceinline__ bool aligned16(const void *p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 
-static __device__ __forceinline__ void copy_block(float *y, long long y_stride, const float *x, long long x_stride, long long rows, long long cols, long long length) {
+static __device__ __forceinline__ void copy_block(float *y, long long y_stride, const float *x, long long x_stride,
+	long long rows, long long cols, long long length) {
 	bool fours = aligned16(y) && aligned16(x) && cols % 4 == 0 && (rows == 1 || (y_stride % 4 == 0 && x_stride % 4 == 0));
 	each_row(rows, cols, length, [&](long long row, long long from, long long to) {
 		sweep(from, to, fours, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
@@ -36,11 +37,14 @@ static __device__ __forceinline__ void copy_block(float *y, long long y_stride, 
 }
 
 // copy_blocks copies up to four blocks of rows rows into a matrix y whose rows are y_stride apart, block blockIdx.z from x with rows
-// x_stride apart and cols wide, to start at at. Length, the columns that a block of threads does, is a multiple of 4.
+// x_stride apart and cols wide, to start at at.
+// length, the columns that a block of threads does, is a multiple of 4.
 extern "C" __global__ void __launch_bounds__(256)
-	copy_blocks(float *y, long long y_stride, long long rows, long long length, const float *x0, long long x_stride0, long long cols0, long long at0, const float *x1,
-				long long x_stride1, long long cols1, long long at1, const float *x2, long long x_stride2, long long cols2, long long at2, const float *x3,
-				long long x_stride3, long long cols3, long long at3) {
+	copy_blocks(float *y, long long y_stride, long long rows, long long length,
+		const float *x0, long long x_stride0, long long cols0, long long at0,
+		const float *x1, long long x_stride1, long long cols1, long long at1,
+		const float *x2, long long x_stride2, long long cols2, long long at2,
+		const float *x3, long long x_stride3, long long cols3, long long at3) {
 	switch (blockIdx.z) {
 	case 0: return copy_block(y + at0, y_stride, x0, x_stride0, rows, cols0, length);
 	case 1: return copy_block(y + at1, y_stride, x1, x_stride1, rows, cols1, length);
@@ -52,7 +56,8 @@ EXPORT(copy_blocks)
 
 // slice_grad writes dx: [rows, cols], which is dy on the rows [row0, row1) of the columns [col0, col1) and 0 elsewhere.
 extern "C" __global__ void __launch_bounds__(256)
-	slice_grad(float *dx, const float *dy, long long rows, long long cols, long long row0, long long row1, long long col0, long long col1, long long length) {
+	slice_grad(float *dx, const float *dy, long long rows, long long cols, long long row0, long long row1, long long col0,
+		long long col1, long long length) {
 	bool fours = cols % 4 == 0 && col0 % 4 == 0 && col1 % 4 == 0;
 	each_row(rows, cols, length, [&](long long row, long long from, long long to) {
 		bool held = row0 <= row && row < row1;

@@ -1,6 +1,8 @@
 // Twins of level.go. The square sums of a whole volume are left by chunks and added up by every block that needs them.
 #include "reduce.cuh"
 
+namespace {
+
 // Level is what the relative channels are divided by, and the mean of dy y for their gradient.
 struct Level {
 	double inverse, along;
@@ -14,8 +16,11 @@ struct Level {
 	}
 };
 
+} // namespace
+
 // level_sums leaves Σ x² and Σ x dy of chunks of length numbers, a multiple of 4. sums: [gridDim.x, 2].
-extern "C" __global__ void __launch_bounds__(256) level_sums(double *sums, const float *x, const float *dy, long long n, long long length) {
+extern "C" __global__ void __launch_bounds__(256) level_sums(double *sums, const float *x, const float *dy, long long n,
+	long long length) {
 	long long from = blockIdx.x * length, to = min(from + length, n);
 	double part[2] = {0, 0};
 	sweep(from, to, n % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
@@ -26,13 +31,13 @@ extern "C" __global__ void __launch_bounds__(256) level_sums(double *sums, const
 			part[0] += v * v, part[1] += v * double(grad.v[k]);
 		}
 	});
-	Block().sum(part);
-	if (threadIdx.x == 0) sums[2 * (long long)blockIdx.x] = part[0], sums[2 * (long long)blockIdx.x + 1] = part[1];
+	leave_sums(sums, part);
 }
 EXPORT(level_sums)
 
 // level writes y = x / root mean square of n numbers, by chunks. y may be x.
-extern "C" __global__ void __launch_bounds__(256) level(float *y, const float *x, const double *sums, long long parts, long long n, long long length) {
+extern "C" __global__ void __launch_bounds__(256) level(float *y, const float *x, const double *sums, long long parts,
+	long long n, long long length) {
 	Level level(sums, parts, n);
 	long long from = blockIdx.x * length, to = min(from + length, n);
 	sweep(from, to, n % 4 == 0, threadIdx.x, blockDim.x, [&](long long i, auto pack) {
@@ -62,10 +67,12 @@ EXPORT(level_grad)
 // level_window writes y = x times a Gaussian around the middle of the volume, for rows of d numbers in planes of h, w: a warp a row,
 // blocks of (32, 8). The steps are those of the axes in units of the deviation. y may be x.
 extern "C" __global__ void __launch_bounds__(256)
-	level_window(float *y, const float *x, long long rows, long long h, long long w, long long d, double step_h, double step_w, double step_d) {
+	level_window(float *y, const float *x, long long rows, long long h, long long w, long long d, double step_h, double step_w,
+		double step_d) {
 	long long row = blockIdx.x * (long long)blockDim.y + threadIdx.y;
 	if (row >= rows) return;
-	float at_h = float((double(row / w % h) - 0.5 * double(h - 1)) * step_h), at_w = float((double(row % w) - 0.5 * double(w - 1)) * step_w);
+	float at_h = float((double(row / w % h) - 0.5 * double(h - 1)) * step_h),
+		at_w = float((double(row % w) - 0.5 * double(w - 1)) * step_w);
 	float across = at_h * at_h + at_w * at_w, middle = 0.5f * float(d - 1);
 	for (long long i = threadIdx.x; i < d; i += 32) {
 		float at = (float(i) - middle) * float(step_d);

@@ -27,7 +27,8 @@ EXPORT(cross_entropy)
 
 // cross_entropy_grad writes dlogits = scale[0] (softmax(logits)·Σ_j target - target) / rows. Blocks of (32, 8 rows).
 extern "C" __global__ void __launch_bounds__(256)
-	cross_entropy_grad(float *dlogits, const float *logits, const float *target, const float *scale, long long rows, long long classes) {
+	cross_entropy_grad(float *dlogits, const float *logits, const float *target, const float *scale, long long rows,
+		long long classes) {
 	long long row = blockIdx.x * (long long)blockDim.y + threadIdx.y;
 	if (row >= rows) return;
 	const float *x = logits + row * classes, *t = target + row * classes;

@@ -1,10 +1,12 @@
-// Twins of maxpool3d.go: a thread takes a window, or a voxel of the gradient. The 27 loads of neighbouring windows overlap and meet in
-// the first-level cache. Windows are scanned with their coordinates held inside the volume: a voxel seen twice changes
-// neither a maximum nor which voxel is the first greatest, and the loads need no conditions.
+// Twins of maxpool3d.go: a thread takes a window, or a voxel of the gradient. The 27 loads of neighbouring windows overlap and
+// meet in the first-level cache. Windows are scanned with their coordinates held inside the volume: a voxel seen twice
+// changes neither a maximum nor which voxel is the first greatest, and the loads need no conditions.
 //
-// The gradient gathers: windows first write the place of their greatest voxel, then every voxel adds up the windows that chose it, in
-// their order. That takes no atomics.
+// The gradient gathers: windows first write the place of their greatest voxel, then every voxel adds up the windows that
+// chose it, in their order. That takes no atomics.
 #include "reduce.cuh"
+
+namespace {
 
 // Axis is the windows along one axis, of size voxels.
 struct Axis {
@@ -26,14 +28,19 @@ struct Pool {
 	__device__ __forceinline__ int windows() const { return h.out * w.out * d.out; }
 };
 
-#define POOL_PARAMETERS                                                                                                                    \
-	long long size_h, long long size_w, long long size_d, long long out_h, long long out_w, long long out_d, long long kernel_h,          \
-		long long kernel_w, long long kernel_d, long long stride_h, long long stride_w, long long stride_d, long long pad_h,              \
-		long long pad_w, long long pad_d
-#define POOL                                                                                                                               \
-	{{int(size_h), int(out_h), int(kernel_h), int(stride_h), int(pad_h)},                                                                  \
-	 {int(size_w), int(out_w), int(kernel_w), int(stride_w), int(pad_w)},                                                                  \
+} // namespace
+
+// A kernel's parameters are numbers, here those of three axes; POOL makes a Pool of them.
+#define POOL_PARAMETERS \
+	long long size_h, long long size_w, long long size_d, long long out_h, long long out_w, long long out_d, \
+	long long kernel_h, long long kernel_w, long long kernel_d, long long stride_h, long long stride_w, long long stride_d, \
+	long long pad_h, long long pad_w, long long pad_d
+#define POOL \
+	{{int(size_h), int(out_h), int(kernel_h), int(stride_h), int(pad_h)}, \
+	 {int(size_w), int(out_w), int(kernel_w), int(stride_w), int(pad_w)}, \
 	 {int(size_d), int(out_d), int(kernel_d), int(stride_d), int(pad_d)}}
+
+namespace {
 
 // Greatest is the first greatest number of a window and its place in the channel. NaN is the greatest of all.
 struct Greatest {
@@ -43,6 +50,8 @@ struct Greatest {
 		if (!(v <= value) && value == value) value = v, place = at;
 	}
 };
+
+} // namespace
 
 // greatest scans a window of a channel. Kernel is the window's size along every axis where it is known, else 0.
 template <int kernel> static __device__ __forceinline__ Greatest greatest(const float *x, const Pool &p, int window) {
@@ -83,7 +92,8 @@ extern "C" __global__ void __launch_bounds__(256) max_pool3d(float *y, const flo
 EXPORT(max_pool3d)
 
 // max_pool3d_places writes where in its channel each window's first greatest voxel is.
-extern "C" __global__ void __launch_bounds__(256) max_pool3d_places(int *places, const float *x, long long channels, POOL_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256) max_pool3d_places(int *places, const float *x, long long channels,
+	POOL_PARAMETERS) {
 	Pool p = POOL;
 	each_window(x, channels, p, [&](long long i, const Greatest &g) { places[i] = g.place; });
 }

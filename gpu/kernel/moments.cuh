@@ -3,6 +3,8 @@
 
 #include "reduce.cuh"
 
+namespace {
+
 // Moments turn a number of a row into its normal form.
 struct Moments {
 	Split mean;
@@ -11,7 +13,7 @@ struct Moments {
 };
 
 // moments_of a row of n numbers, from Σ d and Σ d² of the differences d = x - shift.
-static __device__ __forceinline__ Moments moments_of(const double (&sums)[2], float shift, long long n, double eps) {
+__device__ __forceinline__ Moments moments_of(const double (&sums)[2], float shift, long long n, double eps) {
 	double mean = sums[0] / double(n), variance = sums[1] / double(n) - mean * mean;
 	Moments m;
 	m.mean = Split(double(shift) + mean);
@@ -20,7 +22,7 @@ static __device__ __forceinline__ Moments moments_of(const double (&sums)[2], fl
 }
 
 // add_differences adds a pack's Σ d and Σ d².
-template <class P> static __device__ __forceinline__ void add_differences(double (&sums)[2], const P &pack, double shift) {
+template <class P> __device__ __forceinline__ void add_differences(double (&sums)[2], const P &pack, double shift) {
 	for (float v : pack.v) {
 		double d = double(v) - shift;
 		sums[0] += d;
@@ -29,7 +31,7 @@ template <class P> static __device__ __forceinline__ void add_differences(double
 }
 
 // row_moments are those of a team's row x: [cols].
-template <class Team> static __device__ __forceinline__ Moments row_moments(Team team, const float *x, long long cols, double eps) {
+template <class Team> __device__ __forceinline__ Moments row_moments(Team team, const float *x, long long cols, double eps) {
 	double sums[2] = {0, 0};
 	float shift = x[0];
 	sweep(0, cols, cols % 4 == 0, team.rank(), team.size(), [&](long long i, auto pack) {
@@ -49,3 +51,5 @@ struct NormGrad {
 	// of is scale·(g - mean(g) - h·mean(g h)).
 	__device__ __forceinline__ float of(float g, float h) const { return m.scale * (g - mean_g - h * mean_gh); }
 };
+
+} // namespace

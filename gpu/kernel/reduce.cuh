@@ -7,7 +7,10 @@
 
 #include "device.cuh"
 
-static __device__ __forceinline__ long long thread_index() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; }
+// What is here belongs to each file that includes it: other families may have a Block of their own.
+namespace {
+
+__device__ __forceinline__ long long thread_index() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; }
 
 // Pack is n neighbouring numbers: 1, or 4 at an address that is aligned to 16 bytes.
 template <int n> struct Pack {
@@ -44,6 +47,7 @@ template <class F> __device__ __forceinline__ void four(long long n, F f) {
 // and to are multiples of 4 and so is every address that f makes of i.
 template <class F> __device__ __forceinline__ void sweep(long long from, long long to, bool fours, int rank, int size, F f) {
 	if (fours) {
+#pragma unroll 4
 		for (long long i = from + 4 * rank; i < to; i += 4 * size) f(i, Pack<4>());
 	} else {
 		for (long long i = from + rank; i < to; i += size) f(i, Pack<1>());
@@ -86,6 +90,14 @@ struct Block {
 	}
 };
 
+// leave_sums is how a block of (threads, 1) leaves its n partial sums for another launch, in place number blockIdx.x.
+template <int n> __device__ __forceinline__ void leave_sums(double *sums, double (&part)[n]) {
+	Block().sum(part);
+	if (threadIdx.x == 0) {
+		for (int i = 0; i < n; i++) sums[blockIdx.x * (long long)n + i] = part[i];
+	}
+}
+
 // sum_parts are the sums of count tuples of n partial sums that other blocks left.
 template <int n> __device__ __forceinline__ void sum_parts(double (&sums)[n], const double *parts, long long count) {
 	Block block;
@@ -115,3 +127,5 @@ struct Split {
 	Split() = default;
 	__device__ __forceinline__ float from(float x) const { return x - high - low; }
 };
+
+} // namespace

@@ -39,7 +39,8 @@ extern "C" __global__ void __launch_bounds__(256, 6) softmax_rows(float *y, cons
 }
 EXPORT(softmax_rows)
 
-template <class Team> static __device__ __forceinline__ void softmax_grad_row(Team team, float *dx, const float *dy, const float *y, long long cols) {
+template <class Team>
+static __device__ __forceinline__ void softmax_grad_row(Team team, float *dx, const float *dy, const float *y, long long cols) {
 	double sum[1] = {0};
 	sweep(0, cols, cols % 4 == 0, team.rank(), team.size(), [&](long long i, auto pack) {
 		auto grad = pack;
@@ -57,7 +58,8 @@ template <class Team> static __device__ __forceinline__ void softmax_grad_row(Te
 }
 
 // softmax_rows_grad writes dx = y (dy - Σ_j dy y) for each row, from the forward output y. dx may be dy.
-extern "C" __global__ void __launch_bounds__(256) softmax_rows_grad(float *dx, const float *dy, const float *y, long long rows, long long cols) {
+extern "C" __global__ void __launch_bounds__(256) softmax_rows_grad(float *dx, const float *dy, const float *y, long long rows,
+	long long cols) {
 	long long row = blockIdx.x * (long long)blockDim.y + threadIdx.y;
 	if (row >= rows) return;
 	dx += row * cols, dy += row * cols, y += row * cols;
@@ -69,8 +71,10 @@ extern "C" __global__ void __launch_bounds__(256) softmax_rows_grad(float *dx, c
 }
 EXPORT(softmax_rows_grad)
 
+namespace {
+
 // weight is e^(x - top): 0 for an x of -∞, also where that is the greatest so far.
-static __device__ __forceinline__ float weight(float x, float top) { return x == -INFINITY ? 0 : expf(x - top); }
+__device__ __forceinline__ float weight(float x, float top) { return x == -INFINITY ? 0 : expf(x - top); }
 
 // Exponentials stands for Σ e^x as sum·e^top.
 struct Exponentials {
@@ -91,8 +95,11 @@ struct Columns {
 	}
 };
 
+} // namespace
+
 // softmax_columns_sums leaves Σ e^x down the columns of chunks of length rows of x: [rows, cols]. sums: [chunks, cols].
-extern "C" __global__ void __launch_bounds__(256) softmax_columns_sums(float2 *sums, const float *x, long long rows, long long cols, long long length) {
+extern "C" __global__ void __launch_bounds__(256) softmax_columns_sums(float2 *sums, const float *x, long long rows,
+	long long cols, long long length) {
 	Columns c(rows, cols, length);
 	Exponentials all = {-INFINITY, 0};
 	for (long long row = c.from + threadIdx.y; c.inside && row < c.to; row += 32) {
@@ -109,7 +116,8 @@ extern "C" __global__ void __launch_bounds__(256) softmax_columns_sums(float2 *s
 EXPORT(softmax_columns_sums)
 
 // softmax_columns writes softmax down the columns of x: [rows, cols], after softmax_columns_sums. y may be x.
-extern "C" __global__ void __launch_bounds__(256) softmax_columns(float *y, const float *x, const float2 *sums, long long rows, long long cols, long long length) {
+extern "C" __global__ void __launch_bounds__(256) softmax_columns(float *y, const float *x, const float2 *sums, long long rows,
+	long long cols, long long length) {
 	Columns c(rows, cols, length);
 	Exponentials all = {-INFINITY, 0};
 	for (long long chunk = threadIdx.y; c.inside && chunk < gridDim.y; chunk += 8) {
@@ -132,7 +140,9 @@ extern "C" __global__ void __launch_bounds__(256)
 	double dot = 0;
 	if (c.inside) {
 #pragma unroll 4
-		for (long long row = c.from + threadIdx.y; row < c.to; row += 8) dot += double(y[row * cols + c.col]) * double(dy[row * cols + c.col]);
+		for (long long row = c.from + threadIdx.y; row < c.to; row += 8) {
+			dot += double(y[row * cols + c.col]) * double(dy[row * cols + c.col]);
+		}
 	}
 	dot = column_sum(dot);
 	if (threadIdx.y == 0 && c.inside) sums[blockIdx.y * cols + c.col] = dot;
@@ -141,7 +151,8 @@ EXPORT(softmax_columns_grad_sums)
 
 // softmax_columns_grad writes dx = y (dy - Σ_i dy y), after softmax_columns_grad_sums. dx may be dy.
 extern "C" __global__ void __launch_bounds__(256)
-	softmax_columns_grad(float *dx, const float *dy, const float *y, const double *sums, long long rows, long long cols, long long length) {
+	softmax_columns_grad(float *dx, const float *dy, const float *y, const double *sums, long long rows, long long cols,
+		long long length) {
 	Columns c(rows, cols, length);
 	double total = 0;
 	for (long long chunk = threadIdx.y; c.inside && chunk < gridDim.y; chunk += 8) total += sums[chunk * cols + c.col];

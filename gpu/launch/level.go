@@ -16,8 +16,8 @@ func levels(k op.Kernel, _ op.Precision) (List, bool) {
 	return List{}, false
 }
 
-// level sums up the relative channels of x and has the kernel called name, which reads from, make the output of them; then it puts a window over
-// the absolute channels of the kernel's first input.
+// level sums up the relative channels of x and has the kernel called name, which reads from, make the output of them; then it
+// puts a window over the absolute channels of the kernel's first input.
 func level(name string, s kernel.LevelShape, x Param, from ...Param) List {
 	var l List
 	voxels := s.Size[0] * s.Size[1] * s.Size[2]
@@ -39,7 +39,8 @@ func level(name string, s kernel.LevelShape, x Param, from ...Param) List {
 		for _, step := range s.Step {
 			params = append(params, Float(step/s.Sigma))
 		}
-		l.Steps = append(l.Steps, Step{Kernel: "level_window", Grid: [3]int{blocks(rows, 8), 1, 1}, Block: [3]int{32, 8, 1}, Params: params})
+		l.Steps = append(l.Steps,
+			Step{Kernel: "level_window", Grid: [3]int{blocks(rows, 8), 1, 1}, Block: [3]int{32, 8, 1}, Params: params})
 	}
 	return l
 }

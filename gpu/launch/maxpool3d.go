@@ -5,7 +5,7 @@ import (
 	"mome/gpu/op"
 )
 
-// pools are the maximum over windows and its gradient.
+// pools are the maximum over windows and its gradient. Kernels count the voxels of one channel by 32 bits.
 func pools(k op.Kernel, _ op.Precision) (List, bool) {
 	switch k := k.(type) {
 	case op.MaxPool3dKernel:
@@ -26,9 +26,9 @@ func pool(name string, s kernel.PoolShape, size [3]int, params ...Param) Step {
 	for _, axes := range [][3]int{s.Size, s.OutSize(), s.Kernel, s.Stride, s.Pad} {
 		params = append(params, Int(axes[0]), Int(axes[1]), Int(axes[2]))
 	}
-	step := each(name, size[0]*size[1]*size[2], params...)
-	step.Grid[1] = min(s.Channels, maxGrid)
-	return step
+	n := size[0] * size[1] * size[2]
+	block := min(threads, 32*blocks(n, 32))
+	return Step{Kernel: name, Grid: [3]int{blocks(n, block), min(s.Channels, maxGrid), 1}, Block: [3]int{block, 1, 1}, Params: params}
 }
 
 // maxGrid is the most blocks along y and z.

@@ -13,9 +13,9 @@ func norms(k op.Kernel, _ op.Precision) (List, bool) {
 	case op.InstanceNormReLUGradKernel:
 		return instanceNormGrad(instanceRows(op.InstanceNormReLUKernel(k))), true
 	case op.LayerNormKernel:
-		return one(rowTeams("layer_norm", k.Rows, k.Cols, Out(0), In(0, 0), In(1, 0), In(2, 0), Int(k.Rows), Int(k.Cols), Float(k.Eps))), true
+		return one(layerNorm("layer_norm", k.NormShape)), true
 	case op.LayerNormGradInputKernel:
-		return one(rowTeams("layer_norm_grad_input", k.Rows, k.Cols, Out(0), In(0, 0), In(1, 0), In(2, 0), Int(k.Rows), Int(k.Cols), Float(k.Eps))), true
+		return one(layerNorm("layer_norm_grad_input", k.NormShape)), true
 	case op.LayerNormGradScaleKernel:
 		return layerNormGradScale(k.NormShape), true
 	case op.SumRowsKernel:
@@ -53,10 +53,11 @@ func instanceNorm(s kernel.NormShape) List {
 			Params: []Param{Out(0), In(0, 0), Int(s.Cols), Float(s.Eps)}})
 	}
 	count, length := chunked(s.Rows, s.Cols)
+	cols, eps := Int(s.Cols), Float(s.Eps)
 	sums, shifts := Space(0), Space(4*s.Rows*count) // two doubles of each chunk, a float of each row
 	return List{Workspace: 4*s.Rows*count + s.Rows, Steps: []Step{
-		chunks("instance_norm_sums", s.Rows*count, sums, shifts, In(0, 0), Int(s.Cols), Int(count), Int(length)),
-		chunks("instance_norm_relu", s.Rows*count, Out(0), In(0, 0), sums, shifts, Int(s.Cols), Int(count), Int(length), Float(s.Eps)),
+		chunks("instance_norm_sums", s.Rows*count, sums, shifts, In(0, 0), cols, Int(count), Int(length)),
+		chunks("instance_norm_relu", s.Rows*count, Out(0), In(0, 0), sums, shifts, cols, Int(count), Int(length), eps),
 	}}
 }
 
@@ -127,6 +128,11 @@ func sumDown(kernel string, rows, cols, used int, from ...Param) List {
 		step(kernel, parts, from, rows, length, count),
 		step("sum_rows", Out(0), []Param{parts}, count, count, 1),
 	}}
+}
+
+// layerNorm is a step that makes the rows of the output of three inputs.
+func layerNorm(name string, s kernel.NormShape) Step {
+	return rowTeams(name, s.Rows, s.Cols, Out(0), In(0, 0), In(1, 0), In(2, 0), Int(s.Rows), Int(s.Cols), Float(s.Eps))
 }
 
 func layerNormGradScale(s kernel.NormShape) List {
