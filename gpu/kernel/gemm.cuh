@@ -144,6 +144,29 @@ template <class T> struct Sums {
 		return reinterpret_cast<float4 *>(part + row * T::warp_cols) + (chunk ^ (row / 16 & 1) * 4);
 	}
 
+	// moments visits the rows of a warp's part by their mean and their sum of squared differences from it, over the columns that
+	// exist, of cols from the tile's first on: visit(row, moments, whether the lane is the one to keep them).
+	template <class F> __device__ __forceinline__ void moments(int cols, F visit) const {
+		int first = threadIdx.x % 4 * 4, count = min(cols - first_col(), T::warp_cols);
+		if (count <= 0) return;
+#pragma unroll
+		for (int i = 0; i < T::warp_rows / 8; i++) {
+			float mean = 0, squares = 0;
+#pragma unroll
+			for (int j = 0; j < T::warp_cols / 4; j++) mean += of[i / 2][j / 8 * 4 + j % 4][i % 2 * 2 + j / 4 % 2]; // zero where none exist
+			mean = (mean + __shfl_xor_sync(all_lanes, mean, 1));
+			mean = (mean + __shfl_xor_sync(all_lanes, mean, 2)) / count;
+#pragma unroll
+			for (int j = 0; j < T::warp_cols / 4; j++) {
+				float d = of[i / 2][j / 8 * 4 + j % 4][i % 2 * 2 + j / 4 % 2] - mean;
+				if (j / 4 * 16 + first + j % 4 < count) squares += d * d;
+			}
+			squares += __shfl_xor_sync(all_lanes, squares, 1);
+			squares += __shfl_xor_sync(all_lanes, squares, 2);
+			visit(first_row() + i / 4 * 32 + 4 * lane_chunk() + i % 4, make_float2(mean, squares), threadIdx.x % 4 == 0);
+		}
+	}
+
 	// multiply sets them to the product of what a and b load, over depth. ring has room for tile_stages stages, or for
 	// as many slices as there are where those are fewer, and for the tile.
 	template <class P, class A, class B> __device__ __forceinline__ void multiply(const A &a, const B &b, int depth, float *ring) {
