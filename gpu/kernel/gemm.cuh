@@ -12,9 +12,9 @@ const int tile_stages = 3;
 
 // Tile is how a block's part of C, rows_ x cols_, is cut into those of its warps. blocks_ are to share a multiprocessor.
 template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> struct Tile {
-	static const int rows = rows_, cols = cols_, warp_rows = warp_rows_, warp_cols = warp_cols_, blocks = blocks_;
-	static const int threads = rows / warp_rows * (cols / warp_cols) * 32;
-	static const int stage = (rows + cols) * tile_depth; // floats
+	static constexpr int rows = rows_, cols = cols_, warp_rows = warp_rows_, warp_cols = warp_cols_, blocks = blocks_;
+	static constexpr int threads = rows / warp_rows * (cols / warp_cols) * 32;
+	static constexpr int stage = (rows + cols) * tile_depth; // floats
 };
 typedef Tile<256, 128, 64, 64, 1> Huge;
 typedef Tile<128, 128, 64, 64, 2> Large;
@@ -57,7 +57,7 @@ template <class Layout, int lines_, int threads> struct Matrix;
 
 template <int lines_, int threads> struct Matrix<AlongDepth, lines_, threads> {
 	typedef AlongDepth Layout;
-	static const int lines_at_once = threads / 8;
+	static constexpr int lines_at_once = threads / 8;
 	const float *from; // what the thread copies first, of the first slice
 	long long step;    // to what it copies next
 	int lines, depth;  // that exist from there on
@@ -84,7 +84,7 @@ template <int lines_, int threads> struct Matrix<AlongDepth, lines_, threads> {
 
 template <int lines_, int threads> struct Matrix<AlongLines, lines_, threads> {
 	typedef AlongLines Layout;
-	static const int k_at_once = threads / (lines_ / 4);
+	static constexpr int k_at_once = threads / (lines_ / 4);
 	const float *from;
 	long long stride;
 	int lines, depth;
