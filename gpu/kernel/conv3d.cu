@@ -95,9 +95,10 @@ template <int lines, int threads> struct Patches {
 	}
 };
 
-// conv3d computes tiles of y: [batch, out, voxel], along channels first, then voxels, then images, from ordered weights.
+// conv3d computes tiles of y: [batch, out, voxel], along channels first, then voxels, then images, from ordered weights. Where moments
+// is not null it gets those of every T::warp_cols voxels of a channel: [batch, out, part of the voxels].
 template <class P, class T>
-__device__ __forceinline__ void conv3d(float *y, const float *x, const float *weights, const Convolution &c) {
+__device__ __forceinline__ void conv3d(float *y, float2 *moments, const float *x, const float *weights, const Convolution &c) {
 	SHARED(float, ring);
 	Three out_size = c.out_size();
 	int voxels = out_size.volume(), down = (c.out + T::rows - 1) / T::rows, across = (voxels + T::cols - 1) / T::cols;
@@ -115,6 +116,12 @@ __device__ __forceinline__ void conv3d(float *y, const float *x, const float *we
 
 	Sums<T> sums;
 	sums.template multiply<P>(left, right, ordered.length, ring);
+	if (moments) {
+		int parts = (voxels + T::warp_cols - 1) / T::warp_cols, part = (col0 + Sums<T>::first_col()) / T::warp_cols;
+		sums.moments(voxels - col0, [&](int row, float2 m, bool mine) {
+			if (mine && row0 + row < c.out) moments[(image * c.out + row0 + row) * parts + part] = m;
+		});
+	}
 	bool aligned = chunks_aligned(y, voxels);
 	sums.each(ring, [&](int row, int col, float4 v) {
 		int count = voxels - col0 - col;
@@ -217,8 +224,8 @@ __device__ __forceinline__ void conv3d_grad_weight(float *dw, const float *x, co
 
 #define CONV3D(size, T, precision, P)                                                                                                     \
 	extern "C" __global__ void __launch_bounds__(T::threads, T::blocks)                                                                   \
-		conv3d_##size##_##precision(float *y, const float *x, const float *weights, CONVOLUTION_PARAMETERS) {                             \
-		conv3d<P, T>(y, x, weights, CONVOLUTION);                                                                                         \
+		conv3d_##size##_##precision(float *y, float2 *moments, const float *x, const float *weights, CONVOLUTION_PARAMETERS) {            \
+		conv3d<P, T>(y, moments, x, weights, CONVOLUTION);                                                                                \
 	}                                                                                                                                     \
 	EXPORT(conv3d_##size##_##precision)                                                                                                   \
 	extern "C" __global__ void __launch_bounds__(T::threads, T::blocks)                                                                   \

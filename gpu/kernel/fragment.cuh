@@ -20,7 +20,7 @@ __device__ __forceinline__ int lane_chunk() {
 // AlongDepth is a slice [line][k]: lines of 128 bytes, which are 8 chunks. Eight lanes that read at once read four chunks of
 // two lines 16 apart: every second 16 lines have their halves swapped.
 struct AlongDepth {
-	static const bool along_depth = true;
+	static constexpr bool along_depth = true;
 	template <int lines> static __device__ __forceinline__ int at(int line, int k) {
 		return line * tile_depth + ((k / 4 ^ (line / 16 & 1) * 4) * 4 | k % 4);
 	}
@@ -38,7 +38,7 @@ struct AlongDepth {
 
 // AlongLines is a slice [k][line]. Eight lanes that read at once read two chunks of four rows 4 apart, which exchange chunks.
 struct AlongLines {
-	static const bool along_depth = false;
+	static constexpr bool along_depth = false;
 	template <int lines> static __device__ __forceinline__ int at(int line, int k) {
 		return k * lines + ((line / 4 ^ (k / 4 & 3)) * 4 | line % 4);
 	}
@@ -58,7 +58,7 @@ struct AlongLines {
 
 // Bf16 rounds factors to bfloat16.
 struct Bf16 {
-	static const int unroll = 2;
+	static constexpr int unroll = 2;
 	template <int nt> struct Right {
 		uint32_t of[nt][2];
 		__device__ __forceinline__ Right(const float (&y)[nt][4]) {
@@ -79,7 +79,7 @@ struct Bf16 {
 
 // Tf32 rounds factors to 10 bits of mantissa.
 struct Tf32 {
-	static const int unroll = 2;
+	static constexpr int unroll = 2;
 	// round is to_tf32 in an addition: mma ignores the last 13 bits. The maximum keeps the NaN that the device makes, 0x7fffffff.
 	static __device__ __forceinline__ uint32_t round(float x) {
 		uint32_t bits = __float_as_uint(x);
@@ -111,7 +111,7 @@ struct Tf32 {
 // small one off after 10 bits, to either side of zero as the big one is rounded. Tensor cores cut sums off instead of
 // rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside.
 struct Exact {
-	static const int unroll = 1; // or registers do not suffice
+	static constexpr int unroll = 1; // or registers do not suffice
 	static __device__ __forceinline__ void split(uint32_t &big, uint32_t &small, float x) {
 		big = (__float_as_uint(x) + 0x1000u) & ~0x1fffu;
 		small = __float_as_uint(x - __uint_as_float(big));

@@ -12,9 +12,9 @@ const int tile_stages = 3;
 
 // Tile is how a block's part of C, rows_ x cols_, is cut into those of its warps. blocks_ are to share a multiprocessor.
 template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> struct Tile {
-	static const int rows = rows_, cols = cols_, warp_rows = warp_rows_, warp_cols = warp_cols_, blocks = blocks_;
-	static const int threads = rows / warp_rows * (cols / warp_cols) * 32;
-	static const int stage = (rows + cols) * tile_depth; // floats
+	static constexpr int rows = rows_, cols = cols_, warp_rows = warp_rows_, warp_cols = warp_cols_, blocks = blocks_;
+	static constexpr int threads = rows / warp_rows * (cols / warp_cols) * 32;
+	static constexpr int stage = (rows + cols) * tile_depth; // floats
 };
 typedef Tile<256, 128, 64, 64, 1> Huge;
 typedef Tile<128, 128, 64, 64, 2> Large;
@@ -57,7 +57,7 @@ template <class Layout, int lines_, int threads> struct Matrix;
 
 template <int lines_, int threads> struct Matrix<AlongDepth, lines_, threads> {
 	typedef AlongDepth Layout;
-	static const int lines_at_once = threads / 8;
+	static constexpr int lines_at_once = threads / 8;
 	const float *from; // what the thread copies first, of the first slice
 	long long step;    // to what it copies next
 	int lines, depth;  // that exist from there on
@@ -84,7 +84,7 @@ template <int lines_, int threads> struct Matrix<AlongDepth, lines_, threads> {
 
 template <int lines_, int threads> struct Matrix<AlongLines, lines_, threads> {
 	typedef AlongLines Layout;
-	static const int k_at_once = threads / (lines_ / 4);
+	static constexpr int k_at_once = threads / (lines_ / 4);
 	const float *from;
 	long long stride;
 	int lines, depth;
@@ -142,6 +142,29 @@ template <class T> struct Sums {
 	// at is a place in a warp's part; rows 16 apart, which are written at once, have their halves swapped.
 	static __device__ __forceinline__ float4 *at(float *part, int row, int chunk) {
 		return reinterpret_cast<float4 *>(part + row * T::warp_cols) + (chunk ^ (row / 16 & 1) * 4);
+	}
+
+	// moments visits the rows of a warp's part by their mean and their sum of squared differences from it, over the columns that
+	// exist, of cols from the tile's first on: visit(row, moments, whether the lane is the one to keep them).
+	template <class F> __device__ __forceinline__ void moments(int cols, F visit) const {
+		int first = threadIdx.x % 4 * 4, count = min(cols - first_col(), T::warp_cols);
+		if (count <= 0) return;
+#pragma unroll
+		for (int i = 0; i < T::warp_rows / 8; i++) {
+			float mean = 0, squares = 0;
+#pragma unroll
+			for (int j = 0; j < T::warp_cols / 4; j++) mean += of[i / 2][j / 8 * 4 + j % 4][i % 2 * 2 + j / 4 % 2]; // zero where none exist
+			mean = (mean + __shfl_xor_sync(all_lanes, mean, 1));
+			mean = (mean + __shfl_xor_sync(all_lanes, mean, 2)) / count;
+#pragma unroll
+			for (int j = 0; j < T::warp_cols / 4; j++) {
+				float d = of[i / 2][j / 8 * 4 + j % 4][i % 2 * 2 + j / 4 % 2] - mean;
+				if (j / 4 * 16 + first + j % 4 < count) squares += d * d;
+			}
+			squares += __shfl_xor_sync(all_lanes, squares, 1);
+			squares += __shfl_xor_sync(all_lanes, squares, 2);
+			visit(first_row() + i / 4 * 32 + 4 * lane_chunk() + i % 4, make_float2(mean, squares), threadIdx.x % 4 == 0);
+		}
 	}
 
 	// multiply sets them to the product of what a and b load, over depth. ring has room for tile_stages stages, or for

@@ -7,11 +7,13 @@ import (
 	"mome/gpu/op"
 )
 
-// convolutions are Conv3d and its gradients.
+// convolutions are Conv3d, its gradients, and Conv3dNorm.
 func convolutions(k op.Kernel, p op.Precision) (List, bool) {
 	switch k := k.(type) {
 	case op.Conv3dKernel:
 		return convolution(k.Conv3dShape).forward(p), convolution(k.Conv3dShape).fits()
+	case Conv3dNorm:
+		return convolution(k.Conv3dShape).normalised(p, k.Eps), convolution(k.Conv3dShape).fits()
 	case op.Conv3dGradInputKernel:
 		return convolution(k.Conv3dShape).gradInput(p), convolution(k.Conv3dShape).fits()
 	case op.Conv3dGradWeightKernel:
@@ -51,15 +53,37 @@ func ordered(rows, depth int) int {
 
 // forward puts the weights in order and multiplies.
 func (s convolution) forward(p op.Precision) List {
+	l, _ := s.withMoments(p, Int(0))
+	return l
+}
+
+// withMoments is forward with a place for the moments of every so many voxels of a channel, or 0.
+func (s convolution) withMoments(p op.Precision, moments Param) (l List, every int) {
 	depth, voxels := s.In*size(s.Kernel), size(s.outSize())
 	t, _ := split(p, volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
 	return List{Workspace: ordered(s.Out, depth), Steps: []Step{
 		{Kernel: "conv3d_weights", Grid: [3]int{s.Out, 1, 1}, Block: [3]int{threads, 1, 1}, Params: s.params(Space(0), In(1, 0))},
 		{
 			Kernel: "conv3d_" + t.name + "_" + p.String(), Grid: [3]int{s.Batch * t.count(s.Out, voxels), 1, 1},
-			Block: [3]int{t.threads, 1, 1}, Shared: t.shared(depth), Params: s.params(Out(0), In(0, 0), Space(0)),
+			Block: [3]int{t.threads, 1, 1}, Shared: t.shared(depth), Params: s.params(Out(0), moments, In(0, 0), Space(0)),
 		},
-	}}
+	}}, t.warpCols
+}
+
+// normalised is forward followed by the norm of each channel of each image and ReLU.
+func (s convolution) normalised(p op.Precision, eps float64) List {
+	at, rows, voxels := ordered(s.Out, s.In*size(s.Kernel)), s.Batch*s.Out, size(s.outSize())
+	l, every := s.withMoments(p, Space(at))
+	joined := at + 2*rows*blocks(voxels, every)
+	l.Workspace = joined + 2*rows
+	l.Steps = append(l.Steps,
+		Step{
+			Kernel: "join_moments", Grid: [3]int{rows, 1, 1}, Block: [3]int{threads, 1, 1}, Shared: 2 * 8 * threads / 32,
+			Params: []Param{Space(joined), Space(at), Int(voxels), Int(every), Float(eps)},
+		},
+		each("normalise_relu", rows*blocks(voxels, 4), Out(0), Space(joined), Int(rows), Int(voxels)),
+	)
+	return l
 }
 
 // gradInput puts the weights in order and multiplies, for each remainder modulo the stride.

@@ -37,3 +37,24 @@ func (k LinearFused) Run(out []float32, in [][]float32) {
 	}
 	kernel.Sum(out, append([][]float32{out}, in[3:]...)...)
 }
+
+// Conv3dNorm is op.Conv3dKernel followed by op.InstanceNormReLUKernel, which need not look for the moments of the whole volume
+// where they are one. Inputs are x and w.
+type Conv3dNorm struct {
+	kernel.Conv3dShape
+	Eps float64
+}
+
+var _ op.Kernel = Conv3dNorm{}
+
+// Shapes implements op.Kernel.
+func (k Conv3dNorm) Shapes() ([]tensor.Shape, tensor.Shape) {
+	return op.Conv3dKernel{Conv3dShape: k.Conv3dShape}.Shapes()
+}
+
+// Run implements op.Kernel.
+func (k Conv3dNorm) Run(out []float32, in [][]float32) {
+	kernel.Conv3d(k.Conv3dShape, out, in[0], in[1])
+	rows := k.Batch * k.Out
+	kernel.InstanceNormReLU(kernel.NormShape{Rows: rows, Cols: len(out) / rows, Eps: k.Eps}, out, out)
+}

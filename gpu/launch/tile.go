@@ -7,6 +7,7 @@ import "mome/gpu/op"
 type tile struct {
 	name                string
 	rows, cols, threads int
+	warpCols            int // columns of a warp's part
 	cost                float64
 }
 
@@ -17,17 +18,17 @@ const (
 
 // tiles are those of matrices, volumeTiles those of convolutions. Huge ones read each factor fewer times from L2, which is no
 // limit where every multiplication is done three times.
-func tiles(p op.Precision) []tile { return append(largeTiles(p), tile{"small", 64, 64, 128, 1.6}) }
+func tiles(p op.Precision) []tile { return append(largeTiles(p), tile{"small", 64, 64, 128, 32, 1.6}) }
 
 func volumeTiles(p op.Precision) []tile {
-	return append(largeTiles(p), tile{"flat", 64, 128, 128, 1.25})
+	return append(largeTiles(p), tile{"flat", 64, 128, 128, 64, 1.25})
 }
 
 func largeTiles(p op.Precision) []tile {
 	if p == op.Float32 {
-		return []tile{{"large", 128, 128, 256, 1}}
+		return []tile{{"large", 128, 128, 256, 32, 1}}
 	}
-	return []tile{{"huge", 256, 128, 256, 0.85}, {"large", 128, 128, 128, 1}}
+	return []tile{{"huge", 256, 128, 256, 64, 0.85}, {"large", 128, 128, 128, 64, 1}}
 }
 
 // shared is the shared memory in bytes of a block that multiplies so deep: a ring of slices of the factors, where the tile lies
