@@ -97,8 +97,9 @@ template <bool exact> struct Words {
 		uint32_t large[2], small[2];
 	};
 
+	// split rounds to 11 bits, and takes what is left. to_tf32 looks for infinities, which here become NaN as they would anyway.
 	static __device__ __forceinline__ void split(uint32_t &large, uint32_t &small, float x) {
-		large = to_tf32(x);
+		large = exact ? (__float_as_uint(x) + 0x1000u) & 0xffffe000u : to_tf32(x);
 		small = exact ? __float_as_uint(x - __uint_as_float(large)) : 0;
 	}
 	// packed takes a number of a tile, which is rounded already where it is not split.
