@@ -46,6 +46,7 @@ type commands struct {
 	Weights     weightsCommand     `cmd:"" help:"Import, show, verify and export weights."`
 	Model       modelCommand       `cmd:"" help:"Run the network on volumes from files."`
 	Bench       benchCommand       `cmd:"" help:"Measure time and memory of the network and of reading a study, and detection on phantoms."`
+	Doctor      doctorCommand      `cmd:"" help:"Tell what this machine offers: processor, memory, CUDA devices."`
 
 	LogFormat string           `enum:"text,json" default:"text" help:"Log as text or json."`
 	Verbose   bool             `short:"v" help:"Log every request too."`

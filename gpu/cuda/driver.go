@@ -82,9 +82,10 @@ func functionHandle(f cu.Function) C.CUfunction { return *(*C.CUfunction)(unsafe
 
 func streamHandle(s cu.Stream) C.CUstream { return C.CUstream(unsafe.Pointer(s.C())) }
 
-// beginCapture makes the stream note what it is given instead of doing it. The same thread must end the capture.
+// beginCapture makes the stream note what it is given instead of doing it. Capture is relaxed: the driver may load a kernel that
+// is launched for the first time, and other goroutines may allocate.
 func beginCapture(s cu.Stream) error {
-	return result(C.cuStreamBeginCapture(streamHandle(s), C.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL))
+	return result(C.cuStreamBeginCapture(streamHandle(s), C.CU_STREAM_CAPTURE_MODE_RELAXED))
 }
 
 // graph is what was captured, ready to run.

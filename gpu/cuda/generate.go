@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Generate compiles the kernels of gpu/kernel with nvcc, one fat binary each, into the folder kernels, with the hash of their
-// sources beside them. "go generate ./gpu/cuda" runs it.
+// Generate compiles the kernels of gpu/kernel with nvcc, one fat binary each, with the hash of their sources beside them, into the
+// folder kernels, where "go generate ./gpu/cuda" runs it, or into another that it is given.
 package main
 
 import (
@@ -20,14 +20,18 @@ import (
 
 // flags of nvcc: machine code for A100 and H100 and their kin, PTX for what comes after them, all of it compressed.
 var flags = []string{
-	"-std=c++17", "-O3", "--expt-relaxed-constexpr", "-Werror", "all-warnings", "-fatbin", "-Xfatbin", "-compress-all",
+	"-std=c++17", "-O3", "--expt-relaxed-constexpr", "-fatbin", "-Xfatbin", "-compress-all",
 	"-gencode", "arch=compute_80,code=sm_80", "-gencode", "arch=compute_90,code=sm_90", "-gencode", "arch=compute_80,code=compute_80",
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("generate: ")
-	if err := generate("kernels"); err != nil {
+	folder := "kernels"
+	if len(os.Args) > 1 {
+		folder = os.Args[1]
+	}
+	if err := generate(folder); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -67,8 +71,12 @@ func generate(folder string) error {
 func compile(folder, unit string) error {
 	c := exec.Command("nvcc", append(flags, "-o", unit+".fatbin", unit)...)
 	c.Dir = folder
-	if out, err := c.CombinedOutput(); err != nil {
+	out, err := c.CombinedOutput()
+	if err != nil {
 		return fmt.Errorf("nvcc %s: %w\n%s", unit, err, out)
+	}
+	if len(out) > 0 {
+		log.Printf("nvcc %s:\n%s", unit, out) // warnings
 	}
 	return nil
 }
