@@ -41,6 +41,8 @@ func fuse(c *code) *fused {
 			f.activate(i)
 		case op.SumKernel:
 			f.add(i, k)
+		case op.InstanceNormReLUKernel:
+			f.normalise(i, k)
 		}
 	}
 	for i := range f.steps {
@@ -89,6 +91,18 @@ func (f *fused) activate(i int) {
 	}
 	if k, ok := before.kernel.(op.LinearKernel); ok {
 		f.replace(i, x, step{kernel: launch.LinearFused{LinearShape: k.LinearShape, GELU: true}, in: before.in, out: s.out})
+	}
+}
+
+// normalise joins a convolution with the instance norm of it.
+func (f *fused) normalise(i int, k op.InstanceNormReLUKernel) {
+	s := f.steps[i]
+	before, ok := f.only(s.in[0])
+	if !ok {
+		return
+	}
+	if c, ok := before.kernel.(op.Conv3dKernel); ok {
+		f.replace(i, s.in[0], step{kernel: launch.Conv3dNorm{Conv3dShape: c.Conv3dShape, Eps: k.Eps}, in: before.in, out: s.out})
 	}
 }
 

@@ -21,8 +21,8 @@ func must(t *testing.T) func(*gorgonia.Node, error) *gorgonia.Node {
 	}
 }
 
-// transformer is a graph with all that a device joins or leaves out: two modalities of rows that are put together, seen by each
-// other, taken apart again and fed forward, with the gradients of everything.
+// transformer is a graph with all that a device joins or leaves out: two modalities of rows, with those of a volume, that are put
+// together, seen by each other, taken apart again and fed forward, with the gradients of everything.
 func transformer(t *testing.T, rows, embed int) (outputs, inputs []*gorgonia.Node) {
 	g, ok := gorgonia.NewGraph(), must(t)
 	input := func(name string, shape ...int) *gorgonia.Node {
@@ -36,11 +36,13 @@ func transformer(t *testing.T, rows, embed int) (outputs, inputs []*gorgonia.Nod
 	norm := func(name string, x *gorgonia.Node) *gorgonia.Node {
 		return ok(op.LayerNorm(x, input(name+".gamma", x.Shape()[1]), input(name+".beta", x.Shape()[1]), 1e-5))
 	}
+	stem := ok(op.InstanceNormReLU(ok(op.Conv3d(input("volume", 1, 2, 5, 6, 2*rows-1), input("stem", embed, 2, 3, 3, 3), op.Cube(3, 2, 1))), 1e-5))
+	tokens := ok(op.Rows(ok(op.Tokens(stem)), 0, rows))
 	table := input("positions", rows+1, embed)
 	parts := make([]*gorgonia.Node, 2)
 	for i := range parts {
 		m := fmt.Sprint("m", i)
-		parts[i] = ok(op.Sum(input(m, rows, embed), ok(op.Rows(table, 1, rows+1))))
+		parts[i] = ok(op.Sum(input(m, rows, embed), ok(op.Rows(table, 1, rows+1)), tokens))
 	}
 	var qkv []*gorgonia.Node
 	for i, x := range parts {
@@ -169,6 +171,7 @@ func TestFuse(t *testing.T) {
 	for kind, want := range map[string]int{
 		"linear gelu:true terms:0": 4, "linear gelu:false terms:1": 2, "linear gelu:false terms:2": 2, "op.GELUKernel": 0,
 		"op.SumKernel": 2, "op.SliceKernel": 0, "op.LinearKernel": 3, "op.ConcatKernel": 0,
+		"launch.Conv3dNorm": 1, "op.InstanceNormReLUKernel": 0,
 	} {
 		if forward[kind] != want {
 			t.Errorf("forward: %d of %s, want %d: %v", forward[kind], kind, want, forward)
