@@ -91,12 +91,16 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 	if err != nil {
 		return err
 	}
-	for _, i := range all {
-		if err := t.subscribe(ae, i.UID, lock, false); err != nil {
+	for _, h := range all {
+		if err := t.subscribe(ae, h.uid, lock, false); err != nil {
 			return err
 		}
 		if !lock {
 			continue
+		}
+		i, err := get(t.ctx, t.Tx, h.uid)
+		if err != nil {
+			return err
 		}
 		if err := t.send(ae, i.UID, stateReport, stateOf(i)); err != nil {
 			return err
