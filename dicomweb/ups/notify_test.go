@@ -134,8 +134,16 @@ func TestSubscriptions(t *testing.T) {
 	subscribe(201, "2.25.4/subscribers/W")
 	w.want("2.25.4 1 SCHEDULED READY")
 
+	subscribe(201, all+"/subscribers/W")
+	subscribe(200, all+"/subscribers/W/suspend")
+	unsubscribe(200, all+"/subscribers/W") // what a suspended one left is ended too
+	for _, uid := range []string{"2.25.1", "2.25.4"} {
+		unsubscribe(404, uid+"/subscribers/W")
+	}
 	unsubscribe(404, all+"/subscribers/W")
-	unsubscribe(404, "2.25.1/subscribers/W")
+	subscribe(201, all+"/subscribers/W")
+	unsubscribe(404, ups.FilteredSubscription+"/subscribers/W") // another one, which stays as it is
+	unsubscribe(200, "2.25.1/subscribers/W")
 	subscribe(404, "2.25.99/subscribers/W")
 	subscribe(400, "2.25.1/subscribers/A%20MUCH%20TOO%20LONG%20TITLE")
 	subscribe(400, "2.25.1/subscribers/W?deletionlock=maybe")
@@ -161,9 +169,13 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 		n.do("DELETE", "/workitems/2.25.1/subscribers/"+ae, "").want(t, 200, "")
 	}
 	n.do("DELETE", "/workitems/2.25.2/subscribers/W0", "").want(t, 200, "")
+	n.do("POST", "/workitems/"+all+"/subscribers/W2", "").want(t, 201, "")
+	n.do("DELETE", "/workitems/2.25.2/subscribers/W2", "").want(t, 200, "")
+	n.do("DELETE", "/workitems/2.25.1/subscribers/W2", "").want(t, 200, "")
+	n.do("POST", "/workitems/"+all+"/subscribers/W2/suspend", "").want(t, 200, "")
 	left := map[string]int{}
 	if err := n.a.View(t.Context(), func(tx *sql.Tx) error {
-		for _, ae := range []string{"W0", "W1"} {
+		for _, ae := range []string{"W0", "W1", "W2"} {
 			var count int
 			if err := tx.QueryRow(`SELECT COUNT(*) FROM ups_event WHERE ae = ?`, ae).Scan(&count); err != nil {
 				return err
@@ -171,7 +183,7 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 			left[ae] = count
 		}
 		return nil
-	}); err != nil || left["W0"] != 0 || left["W1"] != 2 {
+	}); err != nil || left["W0"] != 0 || left["W1"] != 2 || left["W2"] != 0 {
 		t.Errorf("events left %v, %v, want those of W1", left, err)
 	}
 }
