@@ -1,17 +1,22 @@
 package ups_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"mome/dicomweb"
+	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/ups"
@@ -348,3 +353,45 @@ func TestChannelRefusals(t *testing.T) {
 	}
 	n.do("POST", "/workitems/2.25.1/subscribers/OTHER", "").want(t, 503, "")
 }
+
+// TestChannelWithoutDatabase: that events cannot be read is told to the listener, and to the log, once.
+func TestChannelWithoutDatabase(t *testing.T) {
+	a, err := archive.Open(t.Context(), archive.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var log bytes.Buffer
+	list, err := ups.Open(t.Context(), ups.Config{Database: unreadable{a}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ups.NewService(ups.ServiceConfig{Worklist: list, BaseURL: func(*http.Request) string { return "http://node" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		r.SetPathValue("aetitle", "W")
+		s.Listen(w, r, dicomweb.Ref{})
+	}))
+	defer server.Close()
+	conn, _, err := websocket.Dial(t.Context(), server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusInternalError {
+		t.Errorf("the connection ended with %v, want an internal error", err)
+	}
+	<-ended
+	if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "disk on fire") {
+		t.Errorf("log %q, want one line that says why", log.String())
+	}
+}
+
+// unreadable is a database that takes and gives nothing back.
+type unreadable struct{ *archive.Archive }
+
+func (unreadable) View(context.Context, func(*sql.Tx) error) error { return errors.New("disk on fire") }
