@@ -183,6 +183,3 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, asked request, 
 	_, err = w.Write(body)
 	return err
 }
-
-// trimmed returns a UID without the padding that some writers leave.
-func trimmed(s string) string { return strings.Trim(s, " \x00") }
