@@ -65,6 +65,9 @@ func TestCreate(t *testing.T) {
 			ds.Put(&dicom.Element{Tag: tag.ProcedureStepLabel, VR: dicom.LO, BulkDataURI: "http://127.0.0.1/x"})
 		}, 400, "", "bulk data"},
 		{"a state that is a sequence", "?2.25.9", func(ds *dicom.Dataset) { ds.SetItems(tag.ProcedureStepState, dicom.New()) }, 400, "", "must not be a sequence"},
+		{"a readiness that is bytes", "?2.25.9", func(ds *dicom.Dataset) {
+			ds.Put(&dicom.Element{Tag: tag.InputReadinessState, VR: dicom.OB, Value: []byte("READY ")})
+		}, 400, "", "InputReadinessState (0040,4041) must not be binary"},
 		{"a code that is text", "?2.25.9", func(ds *dicom.Dataset) {
 			ds.SetVR(tag.ScheduledWorkitemCodeSequence, dicom.LO, "110004")
 		}, 400, "", "must be a sequence"},
