@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,6 +319,58 @@ func TestTwoListenOneIsStuck(t *testing.T) {
 	}
 	n.create("2.25.5")
 	w.want("2.25.5 1 SCHEDULED READY")
+}
+
+// TestLargeEventsAreReadApart: events that are large do not add up in memory.
+func TestLargeEventsAreReadApart(t *testing.T) {
+	a, err := archive.Open(t.Context(), archive.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	counted := &counting{Archive: a}
+	list, err := ups.Open(t.Context(), ups.Config{Database: counted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Create(t.Context(), "2.25.1", step()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Change(t.Context(), "2.25.1", "2.25.11", ups.InProgress); err != nil {
+		t.Fatal(err)
+	}
+	if err := list.Subscribe(t.Context(), "2.25.1", "W", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := list.RequestCancel(t.Context(), "2.25.1", ups.Cancellation{RequestingAE: "RIS", Reason: strings.Repeat("please ", 200_000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := counted.views.Load()
+	var at []int64 // views before each event
+	err = list.Listen(ctx, "W", func([]byte) error {
+		if at = append(at, counted.views.Load()-before); len(at) == 5 {
+			cancel()
+		}
+		return nil
+	})
+	if want := []int64{1, 1, 2, 3, 4}; !errors.Is(err, context.Canceled) || !slices.Equal(at, want) {
+		t.Errorf("the database was read %d times before the events, %v, want %d", at, err, want)
+	}
+}
+
+// counting counts how often a database is read.
+type counting struct {
+	*archive.Archive
+	views atomic.Int64
+}
+
+func (c *counting) View(ctx context.Context, fn func(*sql.Tx) error) error {
+	c.views.Add(1)
+	return c.Archive.View(ctx, fn)
 }
 
 func TestChannelRefusals(t *testing.T) {
