@@ -208,6 +208,21 @@ func TestTokensBesideAProvider(t *testing.T) {
 	}
 }
 
+// TestJWTWithExtensions: a token that is to be understood in a way that is not known here is refused (RFC 7515 section 4.1.11).
+func TestJWTWithExtensions(t *testing.T) {
+	p, at := newProvider(t), newClock()
+	g := openID(t, access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": p.URL, "aud": "mome", "sub": "alice", "scope": "read", "exp": at.at.Add(time.Hour).Unix()})
+	token.Header["kid"], token.Header["crit"], token.Header["bound-to"] = "ec", []string{"bound-to"}, "another node"
+	text, err := token.SignedString(p.keys["ec"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if peer, err := g.Identify(request("/", "Bearer "+text)); dicomweb.KindOf(err) != dicomweb.Unauthorized || !strings.Contains(err.Error(), "extensions") {
+		t.Errorf("peer %+v, error %v; want a refusal", peer, err)
+	}
+}
+
 func TestJWTIsNotChanged(t *testing.T) {
 	p, at := newProvider(t), newClock()
 	g := openID(t, access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})
