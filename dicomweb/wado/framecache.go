@@ -27,7 +27,7 @@ func (s *Service) frames(ctx context.Context, i archive.Instance) (*archive.Obje
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	frames, err := pixel.Frames(f)
+	frames, err := framesOf(f)
 	if err != nil {
 		o.Close()
 		return nil, nil, nil, err
@@ -66,9 +66,10 @@ func (c *frameCache) get(sha256 string) *knownFrames {
 	return e.Value.(*knownFrames)
 }
 
-// remember keeps what concerns pixels of f. Deflated files are left out: their spans count in what was inflated.
+// remember keeps what concerns pixels of f. Deflated files are left out: their spans count in what was inflated. So are those
+// in big endian, since numbers are kept as they are stored.
 func (c *frameCache) remember(sha256 string, f *dicom.File) {
-	if f.TransferSyntax == uid.DeflatedExplicitVRLittleEndian || f.Dataset.IntOr(tag.NumberOfFrames, 1) > cachedFrames {
+	if f.TransferSyntax == uid.DeflatedExplicitVRLittleEndian || f.TransferSyntax == explicitVRBigEndian || f.Dataset.IntOr(tag.NumberOfFrames, 1) > cachedFrames {
 		return
 	}
 	small := &dicom.File{Dataset: dicom.New(), TransferSyntax: f.TransferSyntax, Body: f.Body, Size: f.Size}
