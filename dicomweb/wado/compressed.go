@@ -95,8 +95,8 @@ func (it *items) file(head *dicom.Dataset, syntax string, most int64) (io.Reader
 		head.SetVR(tag.ExtendedOffsetTable, dicom.OV, longs(offsets))
 		head.SetVR(tag.ExtendedOffsetTableLengths, dicom.OV, longs(it.sizes))
 	}
-	var buf bytes.Buffer
-	if err := dicom.Write(&buf, head, uid.ExplicitVRLittleEndian); err != nil {
+	buf, err := written(head)
+	if err != nil {
 		return nil, 0, err
 	}
 	begin, err := renamed(buf.Bytes(), syntax)
