@@ -66,7 +66,7 @@ func (s *Service) metadata(w http.ResponseWriter, r *http.Request, members []ind
 		if err != nil {
 			return fmt.Errorf("wado: metadata: %w", err)
 		}
-		if members = members[n:]; buf.Len() >= enough {
+		if members = members[n:]; len(members) > 0 && buf.Len() >= enough {
 			whole = false
 			if err := sendText(w, r, &buf, media, zipped); err != nil {
 				return err

@@ -110,7 +110,7 @@ func (l *largest) Write(b []byte) (int, error) {
 
 // TestLongMetadataAreSentInPieces wants few megabytes in memory, however long the metadata of a series are.
 func TestLongMetadataAreSentInPieces(t *testing.T) {
-	const n, length = 20, 3 << 20
+	const n, length = 20, 2 << 20
 	text := `{"x":"` + strings.Repeat("a", length) + `"}`
 	long, err := prepared.Append(nil, func(string) ([]byte, error) { return []byte(text), nil })
 	if err != nil {
@@ -124,7 +124,11 @@ func TestLongMetadataAreSentInPieces(t *testing.T) {
 	if want := "[" + strings.Repeat(text+",", n-1) + text + "]"; w.Body.String() != want {
 		t.Errorf("%d bytes, want %d", w.Body.Len(), len(want))
 	}
-	if most := 4*length + 1; w.n > most {
+	if most := 3*length + 10; w.n > most {
 		t.Errorf("%d bytes were sent at once, want at most %d", w.n, most)
+	}
+	one, _ := call(alteredSeries(t, 2, func(int, []byte) []byte { return long }).Metadata, series, "")
+	if got := one.Header().Get("Content-Length"); got != fmt.Sprint(one.Body.Len()) {
+		t.Errorf("two of them: Content-Length %q of %d bytes", got, one.Body.Len())
 	}
 }
