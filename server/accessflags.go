@@ -164,13 +164,33 @@ func (c *tokenCommand) Run(_ context.Context) error {
 		fmt.Printf("%s\nline for the access file: %s\n", token, line)
 		return nil
 	}
-	f, err := os.OpenFile(c.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err := addLine(c.File, line); err != nil {
+		return err
+	}
+	fmt.Println(token)
+	return nil
+}
+
+// addLine appends a line to a file, also where the last one was left without its end.
+func addLine(name, line string) (err error) {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintln(f, line); err != nil {
-		return errors.Join(err, f.Close())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
 	}
-	fmt.Println(token)
-	return f.Close()
+	last := []byte{'\n'}
+	if info.Size() > 0 {
+		if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		line = "\n" + line
+	}
+	_, err = fmt.Fprintln(f, line)
+	return err
 }

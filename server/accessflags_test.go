@@ -104,6 +104,17 @@ func TestTokenCommand(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("the file can be read by others: %v, %v", info.Mode(), err)
 	}
+	if err := os.Truncate(file, int64(len(b)-1)); err != nil { // as editors leave a file that end no last line
+		t.Fatal(err)
+	}
+	stdout(t, func() {
+		if err := (&tokenCommand{Name: "viewer", Scopes: "read", File: file}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "\nviewer read sha256:") {
+		t.Errorf("file %q, %v, want a line of its own for the second token", b, err)
+	}
 	var config web.Config
 	if err := (&accessFlags{AccessFile: file}).protect(&config, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)

@@ -259,8 +259,12 @@ func (p *performer) cancelRun(ctx context.Context, id string, c ups.Cancellation
 	p.mu.Lock()
 	p.reasons[id] = c
 	p.mu.Unlock()
-	_, err = p.queue.Cancel(ctx, i.Study, reason) // when that has ended, the run or settle ends the workitem
-	return err
+	if _, err = p.queue.Cancel(ctx, i.Study, reason); dicomweb.KindOf(err) != dicomweb.NotFound {
+		return err // when that has ended, the run or settle ends the workitem
+	}
+	// Images that came between two attempts have the study wait: what they lead to is a run of its own.
+	c = p.reasonOf(id, c)
+	return p.worklist.Finish(ctx, id, ups.Canceled, &c, func(*dicom.Dataset) {})
 }
 
 // reasonOf returns and forgets why a workitem is being canceled, otherwise where nobody asked for it.

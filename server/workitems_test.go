@@ -22,20 +22,34 @@ import (
 
 // manager is a small program that hands work to the node and watches it: a Task Requester and Watcher of IHE AI Workflow for Imaging.
 type manager struct {
-	t    *testing.T
-	root string
-	conn *websocket.Conn
+	t      *testing.T
+	root   string
+	events chan []byte
 }
 
 // manage subscribes to all workitems.
 func manage(t *testing.T, root string) *manager {
 	t.Helper()
-	m := &manager{t: t, root: root}
-	var err error
-	if m.conn, _, err = websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(root, "http")+"/subscribers/MANAGER", nil); err != nil {
+	m := &manager{t: t, root: root, events: make(chan []byte, 10_000)}
+	conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(root, "http")+"/subscribers/MANAGER", nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.conn.CloseNow() })
+	t.Cleanup(func() {
+		conn.CloseNow()
+		for range m.events {
+		}
+	})
+	go func() { // a listener that does not read answers no ping, and is cut off
+		defer close(m.events)
+		for {
+			_, body, err := conn.Read(context.Background())
+			if err != nil {
+				return
+			}
+			m.events <- body
+		}
+	}()
 	m.send("POST", "/workitems/"+ups.GlobalSubscription+"/subscribers/MANAGER", nil, 201)
 	return m
 }
@@ -92,17 +106,27 @@ func (m *manager) request(id, study string, edit ...func(*dicom.Dataset)) {
 	m.send("POST", "/workitems?"+id, ds, 201)
 }
 
+// next returns the next event.
+func (m *manager) next(otherwise string) []byte {
+	m.t.Helper()
+	select {
+	case body, ok := <-m.events:
+		if !ok {
+			m.t.Fatal("the channel ended: " + otherwise)
+		}
+		return body
+	case <-time.After(5 * time.Minute):
+		m.t.Fatal(otherwise)
+		return nil
+	}
+}
+
 // until reads events until one of a workitem's state comes, and returns its UID and what was told in between, in short. Any
 // workitem will do where id is empty.
 func (m *manager) until(id, state string) (uid string, told []string) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
-	defer cancel()
 	for {
-		_, body, err := m.conn.Read(ctx)
-		if err != nil {
-			m.t.Fatalf("no event of %s %s: %v; there were %q", id, state, err, told)
-		}
+		body := m.next(fmt.Sprintf("no event of %s %s; there were %q", id, state, told))
 		list, err := dicom.ParseJSON(bytes.NewReader(body), dicom.Limits{})
 		if err != nil {
 			m.t.Fatal(err)
@@ -230,13 +254,8 @@ func TestWorkitemAsksForAnAnalysis(t *testing.T) {
 // progress waits until a workitem says that it waits for something.
 func (m *manager) progress(id, want string) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
-	defer cancel()
 	for {
-		_, body, err := m.conn.Read(ctx)
-		if err != nil {
-			m.t.Fatalf("%s never said %q: %v", id, want, err)
-		}
+		body := m.next(fmt.Sprintf("%s never said %q", id, want))
 		if bytes.Contains(body, []byte(id+`"`)) && bytes.Contains(body, []byte(want)) {
 			return
 		}

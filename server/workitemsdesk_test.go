@@ -34,7 +34,7 @@ type deskRun struct {
 }
 
 // openDesk starts it over dir; stop or the test's end ends it.
-func openDesk(t *testing.T, dir string) *desk {
+func openDesk(t *testing.T, dir string, edit ...func(*jobs.Config)) *desk {
 	t.Helper()
 	d := &desk{t: t, runs: make(chan *deskRun, 8)}
 	var err error
@@ -54,6 +54,9 @@ func openDesk(t *testing.T, dir string) *desk {
 				return jobs.Result{}, ctx.Err()
 			}
 		}}
+	for _, e := range edit {
+		e(&queue)
+	}
 	if d.p, err = openWorklist(t.Context(), d.a, f, &queue); err != nil {
 		t.Fatal(err)
 	}
@@ -272,6 +275,36 @@ func TestWorkitemIsCanceled(t *testing.T) {
 		<-d.q.Watch()
 	}
 	r.end <- nil
+}
+
+// TestWorkitemIsCanceledWhileImagesCome asks for the end of a workitem between two attempts while the study is not quiet: nothing
+// runs or is queued that could be ended, and the workitem is canceled all the same.
+func TestWorkitemIsCanceledWhileImagesCome(t *testing.T) {
+	d := openDesk(t, t.TempDir(), func(c *jobs.Config) { c.Settle = time.Hour })
+	d.put("1.2", "1")
+	if err := d.q.Requeue(t.Context(), "1.2"); err != nil { // without waiting
+		t.Fatal(err)
+	}
+	r := d.next()
+	id := d.only().UID
+	r.end <- errors.New("device busy")
+	d.until(id, ups.InProgress, "tried again")
+	d.put("1.2", "2")
+	for s, err := d.q.Status(t.Context(), "1.2"); s.State != jobs.Waiting; s, err = d.q.Status(t.Context(), "1.2") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	if _, err := d.p.worklist.RequestCancel(t.Context(), id, ups.Cancellation{RequestingAE: "RIS", Reason: "ordered twice"}); err != nil {
+		t.Fatal(err)
+	}
+	d.until(id, ups.Canceled, "ordered twice110513")
+	if err := d.q.Requeue(t.Context(), "1.2"); err != nil { // what came is read, for a workitem of its own
+		t.Fatal(err)
+	}
+	d.next().end <- nil
+	d.until(id, ups.Canceled, "ordered twice110513")
 }
 
 // TestWorkitemSurvivesRestart ends the node in the middle of a run, and once more when it is out of attempts.

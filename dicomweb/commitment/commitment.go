@@ -120,6 +120,9 @@ func (s *Service) begin(r *http.Request) (transaction, media string, err error) 
 
 // read reads the request's payload, a Storage Commitment Request Module (PS3.18 section J.1).
 func (s *Service) read(r *http.Request) (request, error) {
+	if coding := strings.ToLower(r.Header.Get("Content-Encoding")); coding != "" && coding != "identity" {
+		return request{}, dicomweb.Errorf(dicomweb.UnsupportedMedia, "a request for storage commitment must come without Content-Encoding")
+	}
 	lim := dicom.Limits{HeaderBytes: s.cfg.MaxBytes, Elements: 8 * maxReferences, Items: 4 * maxReferences, Depth: 8}
 	ct, err := mediatype.Parse(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -180,6 +183,3 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, asked request, 
 	_, err = w.Write(body)
 	return err
 }
-
-// trimmed returns a UID without the padding that some writers leave.
-func trimmed(s string) string { return strings.Trim(s, " \x00") }

@@ -283,6 +283,11 @@ func TestMediaTypes(t *testing.T) {
 			t.Errorf("%s: %v %d %v %s, want 200 as %s", c.name, err, got.Code, got.Header(), got.Body, c.answer)
 		}
 	}
+	for coding, want := range map[string]dicomweb.Kind{"identity": 0, "gzip": dicomweb.UnsupportedMedia, "br": dicomweb.UnsupportedMedia} {
+		if _, err := ask(s, "POST", "2.25.77", json, "Content-Encoding", coding); (err != nil) != (want != 0) || dicomweb.KindOf(err) != want {
+			t.Errorf("Content-Encoding %s: %v, want kind %d", coding, err, want)
+		}
+	}
 }
 
 func TestRequestsThatSayNothing(t *testing.T) {

@@ -28,9 +28,9 @@ type reference struct {
 func parse(ds *dicom.Dataset) (q request, err error) {
 	n := 0
 	add := func(list *[]reference, item *dicom.Dataset, class, study, series string) error {
-		r := reference{Class: class, Instance: trimmed(item.String(tag.ReferencedSOPInstanceUID)), Study: study, Series: series}
+		r := reference{Class: class, Instance: item.String(tag.ReferencedSOPInstanceUID), Study: study, Series: series}
 		if class == "" {
-			r.Class = trimmed(item.String(tag.ReferencedSOPClassUID))
+			r.Class = item.String(tag.ReferencedSOPClassUID)
 		}
 		if !uid.Valid(r.Instance) || !uid.Valid(r.Class) {
 			return dicomweb.Errorf(dicomweb.BadRequest, "reference %d lacks a valid ReferencedSOPClassUID or ReferencedSOPInstanceUID", n+1)
@@ -48,12 +48,12 @@ func parse(ds *dicom.Dataset) (q request, err error) {
 	}
 	for _, study := range ds.Items(tag.ReferencedStudySequence) {
 		for _, series := range study.Items(tag.ReferencedSeriesSequence) {
-			s, e := trimmed(study.String(tag.StudyInstanceUID)), trimmed(series.String(tag.SeriesInstanceUID))
+			s, e := study.String(tag.StudyInstanceUID), series.String(tag.SeriesInstanceUID)
 			if !uid.Valid(s) || !uid.Valid(e) {
 				return q, dicomweb.Errorf(dicomweb.BadRequest, "the ReferencedStudySequence lacks a valid StudyInstanceUID or SeriesInstanceUID")
 			}
 			for _, group := range series.Items(tag.ReferencedInstancesBySOPClassSequence) {
-				class := trimmed(group.String(tag.ReferencedSOPClassUID))
+				class := group.String(tag.ReferencedSOPClassUID)
 				for _, item := range group.Items(tag.ReferencedInstanceSequence) {
 					if err := add(&q.Studies, item, class, s, e); err != nil {
 						return q, err

@@ -14,8 +14,11 @@ import (
 	"mome/dicomweb/dicom/tag"
 )
 
-// maxAnimation bounds the pixels of all frames of an animation together.
-const maxAnimation = 1 << 26
+// What bounds an animation: the pixels of all its frames together, and as how many pixels a frame's colour table counts.
+const (
+	maxAnimation = 1 << 26
+	tablePixels  = 1 << 12
+)
 
 // animation renders all frames of a multi-frame image as one GIF that goes round without end.
 func (s *Service) animation(ctx context.Context, c chosen, params parameters) ([]byte, error) {
@@ -26,6 +29,7 @@ func (s *Service) animation(ctx context.Context, c chosen, params parameters) ([
 	defer o.Close()
 	out := gif.GIF{}
 	delay, left := delayOf(o.file.Dataset), maxAnimation
+	x, y := headerOf(o.file, 0).squeeze() // all frames have one size
 	for n := range o.frames.Count() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -34,13 +38,12 @@ func (s *Service) animation(ctx context.Context, c chosen, params parameters) ([
 		if err != nil {
 			return nil, err
 		}
-		x, y := headerOf(o.file, n).squeeze()
 		if img, err = params.view.show(img, x, y); err != nil {
 			return nil, err
 		}
-		if left -= img.Bounds().Dx() * img.Bounds().Dy(); left < 0 {
+		if left -= img.Bounds().Dx()*img.Bounds().Dy() + tablePixels; left < 0 {
 			return nil, dicomweb.Errorf(dicomweb.NotAcceptable,
-				"%d frames are too large for one animation: a smaller viewport may do, and %s/frames/1/rendered has each frame", o.frames.Count(), c.Path())
+				"%d frames are too many or too large for one animation: a smaller viewport may do, and %s/frames/1/rendered has each frame", o.frames.Count(), c.Path())
 		}
 		out.Image = append(out.Image, indexed(img))
 		out.Delay = append(out.Delay, delay)

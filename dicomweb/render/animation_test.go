@@ -69,3 +69,36 @@ func TestAnimationIsBounded(t *testing.T) {
 		t.Errorf("in a small viewport: %d %v, want 200", status, err)
 	}
 }
+
+// TestTinyFramesAreBounded: each frame has a colour table, which is more than its only pixel.
+func TestTinyFramesAreBounded(t *testing.T) {
+	ref := inSeries("m", "m")
+	const n = 20_000
+	d := picture(ref, 1, 1, 1, 1)
+	d.Set(tag.NumberOfFrames, n)
+	d.SetVR(tag.PixelData, dicom.OB, make([]byte, n))
+	if _, status, err := call("GET", service(t, d).Rendered, ref, "", "Accept: image/gif"); status != 406 {
+		t.Errorf("%d frames of one pixel: %d %v, want 406", n, status, err)
+	}
+}
+
+// TestAnimationOfUnlikeFrames: frames whose pixels differ in shape are one animation all the same.
+func TestAnimationOfUnlikeFrames(t *testing.T) {
+	ref := inSeries("m", "m")
+	d := picture(ref, 1, 8, 8, 2)
+	var groups []*dicom.Dataset
+	for _, spacing := range []string{"1", "2"} {
+		group, measures := dicom.New(), dicom.New()
+		measures.Set(tag.PixelSpacing, "1", spacing)
+		group.SetItems(tag.PixelMeasuresSequence, measures)
+		groups = append(groups, group)
+	}
+	d.SetItems(tag.PerFrameFunctionalGroupsSequence, groups...)
+	w, status, err := call("GET", service(t, d).Rendered, ref, "", "Accept: image/gif")
+	if status != 200 {
+		t.Fatalf("%d %v", status, err)
+	}
+	if g, err := gif.DecodeAll(w.Body); err != nil || len(g.Image) != 2 || g.Image[1].Rect.Dx() != 8 {
+		t.Errorf("%v, want two frames, 8 pixels wide", err)
+	}
+}

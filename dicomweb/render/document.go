@@ -9,6 +9,7 @@ import (
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
+	"mome/dicomweb/pixel"
 )
 
 // asIs opens the document or video that an instance encapsulates, read from the file while it is sent.
@@ -38,9 +39,8 @@ func encapsulated(f *dicom.File, k kind) (*io.SectionReader, error) {
 	e := f.Dataset.Get(t)
 	switch {
 	case e != nil && len(e.Fragments) > 1:
-		j := joined{f, e.Fragments[1:]}
-		return io.NewSectionReader(j, 0, j.size()), nil
-	case e == nil || len(e.Value) == 0 && !e.Deferred():
+		return pixel.Stream(f, e), nil
+	case e == nil || e.Fragments != nil || len(e.Value) == 0 && !e.Deferred():
 		return nil, dicomweb.Errorf(dicomweb.NotFound, "the object is empty: it encapsulates nothing")
 	}
 	content := io.NewSectionReader(bytes.NewReader(e.Value), 0, int64(len(e.Value)))
@@ -51,33 +51,4 @@ func encapsulated(f *dicom.File, k kind) (*io.SectionReader, error) {
 		return io.NewSectionReader(content, 0, int64(n)), nil
 	}
 	return content, nil
-}
-
-// joined reads stretches of a file as one.
-type joined struct {
-	file  *dicom.File
-	spans []dicom.Span
-}
-
-func (j joined) size() (n int64) {
-	for _, s := range j.spans {
-		n += s.Length
-	}
-	return n
-}
-
-// ReadAt reads from one or more stretches.
-func (j joined) ReadAt(p []byte, off int64) (n int, err error) {
-	for _, s := range j.spans {
-		if off >= s.Length {
-			off -= s.Length
-			continue
-		}
-		k, err := j.file.Open(s).ReadAt(p[n:min(int64(len(p)), int64(n)+s.Length-off)], off)
-		if n += k; n == len(p) || err != nil && !errors.Is(err, io.EOF) {
-			return n, err
-		}
-		off = 0
-	}
-	return n, io.EOF
 }

@@ -115,6 +115,8 @@ func TestVideoAndUndecodable(t *testing.T) {
 	a := open(t)
 	video := picture(videoRef, 1, 8, 8, 30)
 	putFile(t, a, encapsulated(t, video, uid.MPEG4HP41, []byte("ftyp..moov"), []byte("..mdat")))
+	empty := inSeries("video", "empty")
+	putFile(t, a, encapsulated(t, picture(empty, 1, 8, 8, 30), uid.MPEG4HP41))
 	undecodable := inSeries("ll", "undecodable")
 	putFile(t, a, encapsulated(t, picture(undecodable, 1, 8, 8, 1), uid.JPEGXLLossless, []byte("\xFF\x0A")))
 	s := serve(t, a)
@@ -133,6 +135,7 @@ func TestVideoAndUndecodable(t *testing.T) {
 		status int
 	}{
 		{"frame of a video", s.Rendered, videoRef, []string{"frames: 1"}, 406},
+		{"video of no fragments", s.Rendered, empty, nil, 404},
 		{"video as an image", s.Rendered, videoRef, []string{"Accept: image/jpeg"}, 406},
 		{"thumbnail of a video", s.Thumbnail, videoRef, nil, 406},
 		{"no decoder", s.Rendered, undecodable, nil, 406},

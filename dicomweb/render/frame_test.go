@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"math"
 	"testing"
 
 	"mome/dicomweb"
@@ -169,6 +170,10 @@ func TestGrey(t *testing.T) {
 			d.Set(tag.HighBit, 0)
 		}, nil, []uint8{0, 255, 255, 0}},
 		{"float, zero stands for nothing", floats32(0, 1.5, 2, 2.5), float32s, nil, []uint8{0, 0, 128, 255}},
+		{"what is no number is the least", floats32(float32(math.NaN()), 1, 2, 3), func(d *dicom.Dataset) {
+			float32s(d)
+			d.Set(tag.PresentationLUTShape, "INVERSE")
+		}, nil, []uint8{255, 255, 128, 0}},
 		{"double", floats64(-1e300, 0, 1e300), func(d *dicom.Dataset) {
 			float32s(d)
 			d.SetVR(tag.DoubleFloatPixelData, dicom.OD, d.Bytes(tag.FloatPixelData))

@@ -59,14 +59,55 @@ func TestFramesOfAKnownObject(t *testing.T) {
 	}
 }
 
-// TestRenderingWaits: who has gone away does not wait for a free place.
+// held is an archive whose objects open when they are let go.
+type held struct {
+	*archive.Archive
+	listed func() // called when a request knows its instances
+	opened chan struct{}
+	goOn   chan struct{}
+}
+
+func (h *held) Instances(ctx context.Context, ref dicomweb.Ref) ([]archive.Instance, error) {
+	list, err := h.Archive.Instances(ctx, ref)
+	h.listed()
+	return list, err
+}
+
+func (h *held) Open(ctx context.Context, i archive.Instance) (*archive.Object, error) {
+	h.opened <- struct{}{}
+	<-h.goOn
+	return h.Archive.Open(ctx, i)
+}
+
+// TestRenderingWaits: a request waits while the only place is taken, unless its client goes away.
 func TestRenderingWaits(t *testing.T) {
-	s := service(t, study()...)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	r := httptest.NewRequest("GET", "/x", nil).WithContext(ctx)
-	if err := s.Rendered(httptest.NewRecorder(), r, inSeries("a", "a1")); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
+	a := open(t)
+	put(t, a, study()...)
+	h := &held{Archive: a, listed: func() {}, opened: make(chan struct{}, 2), goOn: make(chan struct{})}
+	s, err := render.New(render.Config{Archive: h, BaseURL: func(*http.Request) string { return "" }, Renderings: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(ctx context.Context) chan error {
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.Rendered(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", nil).WithContext(ctx), inSeries("a", "a1"))
+		}()
+		return ended
+	}
+	first := ask(t.Context())
+	<-h.opened
+	ctx, cancel := context.WithCancel(t.Context())
+	h.listed = cancel
+	if err := <-ask(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("the second: %v, want context.Canceled", err)
+	}
+	if len(h.opened) > 0 {
+		t.Error("the second began while the only place was taken")
+	}
+	close(h.goOn)
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
 	}
 }
 

@@ -89,6 +89,17 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// TestProfilesOfSeveralFrames: the answer names what there is, and nothing else.
+func TestProfilesOfSeveralFrames(t *testing.T) {
+	ref := inSeries("v", "v")
+	s := service(t, picture(ref, 1, 4, 8, 3))
+	_, status, err := call("GET", s.Rendered, ref, "iccprofile=yes", "frames: 1,2,3", `Accept: multipart/related; type="image/gif"`)
+	const want = `this can be had as: multipart/related; type="image/jpeg", multipart/related; type="image/png"`
+	if status != 406 || err == nil || err.Error() != want {
+		t.Errorf("%d %v, want 406 %s", status, err, want)
+	}
+}
+
 // own is no real profile.
 var own = append(make([]byte, 16), "own and so on..."...)
 

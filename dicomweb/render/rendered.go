@@ -95,8 +95,8 @@ func (s *Service) parts(r *http.Request, ref dicomweb.Ref) ([]part, error) {
 // suit leaves out the media types that cannot be made as the parameters want them: a GIF has no place for a profile.
 func (p parameters) suit(parts []part) []part {
 	for i := range parts {
-		if p.profile != "" {
-			parts[i].media = slices.DeleteFunc(parts[i].media, func(m string) bool { return m == mediaGIF })
+		if p.profile != "" { // parts of one object share their list
+			parts[i].media = slices.DeleteFunc(slices.Clone(parts[i].media), func(m string) bool { return m == mediaGIF })
 		}
 	}
 	return parts

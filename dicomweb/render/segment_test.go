@@ -183,3 +183,21 @@ func TestFractional(t *testing.T) {
 		}
 	}
 }
+
+// TestSegmentationOfManyFrames: where no frame tells its place the middle one is shown, however many there are.
+func TestSegmentationOfManyFrames(t *testing.T) {
+	const n = 8 << 20 // of one bit
+	d := object(1, 1, make([]byte, n/8), nil)
+	d.Set(tag.SOPClassUID, uid.SegmentationStorage)
+	d.Set(tag.StudyInstanceUID, segRef.Study)
+	d.Set(tag.SeriesInstanceUID, segRef.Series)
+	d.Set(tag.SOPInstanceUID, segRef.Instance)
+	d.Set(tag.NumberOfFrames, n)
+	d.Set(tag.BitsAllocated, 1)
+	d.Set(tag.BitsStored, 1)
+	d.Set(tag.HighBit, 0)
+	s := service(t, d)
+	if allocated := testing.AllocsPerRun(1, func() { shown(t, s) }); allocated > 100_000 {
+		t.Errorf("%.0f allocations for a picture of %d frames", allocated, n)
+	}
+}

@@ -52,11 +52,16 @@ func (s *Service) segmentation(ctx context.Context, i archive.Instance, o opened
 	return img, d.header, err
 }
 
-// fullestPlane returns the frames of the plane that has the most of them, of several such the middle one.
+// fullestPlane returns the frames of the plane that has the most of them, of several such the middle one. Frames that do not
+// tell where they lie have a plane each.
 func fullestPlane(f *dicom.File, count int) []int {
+	told := min(count, len(f.Dataset.Items(tag.PerFrameFunctionalGroupsSequence))) // frames of a bit each may be many
+	if told == 0 {
+		return []int{count / 2}
+	}
 	var planes [][]int
 	byPosition := map[string]int{}
-	for n := range count {
+	for n := range told {
 		position := headerOf(f, n).group(tag.PlanePositionSequence).Strings(tag.ImagePositionPatient)
 		key := strings.Join(position, `\`)
 		k, known := byPosition[key]

@@ -43,10 +43,10 @@ func (w Window) at(v float64) float64 {
 	return ramp(v, w.Centre-0.5-(w.Width-1)/2, w.Centre-0.5+(w.Width-1)/2)
 }
 
-// ramp rises from 0 at low, which it includes, to 1 at high.
+// ramp rises from 0 at low, which it includes, to 1 at high. What is no number is 0.
 func ramp(v, low, high float64) float64 {
 	switch {
-	case v <= low:
+	case !(v > low):
 		return 0
 	case v > high:
 		return 1

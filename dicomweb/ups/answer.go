@@ -1,6 +1,7 @@
 package ups
 
 import (
+	"bufio"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,54 +27,63 @@ func choose(r *http.Request, many bool) (mediatype.Offer, error) {
 	return offers[n], nil
 }
 
-// answer writes data sets.
-func (c *call) answer(status int, form mediatype.Offer, list []*dicom.Dataset) error {
-	for _, ds := range list {
-		ds.Delete(tag.TransactionUID) // never there; the answer is where it must not be
-		absolute(ds, c.base)
+// answer writes one data set with status 200.
+func (c *call) answer(form mediatype.Offer, ds *dicom.Dataset) error {
+	document, err := c.document(form, ds)
+	if err != nil {
+		return err
 	}
-	c.w.Header().Set("Cache-Control", "no-store")
-	if form.Media == mediatype.DICOMXML {
-		return c.documents(status, form, list)
+	if form.Multipart {
+		return c.parts(http.StatusOK, form, []string{c.id}, func(string) ([]byte, error) { return document, nil })
 	}
-	body := []byte{}
-	for n, ds := range list {
-		var err error
-		if body, err = dicom.AppendJSON(append(body, "[,"[min(n, 1)]), ds, dicom.JSONOptions{}); err != nil {
-			return err
-		}
+	if form.Media != mediatype.DICOMXML {
+		document = append(append([]byte("["), document...), ']')
 	}
-	return c.write(status, form.Media, append(body, ']'))
-}
-
-func (c *call) write(status int, contentType string, body []byte) error {
-	c.w.Header().Set("Content-Type", contentType)
-	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	c.w.WriteHeader(status)
-	_, err := c.w.Write(body)
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(document)))
+	c.head(http.StatusOK, form.Media)
+	_, err = c.w.Write(document)
 	return err
 }
 
-// documents writes data sets as XML: the one, or a part for each.
-func (c *call) documents(status int, form mediatype.Offer, list []*dicom.Dataset) error {
-	documents := make([][]byte, len(list))
-	headers, sizes := make([]related.Header, len(list)), make([]int64, len(list))
-	for n, ds := range list {
-		var err error
-		if documents[n], err = dicom.AppendXML(nil, ds, dicom.JSONOptions{}); err != nil {
+// answers writes the documents of workitems, each when it has been read, so that many take no more memory than one. Read
+// returns nil for one that is to be left out.
+func (c *call) answers(status int, form mediatype.Offer, ids []string, read func(id string) ([]byte, error)) error {
+	if form.Multipart {
+		return c.parts(status, form, ids, read)
+	}
+	c.head(status, form.Media)
+	out := bufio.NewWriter(c.w) // which keeps its first error
+	out.WriteString("[")
+	separator := ""
+	for _, id := range ids {
+		document, err := read(id)
+		if err != nil {
 			return err
 		}
-		headers[n], sizes[n] = related.Header{Type: mediatype.New(mediatype.DICOMXML)}, int64(len(documents[n]))
+		if document == nil {
+			continue
+		}
+		out.WriteString(separator)
+		out.Write(document)
+		separator = ","
 	}
-	if !form.Multipart {
-		return c.write(status, mediatype.DICOMXML, documents[0])
-	}
+	out.WriteString("]")
+	return out.Flush()
+}
+
+// parts is answers for XML, a part for each.
+func (c *call) parts(status int, form mediatype.Offer, ids []string, read func(id string) ([]byte, error)) error {
 	parts := related.NewWriter(c.w)
-	c.w.Header().Set("Content-Type", parts.ContentType(mediatype.New(mediatype.DICOMXML)))
-	c.w.Header().Set("Content-Length", strconv.FormatInt(parts.Size(headers, sizes), 10))
-	c.w.WriteHeader(status)
-	for n, document := range documents {
-		part, err := parts.Part(headers[n])
+	c.head(status, parts.ContentType(mediatype.New(form.Media)))
+	for _, id := range ids {
+		document, err := read(id)
+		if err != nil {
+			return err
+		}
+		if document == nil {
+			continue
+		}
+		part, err := parts.Part(related.Header{Type: mediatype.New(form.Media)})
 		if err != nil {
 			return err
 		}
@@ -82,6 +92,22 @@ func (c *call) documents(status int, form mediatype.Offer, list []*dicom.Dataset
 		}
 	}
 	return parts.Close()
+}
+
+func (c *call) head(status int, contentType string) {
+	c.w.Header().Set("Content-Type", contentType)
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.w.WriteHeader(status)
+}
+
+// document writes a data set down as a client may see it.
+func (c *call) document(form mediatype.Offer, ds *dicom.Dataset) ([]byte, error) {
+	ds.Delete(tag.TransactionUID) // never there; the answer is where it must not be
+	absolute(ds, c.base)
+	if form.Media == mediatype.DICOMXML {
+		return dicom.AppendXML(nil, ds, dicom.JSONOptions{})
+	}
+	return dicom.AppendJSON(nil, ds, dicom.JSONOptions{})
 }
 
 // absolute makes the node's own Retrieve URLs those that the client can reach: a node writes them as paths below its root,

@@ -56,8 +56,14 @@ func BenchmarkSearch(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := w.Find(b.Context(), q); err != nil {
+				uids, _, err := w.Find(b.Context(), q)
+				if err != nil {
 					b.Fatal(err)
+				}
+				for _, uid := range uids {
+					if _, err := w.Answer(b.Context(), q, uid); err != nil {
+						b.Fatal(err)
+					}
 				}
 			}
 		})

@@ -2,10 +2,12 @@ package ups
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"mome/dicomweb"
 	"mome/dicomweb/dicom"
@@ -25,7 +27,7 @@ func readOne(r *http.Request) (*dicom.Dataset, error) {
 // readOptional is readOne for a request that may come without a body: the data set is empty then.
 func readOptional(r *http.Request) (*dicom.Dataset, error) {
 	body := io.Reader(r.Body)
-	switch r.Header.Get("Content-Encoding") {
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "", "identity":
 	case "gzip":
 		z, err := gzip.NewReader(r.Body)
@@ -72,12 +74,13 @@ func parse(media string, body io.Reader) (*dicom.Dataset, error) {
 // badBody words the error of a body that cannot be read.
 func badBody(err error) error {
 	var format *dicom.FormatError
+	var corrupt flate.CorruptInputError
 	switch {
 	case errors.As(err, &format) && format.Limit():
 		return dicomweb.Errorf(dicomweb.TooLarge, "the data set is larger than a workitem may be: %s", format.Reason)
 	case errors.As(err, &format):
 		return dicomweb.Errorf(dicomweb.BadRequest, "the body cannot be read: %s", format.Error())
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF):
 		return dicomweb.Errorf(dicomweb.BadRequest, "the body ends early or is damaged")
 	}
 	return err

@@ -116,8 +116,11 @@ func (c *channels) close(ctx context.Context) error {
 // ErrEnding is returned by Listen when the node ends.
 var ErrEnding = errors.New("ups: the node ends")
 
-// batch is how many events are read at once.
-const batch = 64
+// batch is how many events are read at once, fewer where they have batchBytes before.
+const (
+	batch      = 64
+	batchBytes = 1 << 20
+)
 
 // Listen sends an AE title its events in their order, those first that were kept while it did not listen, until ctx ends,
 // send fails or the worklist is closed, and returns why. What was sent is forgotten; what was not is kept for the next time:
@@ -133,11 +136,11 @@ func (w *Worklist) Listen(ctx context.Context, ae string, send func(body []byte)
 	}
 	defer w.channels.remove(ch)
 	for ending := false; ; {
-		n, err := w.deliver(ctx, ch, send)
+		more, err := w.deliver(ctx, ch, send)
 		switch {
 		case err != nil:
 			return err
-		case n == batch:
+		case more:
 			continue
 		case ending:
 			return ErrEnding
@@ -152,42 +155,44 @@ func (w *Worklist) Listen(ctx context.Context, ae string, send func(body []byte)
 	}
 }
 
-// deliver sends the next events of a connection and returns how many those were.
-func (w *Worklist) deliver(ctx context.Context, ch *channel, send func([]byte) error) (n int, err error) {
+// deliver sends the next events of a connection and returns whether there may be more.
+func (w *Worklist) deliver(ctx context.Context, ch *channel, send func([]byte) error) (more bool, err error) {
 	type event struct {
 		id   int64
 		body []byte
 	}
 	var events []event
+	size := 0
 	if err := w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT id, body FROM ups_event WHERE ae = ? AND id > ? ORDER BY id LIMIT ?`, ch.ae, ch.sent, batch)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
+		for size < batchBytes && rows.Next() {
 			var e event
 			if err := rows.Scan(&e.id, &e.body); err != nil {
 				return err
 			}
 			events = append(events, e)
+			size += len(e.body)
 		}
 		return rows.Err()
 	}); err != nil {
-		return 0, err
+		return false, err
 	}
+	more = len(events) == batch || size >= batchBytes
 	all := int64(0) // up to here everybody has them
 	for _, e := range events {
 		if err = send(e.body); err != nil {
 			break
 		}
 		all = w.channels.advance(ch, e.id)
-		n++
 	}
 	if all == 0 {
-		return n, err
+		return more, err
 	}
-	return n, errors.Join(err, w.cfg.Database.Update(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+	return more, errors.Join(err, w.cfg.Database.Update(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
 		_, err := tx.Exec(`DELETE FROM ups_event WHERE ae = ? AND id <= ?`, ch.ae, all)
 		return err
 	}))

@@ -92,13 +92,21 @@ func (f *faults) values(ds *dicom.Dataset) {
 	f.within(ds)
 }
 
-// within checks all levels: values that are elsewhere, malformed UIDs, codes without value or meaning, groups that are no
-// part of a data set.
+// within checks all levels: values that are elsewhere, sequences that are none, bytes in place of values, malformed UIDs, codes
+// without value or meaning, groups that are no part of a data set.
 func (f *faults) within(ds *dicom.Dataset) {
 	for e := range ds.All() {
+		vrs := tag.Lookup(e.Tag).VRs
+		sequence := slices.Contains(vrs, string(dicom.SQ))
 		switch {
-		case e.Tag.Group() <= 2 || e.Tag.Group()%2 == 0 && len(tag.Lookup(e.Tag).VRs) == 0:
+		case e.Tag.Group() <= 2 || e.Tag.Group()%2 == 0 && len(vrs) == 0:
 			f.add(e.Tag, "does not belong in a workitem")
+		case sequence && e.VR != dicom.SQ:
+			f.add(e.Tag, "must be a sequence")
+		case !sequence && len(vrs) > 0 && e.VR == dicom.SQ:
+			f.add(e.Tag, "must not be a sequence")
+		case len(vrs) > 0 && e.VR.Opaque() && !dicom.VR(vrs[0]).Opaque():
+			f.add(e.Tag, "must not be binary")
 		case e.BulkDataURI != "" || e.Deferred():
 			f.add(e.Tag, "must be given in place, not as bulk data")
 		case e.VR == dicom.UI:

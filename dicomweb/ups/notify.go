@@ -124,17 +124,22 @@ func (s *Service) Listen(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref)
 	pinging.Go(func() { s.ping(ctx, cancel, conn) })
 	defer pinging.Wait()
 	defer cancel()
+	var unsent error
 	err = c.Worklist.Listen(ctx, ae, func(body []byte) error {
 		one, cancel := context.WithTimeout(ctx, s.cfg.Stall)
 		defer cancel()
-		return conn.Write(one, websocket.MessageText, body)
+		unsent = conn.Write(one, websocket.MessageText, body)
+		return unsent
 	})
 	switch {
 	case errors.Is(err, ErrEnding):
 		conn.Close(websocket.StatusGoingAway, "the node ends")
 	case dicomweb.KindOf(err) == dicomweb.Unavailable:
 		conn.Close(websocket.StatusTryAgainLater, "too many connections")
-	case err != nil && ctx.Err() == nil:
+	case ctx.Err() == nil:
+		if unsent == nil { // else the other side took nothing
+			c.cfg.Log.Error("events could not be delivered", "ae", ae, "err", err)
+		}
 		conn.Close(websocket.StatusInternalError, "")
 	}
 	return nil

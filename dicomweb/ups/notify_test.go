@@ -1,17 +1,24 @@
 package ups_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"mome/dicomweb"
+	"mome/dicomweb/archive"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/ups"
@@ -134,8 +141,16 @@ func TestSubscriptions(t *testing.T) {
 	subscribe(201, "2.25.4/subscribers/W")
 	w.want("2.25.4 1 SCHEDULED READY")
 
+	subscribe(201, all+"/subscribers/W")
+	subscribe(200, all+"/subscribers/W/suspend")
+	unsubscribe(200, all+"/subscribers/W") // what a suspended one left is ended too
+	for _, uid := range []string{"2.25.1", "2.25.4"} {
+		unsubscribe(404, uid+"/subscribers/W")
+	}
 	unsubscribe(404, all+"/subscribers/W")
-	unsubscribe(404, "2.25.1/subscribers/W")
+	subscribe(201, all+"/subscribers/W")
+	unsubscribe(404, ups.FilteredSubscription+"/subscribers/W") // another one, which stays as it is
+	unsubscribe(200, "2.25.1/subscribers/W")
 	subscribe(404, "2.25.99/subscribers/W")
 	subscribe(400, "2.25.1/subscribers/A%20MUCH%20TOO%20LONG%20TITLE")
 	subscribe(400, "2.25.1/subscribers/W?deletionlock=maybe")
@@ -161,9 +176,13 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 		n.do("DELETE", "/workitems/2.25.1/subscribers/"+ae, "").want(t, 200, "")
 	}
 	n.do("DELETE", "/workitems/2.25.2/subscribers/W0", "").want(t, 200, "")
+	n.do("POST", "/workitems/"+all+"/subscribers/W2", "").want(t, 201, "")
+	n.do("DELETE", "/workitems/2.25.2/subscribers/W2", "").want(t, 200, "")
+	n.do("DELETE", "/workitems/2.25.1/subscribers/W2", "").want(t, 200, "")
+	n.do("POST", "/workitems/"+all+"/subscribers/W2/suspend", "").want(t, 200, "")
 	left := map[string]int{}
 	if err := n.a.View(t.Context(), func(tx *sql.Tx) error {
-		for _, ae := range []string{"W0", "W1"} {
+		for _, ae := range []string{"W0", "W1", "W2"} {
 			var count int
 			if err := tx.QueryRow(`SELECT COUNT(*) FROM ups_event WHERE ae = ?`, ae).Scan(&count); err != nil {
 				return err
@@ -171,7 +190,7 @@ func TestNothingIsKeptForNobody(t *testing.T) {
 			left[ae] = count
 		}
 		return nil
-	}); err != nil || left["W0"] != 0 || left["W1"] != 2 {
+	}); err != nil || left["W0"] != 0 || left["W1"] != 2 || left["W2"] != 0 {
 		t.Errorf("events left %v, %v, want those of W1", left, err)
 	}
 }
@@ -302,6 +321,58 @@ func TestTwoListenOneIsStuck(t *testing.T) {
 	w.want("2.25.5 1 SCHEDULED READY")
 }
 
+// TestLargeEventsAreReadApart: events that are large do not add up in memory.
+func TestLargeEventsAreReadApart(t *testing.T) {
+	a, err := archive.Open(t.Context(), archive.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	counted := &counting{Archive: a}
+	list, err := ups.Open(t.Context(), ups.Config{Database: counted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Create(t.Context(), "2.25.1", step()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Change(t.Context(), "2.25.1", "2.25.11", ups.InProgress); err != nil {
+		t.Fatal(err)
+	}
+	if err := list.Subscribe(t.Context(), "2.25.1", "W", false, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := list.RequestCancel(t.Context(), "2.25.1", ups.Cancellation{RequestingAE: "RIS", Reason: strings.Repeat("please ", 200_000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := counted.views.Load()
+	var at []int64 // views before each event
+	err = list.Listen(ctx, "W", func([]byte) error {
+		if at = append(at, counted.views.Load()-before); len(at) == 5 {
+			cancel()
+		}
+		return nil
+	})
+	if want := []int64{1, 1, 2, 3, 4}; !errors.Is(err, context.Canceled) || !slices.Equal(at, want) {
+		t.Errorf("the database was read %d times before the events, %v, want %d", at, err, want)
+	}
+}
+
+// counting counts how often a database is read.
+type counting struct {
+	*archive.Archive
+	views atomic.Int64
+}
+
+func (c *counting) View(ctx context.Context, fn func(*sql.Tx) error) error {
+	c.views.Add(1)
+	return c.Archive.View(ctx, fn)
+}
+
 func TestChannelRefusals(t *testing.T) {
 	n := start(t, t.TempDir(), ups.Config{Channels: 1, Watchers: 1})
 	if got := n.do("GET", "/subscribers/W", ""); got.StatusCode != http.StatusUpgradeRequired {
@@ -336,3 +407,45 @@ func TestChannelRefusals(t *testing.T) {
 	}
 	n.do("POST", "/workitems/2.25.1/subscribers/OTHER", "").want(t, 503, "")
 }
+
+// TestChannelWithoutDatabase: that events cannot be read is told to the listener, and to the log, once.
+func TestChannelWithoutDatabase(t *testing.T) {
+	a, err := archive.Open(t.Context(), archive.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var log bytes.Buffer
+	list, err := ups.Open(t.Context(), ups.Config{Database: unreadable{a}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ups.NewService(ups.ServiceConfig{Worklist: list, BaseURL: func(*http.Request) string { return "http://node" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		r.SetPathValue("aetitle", "W")
+		s.Listen(w, r, dicomweb.Ref{})
+	}))
+	defer server.Close()
+	conn, _, err := websocket.Dial(t.Context(), server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusInternalError {
+		t.Errorf("the connection ended with %v, want an internal error", err)
+	}
+	<-ended
+	if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "disk on fire") {
+		t.Errorf("log %q, want one line that says why", log.String())
+	}
+}
+
+// unreadable is a database that takes and gives nothing back.
+type unreadable struct{ *archive.Archive }
+
+func (unreadable) View(context.Context, func(*sql.Tx) error) error { return errors.New("disk on fire") }

@@ -13,51 +13,62 @@ import (
 	"mome/dicomweb/query"
 )
 
-// Find answers a search (PS3.4 CC.2.8, PS3.18 11.9): one data set for each workitem that meets the query's conditions, with
-// the attributes of Return Key Type 1 and 2, the matching keys and what was asked for, in the order in which the steps are
-// to start. Remaining tells how many follow those. A query of the level instances is expected.
-func (w *Worklist) Find(ctx context.Context, q query.Query) (found []*dicom.Dataset, remaining int, err error) {
+// Find answers a search (PS3.4 CC.2.8, PS3.18 11.9) with the UIDs of the workitems that meet the query's conditions, in the order
+// in which the steps are to start; Answer has what is told of each. Remaining tells how many follow those. A query of the level
+// instances is expected.
+func (w *Worklist) Find(ctx context.Context, q query.Query) (uids []string, remaining int, err error) {
 	if err := askable(q); err != nil {
 		return nil, 0, err
 	}
 	where, args := narrow(q.Match)
-	keep := returned(q)
-	if err := w.cfg.Database.View(ctx, func(tx *sql.Tx) error {
-		all, err := matching(ctx, tx, where, args, q.Match)
-		if err != nil {
-			return err
-		}
-		slices.SortFunc(all, byStart)
-		all = all[min(q.Offset, len(all)):]
-		n := len(all)
-		switch {
-		case q.Limit < 0:
-			n = 0
-		case q.Limit > 0:
-			n = min(n, q.Limit)
-		}
-		remaining = len(all) - n
-		for _, i := range all[:n] {
-			if err := complete(ctx, tx, i); err != nil {
-				return err
-			}
-			found = append(found, pick(i.Dataset, keep, q.IncludeAll))
-		}
-		return nil
+	var all []hit
+	if err := w.cfg.Database.View(ctx, func(tx *sql.Tx) (err error) {
+		all, err = matching(ctx, tx, where, args, q.Match)
+		return err
 	}); err != nil {
 		return nil, 0, err
 	}
-	return found, remaining, nil
+	slices.SortFunc(all, byStart)
+	all = all[min(q.Offset, len(all)):]
+	n := len(all)
+	switch {
+	case q.Limit < 0:
+		n = 0
+	case q.Limit > 0:
+		n = min(n, q.Limit)
+	}
+	for _, h := range all[:n] {
+		uids = append(uids, h.uid)
+	}
+	return uids, len(all) - n, nil
 }
+
+// Answer returns what a search tells of a workitem that Find found: the attributes of Return Key Type 1 and 2, the matching keys
+// and what was asked for; nil where the workitem does not meet the conditions any more.
+func (w *Worklist) Answer(ctx context.Context, q query.Query, id string) (*dicom.Dataset, error) {
+	i, err := w.Get(ctx, id)
+	switch kind := dicomweb.KindOf(err); {
+	case kind == dicomweb.NotFound, kind == dicomweb.Gone:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case query.Meets(i.Dataset, q.Match) != query.Yes:
+		return nil, nil
+	}
+	return pick(i.Dataset, returned(q), q.IncludeAll), nil
+}
+
+// hit is a workitem that meets conditions. Its data set is read again when it is its turn: one with its inputs takes a
+// megabyte, and there may be many.
+type hit struct{ uid, start string }
 
 // byStart is the order of answers: by Scheduled Procedure Step Start DateTime as it is written, then by UID.
-func byStart(a, b *Workitem) int {
-	const start = tag.ScheduledProcedureStepStartDateTime
-	return cmp.Or(strings.Compare(a.Dataset.String(start), b.Dataset.String(start)), strings.Compare(a.UID, b.UID))
+func byStart(a, b hit) int {
+	return cmp.Or(strings.Compare(a.start, b.start), strings.Compare(a.uid, b.uid))
 }
 
-// matching returns the workitems that meet the conditions, without their inputs.
-func matching(ctx context.Context, tx *sql.Tx, where string, args []any, conditions []query.Condition) (all []*Workitem, err error) {
+// matching returns the workitems that meet the conditions.
+func matching(ctx context.Context, tx *sql.Tx, where string, args []any, conditions []query.Condition) (all []hit, err error) {
 	var outside, inside []query.Condition
 	for _, c := range conditions {
 		if c.Path[0] == tag.InputInformationSequence && !c.Universal() {
@@ -68,21 +79,21 @@ func matching(ctx context.Context, tx *sql.Tx, where string, args []any, conditi
 	}
 	if err := load(ctx, tx, where, args, func(i *Workitem) error {
 		if query.Meets(i.Dataset, outside) == query.Yes {
-			all = append(all, i)
+			all = append(all, hit{i.UID, i.Dataset.String(tag.ScheduledProcedureStepStartDateTime)})
 		}
 		return ctx.Err()
 	}); err != nil || len(inside) == 0 {
 		return all, err
 	}
 	met := all[:0]
-	for _, i := range all {
-		if err := complete(ctx, tx, i); err != nil {
+	for _, h := range all {
+		inputs := &Workitem{UID: h.uid, Dataset: dicom.New()}
+		if err := complete(ctx, tx, inputs); err != nil {
 			return nil, err
 		}
-		if query.Meets(i.Dataset, inside) == query.Yes {
-			met = append(met, i)
+		if query.Meets(inputs.Dataset, inside) == query.Yes {
+			met = append(met, h)
 		}
-		i.Dataset.Delete(tag.InputInformationSequence)
 	}
 	return met, nil
 }

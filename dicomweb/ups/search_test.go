@@ -1,10 +1,14 @@
 package ups_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"mome/dicomweb"
 	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/ups"
@@ -97,4 +101,49 @@ func TestSearch(t *testing.T) {
 	if !got.datasets(t)[0].Has(tag.CommentsOnTheScheduledProcedureStep) {
 		t.Error("includefield adds nothing")
 	}
+}
+
+// TestAnswersAreReadOneByOne changes workitems when the head of the answer is out: what is answered is read only then, so that
+// an answer of many workitems is never in memory as a whole.
+func TestAnswersAreReadOneByOne(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	for i := range 4 {
+		n.create(fmt.Sprint("2.25.", i+1))
+	}
+	s, err := ups.NewService(ups.ServiceConfig{Worklist: n.list, BaseURL: func(*http.Request) string { return n.root }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, accept := range []string{"application/dicom+json", `multipart/related; type="application/dicom+xml"`} {
+		claimed, now := fmt.Sprint("2.25.", i+1), fmt.Sprint("as it is now ", i)
+		w := &hooked{ResponseRecorder: httptest.NewRecorder(), head: func() {
+			n.do("PUT", "/workitems/"+claimed+"/state", state("2.25.11", "IN PROGRESS")).want(t, 200, "")
+			label := dicom.New()
+			label.Set(tag.ProcedureStepLabel, now)
+			n.do("POST", "/workitems/2.25.4", text(t, label)).want(t, 200, "")
+		}}
+		r := httptest.NewRequest("GET", "/workitems?ProcedureStepState=SCHEDULED", nil)
+		r.Header.Set("Accept", accept)
+		if err := s.Search(w, r, dicomweb.Ref{}); err != nil {
+			t.Fatal(err)
+		}
+		body := w.Body.String()
+		if w.Code != 200 || strings.Contains(body, claimed) || !strings.Contains(body, "2.25.3") || !strings.Contains(body, now) {
+			t.Errorf("%s: %d %s, want all but %s, which is not SCHEDULED any more", accept, w.Code, body, claimed)
+		}
+		if i == 0 && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("not JSON: %s", body)
+		}
+	}
+}
+
+// hooked calls head when the head of an answer is written.
+type hooked struct {
+	*httptest.ResponseRecorder
+	head func()
+}
+
+func (h *hooked) WriteHeader(status int) {
+	h.head()
+	h.ResponseRecorder.WriteHeader(status)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"mome/dicomweb"
-	"mome/dicomweb/dicom"
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/query"
@@ -175,7 +174,7 @@ func (s *Service) Retrieve(w http.ResponseWriter, r *http.Request, _ dicomweb.Re
 		return err
 	}
 	w.Header().Set("Content-Location", c.url(c.id))
-	return c.answer(http.StatusOK, form, []*dicom.Dataset{i.Dataset})
+	return c.answer(form, i.Dataset)
 }
 
 // Update answers POST /workitems/{workitem}?{transaction-uid} (11.6). The Transaction UID may be in the data set too, where
@@ -290,5 +289,11 @@ func (s *Service) Search(w http.ResponseWriter, r *http.Request, _ dicomweb.Ref)
 	case remaining > 0:
 		status = http.StatusPartialContent
 	}
-	return c.answer(status, form, found)
+	return c.answers(status, form, found, func(id string) ([]byte, error) {
+		ds, err := c.Answer(r.Context(), q, id)
+		if err != nil || ds == nil {
+			return nil, err
+		}
+		return c.document(form, ds)
+	})
 }

@@ -1,7 +1,10 @@
 package ups_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +64,13 @@ func TestCreate(t *testing.T) {
 		{"bulk data", "?2.25.9", func(ds *dicom.Dataset) {
 			ds.Put(&dicom.Element{Tag: tag.ProcedureStepLabel, VR: dicom.LO, BulkDataURI: "http://127.0.0.1/x"})
 		}, 400, "", "bulk data"},
+		{"a state that is a sequence", "?2.25.9", func(ds *dicom.Dataset) { ds.SetItems(tag.ProcedureStepState, dicom.New()) }, 400, "", "must not be a sequence"},
+		{"a readiness that is bytes", "?2.25.9", func(ds *dicom.Dataset) {
+			ds.Put(&dicom.Element{Tag: tag.InputReadinessState, VR: dicom.OB, Value: []byte("READY ")})
+		}, 400, "", "InputReadinessState (0040,4041) must not be binary"},
+		{"a code that is text", "?2.25.9", func(ds *dicom.Dataset) {
+			ds.SetVR(tag.ScheduledWorkitemCodeSequence, dicom.LO, "110004")
+		}, 400, "", "must be a sequence"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := n.do("POST", "/workitems"+c.query, text(t, step(c.edit)))
@@ -95,6 +105,27 @@ func TestBodies(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			uid := "2.25.1" + fmt.Sprint(len(c.name))
 			n.do("POST", "/workitems?"+uid, c.body, "Content-Type: "+c.contentType).want(t, c.status, "")
+		})
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	io.WriteString(z, one)
+	z.Close()
+	whole := packed.String()
+	for i, c := range []struct {
+		name, body, coding string
+		status             int
+	}{
+		{"gzip", whole, "gzip", 201},
+		{"gzip in capitals", whole, "GZIP", 201},
+		{"gzip cut short", whole[:len(whole)/2], "gzip", 400},
+		{"gzip with a wrong checksum", whole[:len(whole)-8] + "checksum", "gzip", 400},
+		{"gzip that is damaged", whole[:20] + strings.Repeat("\xff", 40) + whole[60:], "gzip", 400},
+		{"not gzip", one, "gzip", 400},
+		{"another coding", one, "br", 415},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.do("POST", fmt.Sprint("/workitems?2.25.2", i), c.body, "Content-Encoding: "+c.coding).want(t, c.status, "")
 		})
 	}
 }

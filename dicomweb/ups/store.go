@@ -27,8 +27,8 @@ const schema = `CREATE TABLE IF NOT EXISTS ups_workitem (
 	uid       TEXT PRIMARY KEY,
 	state     TEXT NOT NULL,
 	performed INTEGER NOT NULL, -- 1: by the node itself
-	study     TEXT NOT NULL,    -- of the first input
-	studies   TEXT NOT NULL,    -- of all inputs, a space around each
+	study     TEXT NOT NULL,    -- see studyOf
+	studies   TEXT NOT NULL,    -- of all inputs, a space around each; one space where no input names a study
 	lock_uid  TEXT NOT NULL,    -- Transaction UID of who claimed it
 	created   INTEGER NOT NULL, -- microseconds since 1970
 	changed   INTEGER NOT NULL,
@@ -63,7 +63,7 @@ type Workitem struct {
 	UID       string
 	State     State
 	Performed bool           // by the node itself
-	Study     string         // that the first input is from; "" where no input names one
+	Study     string         // that it is about: of the first input that names one, else of the results; "" where neither does
 	Dataset   *dicom.Dataset // without the Input Information Sequence, but from Get
 	Created   time.Time
 	lock      string
@@ -199,11 +199,8 @@ func (t *change) save(i *Workitem) error {
 	i.Dataset.Set(tag.ScheduledProcedureStepModificationDateTime, FormatDT(i.changed))
 	i.Dataset.Delete(tag.TransactionUID)
 	var inputs []byte
-	studies := studiesOf(i.Dataset)
+	study, studies := studyOf(i.Dataset), studiesOf(i.Dataset)
 	given := i.Dataset.Has(tag.InputInformationSequence) // new ones, or the first
-	if given || i.Study == "" {
-		i.Study = studyOf(i.Dataset)
-	}
 	if given {
 		var err error
 		if inputs, err = pack(i.Dataset); err != nil {
@@ -215,11 +212,12 @@ func (t *change) save(i *Workitem) error {
 		return err
 	}
 	_, err = t.Exec(`INSERT INTO ups_workitem (uid, state, performed, study, studies, lock_uid, created, changed, dataset, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (uid) DO UPDATE SET state = excluded.state, performed = excluded.performed, study = excluded.study,
+		ON CONFLICT (uid) DO UPDATE SET state = excluded.state, performed = excluded.performed,
 		lock_uid = excluded.lock_uid, changed = excluded.changed, dataset = excluded.dataset,
+		study = CASE WHEN ? OR ups_workitem.studies = ' ' THEN excluded.study ELSE ups_workitem.study END,
 		studies = CASE WHEN ? THEN excluded.studies ELSE ups_workitem.studies END,
 		inputs = CASE WHEN ? THEN excluded.inputs ELSE ups_workitem.inputs END`,
-		i.UID, string(i.State), i.Performed, i.Study, studies, i.lock, i.Created.UnixMicro(), i.changed.UnixMicro(), string(text), inputs, given, given)
+		i.UID, string(i.State), i.Performed, study, studies, i.lock, i.Created.UnixMicro(), i.changed.UnixMicro(), string(text), inputs, given, given, given)
 	return err
 }
 

@@ -91,12 +91,16 @@ func (t *change) subscribeAll(scope, ae string, lock bool, filter string) error 
 	if err != nil {
 		return err
 	}
-	for _, i := range all {
-		if err := t.subscribe(ae, i.UID, lock, false); err != nil {
+	for _, h := range all {
+		if err := t.subscribe(ae, h.uid, lock, false); err != nil {
 			return err
 		}
 		if !lock {
 			continue
+		}
+		i, err := get(t.ctx, t.Tx, h.uid)
+		if err != nil {
+			return err
 		}
 		if err := t.send(ae, i.UID, stateReport, stateOf(i)); err != nil {
 			return err
@@ -150,27 +154,36 @@ func (t *change) subscribeGlobally(id string, ds *dicom.Dataset) error {
 	return nil
 }
 
-// Unsubscribe ends a subscription. For one of the well-known UIDs it ends that global subscription and all to single
-// workitems too, with their locks (PS3.4 table CC.2.3-2, PS3.18 11.11). It is an error of kind NotFound when there is none.
+// Unsubscribe ends a subscription. For one of the well-known UIDs it ends that global subscription, also one that was suspended,
+// and all to single workitems too, with their locks (PS3.4 table CC.2.3-2, PS3.18 11.11). It is an error of kind NotFound when
+// there is none.
 func (w *Worklist) Unsubscribe(ctx context.Context, id, ae string) error {
 	if !validAE(ae) {
 		return errAE()
 	}
 	return w.change(ctx, func(t *change) error {
 		if id != GlobalSubscription && id != FilteredSubscription {
-			if err := t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id); err != nil {
-				return err
-			}
-			return t.forget(ae)
+			found, err := t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND workitem = ?`, ae, id)
+			return t.ended(ae, found, err)
 		}
-		if err := t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id); err != nil {
+		found, err := t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id)
+		if err != nil {
 			return err
 		}
-		if _, err := t.Exec(`DELETE FROM ups_subscription WHERE ae = ?`, ae); err != nil {
-			return err
-		}
-		return t.forget(ae)
+		left, err := t.remove(`DELETE FROM ups_subscription WHERE ae = ? AND (? OR NOT EXISTS (SELECT 1 FROM ups_global g WHERE g.ae = ups_subscription.ae))`, ae, found)
+		return t.ended(ae, found || left, err)
 	})
+}
+
+// ended drops what is kept for nobody when a subscription ended, and is an error of kind NotFound where none was found.
+func (t *change) ended(ae string, found bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return dicomweb.Errorf(dicomweb.NotFound, "the AE title has no such subscription")
+	}
+	return t.forget(ae)
 }
 
 // forget drops the events of an AE title that subscribes to nothing and does not listen: nobody might ever fetch them.
@@ -193,18 +206,17 @@ func (w *Worklist) Suspend(ctx context.Context, id, ae string) error {
 		return errAE()
 	}
 	return w.change(ctx, func(t *change) error {
-		return t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id)
+		found, err := t.remove(`DELETE FROM ups_global WHERE ae = ? AND scope = ?`, ae, id)
+		return t.ended(ae, found, err)
 	})
 }
 
-// remove deletes rows of subscriptions, an error of kind NotFound where there are none.
-func (t *change) remove(statement string, args ...any) error {
+// remove deletes rows of subscriptions and returns whether there were any.
+func (t *change) remove(statement string, args ...any) (bool, error) {
 	done, err := t.Exec(statement, args...)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if n, err := done.RowsAffected(); err != nil || n > 0 {
-		return err
-	}
-	return dicomweb.Errorf(dicomweb.NotFound, "the AE title has no such subscription")
+	n, err := done.RowsAffected()
+	return n > 0, err
 }

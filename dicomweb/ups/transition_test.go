@@ -152,6 +152,36 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestStudyFollowsUpdates: the study that a workitem is about is that of its first input, else that of its results.
+func TestStudyFollowsUpdates(t *testing.T) {
+	n := start(t, t.TempDir(), ups.Config{})
+	n.create("2.25.1")
+	input := dicom.New()
+	input.Set(tag.StudyInstanceUID, "1.2.9")
+	for _, c := range []struct {
+		name string
+		edit func(*dicom.Dataset)
+		want string
+	}{
+		{"results", func(ds *dicom.Dataset) { ds.Set(tag.StudyInstanceUID, "1.2.3") }, "1.2.3"},
+		{"results of another study", func(ds *dicom.Dataset) { ds.Set(tag.StudyInstanceUID, "1.2.4") }, "1.2.4"},
+		{"an input", func(ds *dicom.Dataset) { ds.SetItems(tag.InputInformationSequence, input) }, "1.2.9"},
+		{"results beside an input", func(ds *dicom.Dataset) { ds.Set(tag.StudyInstanceUID, "1.2.5") }, "1.2.9"},
+		{"neither", func(ds *dicom.Dataset) { ds.Set(tag.ProcedureStepLabel, "another") }, "1.2.9"},
+		{"no input any more", func(ds *dicom.Dataset) { ds.SetItems(tag.InputInformationSequence) }, "1.2.5"},
+	} {
+		ds := dicom.New()
+		c.edit(ds)
+		n.do("POST", "/workitems/2.25.1", text(t, ds)).want(t, 200, "")
+		if i, err := n.list.Get(t.Context(), "2.25.1"); err != nil || i.Study != c.want {
+			t.Errorf("%s: study %q, %v, want %s", c.name, i.Study, err, c.want)
+		}
+		if waiting, err := n.list.Waiting(t.Context(), c.want); err != nil || len(waiting) != 1 {
+			t.Errorf("%s: %d workitems wait for %s, %v, want one", c.name, len(waiting), c.want, err)
+		}
+	}
+}
+
 func TestRequestCancel(t *testing.T) {
 	const lock = "2.25.11"
 	n := start(t, t.TempDir(), ups.Config{})

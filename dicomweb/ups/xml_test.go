@@ -55,8 +55,8 @@ func TestXML(t *testing.T) {
 			}
 			uids += ds.String(tag.SOPInstanceUID) + " "
 		}
-		if want := map[string]string{"": "2.25.1 2.25.2 ", "/2.25.1": "2.25.1 "}[path]; uids != want || int64(len(got.body)) != got.ContentLength {
-			t.Errorf("%s: %q of %d bytes, want %q of %d", path, uids, len(got.body), want, got.ContentLength)
+		if want := map[string]string{"": "2.25.1 2.25.2 ", "/2.25.1": "2.25.1 "}[path]; uids != want {
+			t.Errorf("%s: %q, want %q", path, uids, want)
 		}
 	}
 	n.do("GET", "/workitems", "", "Accept: application/dicom+xml").want(t, 406, "")

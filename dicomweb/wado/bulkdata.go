@@ -22,7 +22,7 @@ func (s *Service) BulkData(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	if err != nil {
 		return err
 	}
-	return s.value(w, r, i, strings.TrimSuffix(r.PathValue("path"), "/"))
+	return s.value(w, r, i, strings.ToUpper(strings.TrimSuffix(r.PathValue("path"), "/")))
 }
 
 // value answers with one value of an instance.
@@ -140,7 +140,7 @@ func (s *Service) values(w http.ResponseWriter, r *http.Request, ref dicomweb.Re
 }
 
 // valuesOf sends the values of one instance. Pixel data that cannot be decoded are sent as they are stored, as Instances
-// does it.
+// does it; those whose frames cannot be taken apart are left out, rather than at the cost of all that follow.
 func (s *Service) valuesOf(r *http.Request, mw *related.Writer, accept []mediatype.Range, i archive.Instance, want func(path string) bool) error {
 	o, f, err := s.scan(r.Context(), i)
 	if err != nil {
@@ -162,6 +162,10 @@ func (s *Service) valuesOf(r *http.Request, mw *related.Writer, accept []mediaty
 			s.cfg.Log.WarnContext(r.Context(), "pixel data sent as stored", "study", i.Study, "series", i.Series, "error", err)
 			form = forms[0]
 			v, err = newValue(f, b.e, form)
+		}
+		if dicomweb.KindOf(err) == dicomweb.NotAcceptable {
+			s.cfg.Log.WarnContext(r.Context(), "pixel data left out", "study", i.Study, "series", i.Series, "error", err)
+			continue
 		}
 		if err != nil {
 			return err

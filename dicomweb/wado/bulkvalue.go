@@ -30,7 +30,7 @@ func newValue(f *dicom.File, e *dicom.Element, form form) (*value, error) {
 		whole, err := native(f, e)
 		return &value{whole: whole}, err
 	}
-	frames, err := pixel.Frames(f)
+	frames, err := framesOf(f)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"mome/dicomweb/dicom/tag"
 	"mome/dicomweb/dicom/uid"
 	"mome/dicomweb/mediatype"
-	"mome/dicomweb/pixel"
 )
 
 // Limits of what is held in memory of one object that is being compressed. Frames beyond it are compressed twice: to
@@ -33,9 +32,9 @@ func compressed(ctx context.Context, f *dicom.File, syntax string) (io.Reader, i
 	if pixels == nil || behind || !compressible(f.Dataset, f.TransferSyntax, syntax) {
 		return nil, 0, dicomweb.Errorf(dicomweb.NotAcceptable, "the object's pixel data cannot be compressed in transfer syntax %s", syntax)
 	}
-	frames, err := pixel.Frames(f)
+	frames, err := framesOf(f)
 	if err != nil {
-		return nil, 0, cannot(err)
+		return nil, 0, err
 	}
 	if frames.Count() > maxFrameList {
 		return nil, 0, dicomweb.Errorf(dicomweb.NotAcceptable, "%d frames are too many to be compressed in one answer", frames.Count())
@@ -96,8 +95,8 @@ func (it *items) file(head *dicom.Dataset, syntax string, most int64) (io.Reader
 		head.SetVR(tag.ExtendedOffsetTable, dicom.OV, longs(offsets))
 		head.SetVR(tag.ExtendedOffsetTableLengths, dicom.OV, longs(it.sizes))
 	}
-	var buf bytes.Buffer
-	if err := dicom.Write(&buf, head, uid.ExplicitVRLittleEndian); err != nil {
+	buf, err := written(head)
+	if err != nil {
 		return nil, 0, err
 	}
 	begin, err := renamed(buf.Bytes(), syntax)

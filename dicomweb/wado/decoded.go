@@ -14,9 +14,9 @@ import (
 
 // decoded returns the file that buf begins, with the decoded frames of f as its pixel data.
 func decoded(buf *bytes.Buffer, f *dicom.File) (io.Reader, int64, error) {
-	frames, err := pixel.Frames(f)
+	frames, err := framesOf(f)
 	if err != nil {
-		return nil, 0, cannot(err)
+		return nil, 0, err
 	}
 	src, err := newFrameSource(f, frames, mediatype.Offer{TransferSyntax: uid.ExplicitVRLittleEndian})
 	if err != nil {
@@ -37,6 +37,17 @@ func decoded(buf *bytes.Buffer, f *dicom.File) (io.Reader, int64, error) {
 	size := pixelHeader(buf, vr, total)
 	rest := &inTurn{count: frames.Count() - 1, open: func(i int) (io.Reader, error) { return src.open(i + 1) }}
 	return io.MultiReader(buf, first, rest, bytes.NewReader(make([]byte, total%2))), size, nil
+}
+
+// framesOf finds the frames of f. That they cannot be taken apart, or are too few for what the header tells, is an error of
+// kind NotAcceptable: nothing is wrong with the request.
+func framesOf(f *dicom.File) (*pixel.FrameSet, error) {
+	frames, err := pixel.Frames(f)
+	var e *dicomweb.Error
+	if errors.As(err, &e) && (e.Kind == dicomweb.UnsupportedMedia || e.Kind == dicomweb.Conflict) {
+		return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: e.Text, Err: e.Err}
+	}
+	return frames, err
 }
 
 // cannot makes an error of kind NotAcceptable of why an object cannot be decoded.

@@ -39,21 +39,31 @@ func explicit(f *dicom.File) (io.Reader, int64, error) {
 		head.Put(c)
 		pixels = nil
 	}
-	var buf bytes.Buffer
-	if err := dicom.Write(&buf, head, uid.ExplicitVRLittleEndian); err != nil {
+	buf, err := written(head)
+	if err != nil {
 		return nil, 0, err
 	}
 	switch {
 	case pixels == nil:
-		return &buf, int64(buf.Len()), nil
+		return buf, int64(buf.Len()), nil
 	case behind:
 		return nil, 0, dicomweb.Errorf(dicomweb.NotAcceptable, "the object has attributes behind compressed pixel data: it can be had as stored only")
 	case pixels.Fragments != nil:
-		return decoded(&buf, f)
+		return decoded(buf, f)
 	}
-	size := pixelHeader(&buf, pixels.VR, pixels.Span.Length)
+	size := pixelHeader(buf, pixels.VR, pixels.Span.Length)
 	padding := make([]byte, pixels.Span.Length%2)
-	return io.MultiReader(&buf, f.Open(pixels.Span), bytes.NewReader(padding)), size, nil
+	return io.MultiReader(buf, f.Open(pixels.Span), bytes.NewReader(padding)), size, nil
+}
+
+// written returns head as a file in explicit VR little endian. What cannot be written so, a value that ends within a number,
+// say, is an error of kind NotAcceptable.
+func written(head *dicom.Dataset) (*bytes.Buffer, error) {
+	var buf bytes.Buffer
+	if err := dicom.Write(&buf, head, uid.ExplicitVRLittleEndian); err != nil {
+		return nil, &dicomweb.Error{Kind: dicomweb.NotAcceptable, Text: "the object cannot be written in another transfer syntax: it can be had as stored only", Err: err}
+	}
+	return &buf, nil
 }
 
 // split returns the data set of an object in little endian, without its Pixel Data and what speaks of their encoding; the

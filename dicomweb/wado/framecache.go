@@ -27,7 +27,7 @@ func (s *Service) frames(ctx context.Context, i archive.Instance) (*archive.Obje
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	frames, err := pixel.Frames(f)
+	frames, err := framesOf(f)
 	if err != nil {
 		o.Close()
 		return nil, nil, nil, err
@@ -40,6 +40,7 @@ func (s *Service) frames(ctx context.Context, i archive.Instance) (*archive.Obje
 const (
 	cachedObjects = 256
 	cachedFrames  = 10_000 // of one object; larger ones are scanned each time
+	cachedValue   = 64     // bytes of an attribute: those that tell what a pixel is are short, lookup tables are not
 )
 
 // frameCache remembers where the frames of the objects asked for last lie. Its zero value is ready for use.
@@ -66,14 +67,16 @@ func (c *frameCache) get(sha256 string) *knownFrames {
 	return e.Value.(*knownFrames)
 }
 
-// remember keeps what concerns pixels of f. Deflated files are left out: their spans count in what was inflated.
+// remember keeps what concerns pixels of f. Deflated files are left out: their spans count in what was inflated. So are those
+// in big endian, since numbers are kept as they are stored.
 func (c *frameCache) remember(sha256 string, f *dicom.File) {
-	if f.TransferSyntax == uid.DeflatedExplicitVRLittleEndian || f.Dataset.IntOr(tag.NumberOfFrames, 1) > cachedFrames {
+	if f.TransferSyntax == uid.DeflatedExplicitVRLittleEndian || f.TransferSyntax == explicitVRBigEndian || f.Dataset.IntOr(tag.NumberOfFrames, 1) > cachedFrames {
 		return
 	}
 	small := &dicom.File{Dataset: dicom.New(), TransferSyntax: f.TransferSyntax, Body: f.Body, Size: f.Size}
 	for e := range f.Dataset.All() {
-		if g := e.Tag.Group(); (g == 0x0028 || g == tag.PixelData.Group()) && len(e.Items) == 0 && len(e.Value) <= 8*cachedFrames {
+		g := e.Tag.Group()
+		if len(e.Items) == 0 && (g == 0x0028 && len(e.Value) <= cachedValue || g == tag.PixelData.Group() && len(e.Value) <= 8*cachedFrames) {
 			c := *e // the scan's elements share memory with their neighbours
 			small.Dataset.Put(&c)
 		}

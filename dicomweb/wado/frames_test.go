@@ -20,6 +20,7 @@ const (
 func TestFrames(t *testing.T) {
 	sixteen := encode(image(1, 2, 3, 16, dicom.OW, []byte("aAbBcCdDeEfF")), uid.ExplicitVRLittleEndian)
 	big := encode(image(1, 2, 3, 16, dicom.OW, []byte("aAbBcCdDeEfF")), bigEndian)
+	round := encode(image(256, 256, 1, 16, dicom.OW, make([]byte, 2*256*256)), bigEndian) // sizes that are numbers in either order
 	implicit := encode(image(1, 2, 3, 16, dicom.OW, []byte("aAbBcCdDeEfF")), uid.DeflatedExplicitVRLittleEndian)
 	mask := encode(image(3, 3, 3, 1, dicom.OB, []byte{0xFF, 0x01, 0x54, 0x05}), uid.ExplicitVRLittleEndian)
 	jpeg := encode(image(1, 2, 2, 16, "", nil), lossless, "one\xFF", "two\xFF")
@@ -57,6 +58,7 @@ func TestFrames(t *testing.T) {
 		{"what cannot be, then what can", sixteen, "1", `multipart/related; type="image/png", multipart/related; type="application/octet-stream"`, 200, []string{"aAbB"}, octets},
 		{"by weight", sixteen, "1", `image/jls; q=0.1, application/octet-stream; q=0.9`, 200, []string{"aAbB"}, octets},
 		{"big endian is turned", big, "2", ohif, 200, []string{"cCdD"}, octets},
+		{"big endian is compressed", round, "1", `multipart/related; type="image/jpeg"`, 200, nil, "image/jpeg; transfer-syntax=" + lossless},
 		{"deflated", implicit, "2", ohif, 200, []string{"cCdD"}, octets},
 		{"one bit, frames share bytes", mask, "1,2,3", ohif, 200, []string{"\xFF\x01", "\x00\x00", "\x55\x01"}, octets},
 		{"compressed, as OHIF asks", jpeg, "2", ohif, 200, []string{"two\xFF"}, "application/octet-stream; transfer-syntax=" + lossless},

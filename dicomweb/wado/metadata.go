@@ -5,10 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"mome/dicomweb"
@@ -49,34 +49,28 @@ func (s *Service) Metadata(w http.ResponseWriter, r *http.Request, ref dicomweb.
 	return s.metadata(w, r, members, base, offers[answer].Media)
 }
 
-// batch is how many instances' metadata are in memory at once, so that neither a study of thousands of instances nor a
-// client that reads slowly holds anything.
-const batch = 256
+// What is in memory at once, so that neither a study of thousands of instances nor a client that reads slowly holds more.
+const (
+	batch  = 256     // instances that the index is asked for
+	enough = 4 << 20 // bytes after which what is there is sent
+)
 
 // metadata sends the array of data sets. What fails before the first byte is out can still be answered with a status.
 func (s *Service) metadata(w http.ResponseWriter, r *http.Request, members []index.Member, base, media string) error {
 	var buf bytes.Buffer
 	zipped := mediatype.TakesGzip(r)
 	a := prepared.NewAnswer(&buf, base, zipped)
-	whole := len(members) <= batch
-	for some := range slices.Chunk(members, batch) {
-		if err := s.cfg.Archive.Prepared(r.Context(), some, func(m index.Member, metadata []byte) error {
-			if metadata != nil {
-				return a.Add(metadata)
-			}
-			text, err := s.unprepared(r.Context(), m, base)
-			if err != nil {
-				return err
-			}
-			return a.AddText(text)
-		}); err != nil {
+	whole := true
+	for len(members) > 0 {
+		n, err := s.add(r.Context(), a, &buf, members[:min(len(members), batch)], base)
+		if err != nil {
 			return fmt.Errorf("wado: metadata: %w", err)
 		}
-		if whole {
-			break
-		}
-		if err := sendText(w, r, &buf, media, zipped); err != nil {
-			return err
+		if members = members[n:]; len(members) > 0 && buf.Len() >= enough {
+			whole = false
+			if err := sendText(w, r, &buf, media, zipped); err != nil {
+				return err
+			}
 		}
 	}
 	if err := a.Close(); err != nil {
@@ -86,6 +80,34 @@ func (s *Service) metadata(w http.ResponseWriter, r *http.Request, members []ind
 		w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
 	}
 	return sendText(w, r, &buf, media, zipped)
+}
+
+// errStop ends a reading of the index.
+var errStop = errors.New("enough was read")
+
+// add gives a, which writes to buf, the metadata of the first of some members and returns of how many: up to one that is
+// not prepared, or until there is enough. The one not prepared is made when the index is through: it has few connections,
+// and requests that wait for a second one while each holds its first would wait for ever.
+func (s *Service) add(ctx context.Context, a *prepared.Answer, buf *bytes.Buffer, members []index.Member, base string) (n int, err error) {
+	missing := false
+	err = s.cfg.Archive.Prepared(ctx, members, func(_ index.Member, metadata []byte) error {
+		if missing = metadata == nil; missing || buf.Len() >= enough {
+			return errStop
+		}
+		n++
+		return a.Add(metadata)
+	})
+	switch {
+	case err != nil && !errors.Is(err, errStop):
+		return n, err
+	case !missing:
+		return n, nil
+	}
+	text, err := s.unprepared(ctx, members[n], base)
+	if err != nil {
+		return n, err
+	}
+	return n + 1, a.AddText(text)
 }
 
 // sendText sends what is in buf, and before it the header.

@@ -194,6 +194,18 @@ func TestExplicit(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeWritten: an object that came with half a number is had as it is stored, and 406 in another transfer syntax.
+func TestWhatCannotBeWritten(t *testing.T) {
+	d := image(1, 2, 1, 16, dicom.OW, []byte("aAbB"))
+	d.Put(&dicom.Element{Tag: tag.AcquisitionDuration, VR: dicom.FD, Value: []byte("odd")})
+	s := service(t, encode(d, uid.DeflatedExplicitVRLittleEndian))
+	for syntax, want := range map[string]int{"*": 200, uid.ExplicitVRLittleEndian: 406, uid.RLELossless: 406} {
+		if _, status := call(s.Instances, ref, "application/dicom; transfer-syntax="+syntax); status != want {
+			t.Errorf("transfer syntax %s: %d, want %d", syntax, status, want)
+		}
+	}
+}
+
 // TestDecodedInstances gives compressed objects in explicit VR little endian, or says that it cannot.
 func TestDecodedInstances(t *testing.T) {
 	// RLE of one 8-bit segment: a header of 64 bytes, then a run of three pixels.

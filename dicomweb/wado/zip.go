@@ -43,17 +43,17 @@ func (s *Service) zip(w http.ResponseWriter, r *http.Request, send []chosen, sta
 	if len(send) == 1 {
 		name = ref.Instance
 	}
-	w.Header().Set("Content-Type", zipType)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.zip"`)
-	if n, known := zipSize(send); known {
-		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
-	}
 	var first *entry
 	if r.Method != http.MethodHead {
 		var err error
 		if first, err = s.entry(r.Context(), &send[0], len(send) == 1); err != nil { // can still be answered with a status
 			return err
 		}
+	}
+	w.Header().Set("Content-Type", zipType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.zip"`)
+	if n, known := zipSize(send); known {
+		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
 	}
 	if status != http.StatusOK {
 		w.WriteHeader(status)

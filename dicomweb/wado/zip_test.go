@@ -142,3 +142,12 @@ func TestZipOfWhatCannotBeCompressed(t *testing.T) {
 		t.Errorf("JPEG-LS, or explicit: %d with %v, want 200 and both", status, names)
 	}
 }
+
+// TestZipThatCannotBe: an error is no file to be saved.
+func TestZipThatCannotBe(t *testing.T) {
+	s := service(t, encode(image(1, 3, 1, 8, "", nil), uid.RLELossless, "garbage!"))
+	w, status := call(s.Instances, ref, zipped)
+	if status != 406 || w.Header().Get("Content-Disposition") != "" {
+		t.Errorf("%d with Content-Disposition %q, want 406 without", status, w.Header().Get("Content-Disposition"))
+	}
+}

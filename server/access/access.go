@@ -146,13 +146,13 @@ func Presented(r *http.Request) bool {
 const maxHeader = 32 << 10
 
 func (g *Guard) byToken(r *http.Request, token string) (Peer, error) {
-	if g.cfg.OpenID != nil && strings.Count(token, ".") == 2 {
-		return g.cfg.OpenID.verify(r.Context(), token)
-	}
 	if g.cfg.Secrets != nil {
 		if p, ok := g.cfg.Secrets.find(token); ok {
 			return p, nil
 		}
+	}
+	if g.cfg.OpenID != nil && strings.Count(token, ".") == 2 {
+		return g.cfg.OpenID.verify(r.Context(), token)
 	}
 	return Peer{}, unauthorized("the token is not known here")
 }

@@ -24,6 +24,7 @@ type Audit struct {
 	mu   sync.Mutex
 	w    io.Writer
 	file *os.File // of path
+	torn bool     // the last line could be written in part alone
 }
 
 // AuditConfig tells where the trail goes.
@@ -233,7 +234,7 @@ func (a *Audit) Write(e Event) {
 	}
 }
 
-// append writes whole lines only, one after the other.
+// append writes lines, each whole but where the disk is full: the next one begins a line of its own.
 func (a *Audit) append(b []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -242,7 +243,11 @@ func (a *Audit) append(b []byte) error {
 			return err
 		}
 	}
-	_, err := a.w.Write(b)
+	if a.torn {
+		b = append([]byte("\n"), b...)
+	}
+	n, err := a.w.Write(b)
+	a.torn = n < len(b) && (a.torn || n > 0)
 	return err
 }
 
@@ -260,6 +265,6 @@ func (a *Audit) reopen() error {
 		a.file = nil
 		return err
 	}
-	a.file, a.w = f, f
+	a.file, a.w, a.torn = f, f, false
 	return nil
 }

@@ -1,9 +1,11 @@
 package access_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"mome/server/access"
@@ -57,6 +59,47 @@ func TestAuditFile(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("others can read it: %v, %v", info.Mode(), err)
 	}
+}
+
+// TestAuditAfterAFullDisk: a line that could be written in part alone does not take the next one along.
+func TestAuditAfterAFullDisk(t *testing.T) {
+	disk := &disk{room: 700}
+	a, err := access.NewAudit(access.AuditConfig{Writer: disk, Source: "node"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Started()
+	a.Started() // half of it
+	a.Started() // nothing
+	disk.room = 10_000
+	a.Started()
+	a.Stopped()
+	lines := strings.Split(strings.TrimSpace(disk.String()), "\n")
+	whole := 0
+	for _, line := range lines {
+		if json.Valid([]byte(line)) {
+			whole++
+		}
+	}
+	if len(lines) != 4 || whole != 3 {
+		t.Errorf("%d lines, of which %d are whole, want 4 and 3:\n%s", len(lines), whole, disk.String())
+	}
+}
+
+// disk takes what it has room for.
+type disk struct {
+	strings.Builder
+	room int
+}
+
+func (d *disk) Write(b []byte) (int, error) {
+	n := min(d.room, len(b))
+	d.room -= n
+	d.Builder.Write(b[:n])
+	if n < len(b) {
+		return n, syscall.ENOSPC
+	}
+	return n, nil
 }
 
 func TestNoAudit(t *testing.T) {

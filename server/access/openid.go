@@ -75,6 +75,9 @@ func Loopback(host string) bool {
 func (o *OpenID) verify(ctx context.Context, token string) (Peer, error) {
 	claims := jwt.MapClaims{}
 	_, err := o.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		if _, extended := t.Header["crit"]; extended {
+			return nil, errExtended
+		}
 		kid, _ := t.Header["kid"].(string)
 		return o.keys.find(ctx, kid, t.Method.Alg())
 	})
@@ -95,8 +98,10 @@ func (o *OpenID) verify(ctx context.Context, token string) (Peer, error) {
 	return Peer{Name: subject, Scopes: o.granted(claims)}, nil
 }
 
-// errInvalid stands for the parser's error, whose text may quote the token.
-var errInvalid = errors.New("access: JWT refused")
+var (
+	errInvalid  = errors.New("access: JWT refused")          // stands for the parser's error, whose text may quote the token
+	errExtended = errors.New("access: a critical extension") // RFC 7515 section 4.1.11: none is known here
+)
 
 // complaint says what is wrong with a token.
 func complaint(err error) string {
@@ -111,6 +116,7 @@ func complaint(err error) string {
 		{jwt.ErrTokenRequiredClaimMissing, "exp, iss or aud is missing"},
 		{jwt.ErrTokenMalformed, "it is malformed"},
 		{errNoKey, "the provider publishes no key for it"},
+		{errExtended, "it is to be read by extensions that this node does not know"},
 	} {
 		if errors.Is(err, c.err) {
 			return c.text

@@ -189,6 +189,40 @@ func TestJWT(t *testing.T) {
 	}
 }
 
+// TestTokensBesideAProvider: a token of the node's own is one whatever it looks like.
+func TestTokensBesideAProvider(t *testing.T) {
+	p, at := newProvider(t), newClock()
+	o, err := access.NewOpenID(access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const dotted = "scanner.room-1.0123456789"
+	g := guard(t, access.Config{OpenID: o, Secrets: secrets(t, "scanner:write:"+dotted, "person:read:"+personToken)})
+	for token, want := range map[string]string{
+		dotted: "scanner", personToken: "person", p.sign(t, at.at, jwt.SigningMethodES256, "ec", p.keys["ec"], nil): "alice", "a.b.c": "", "unknown-token-0123456789": "",
+	} {
+		peer, err := g.Identify(request("/", "Bearer "+token))
+		if peer.Name != want || (err != nil) != (want == "") {
+			t.Errorf("%.20s: %+v, %v, want %q", token, peer, err, want)
+		}
+	}
+}
+
+// TestJWTWithExtensions: a token that is to be understood in a way that is not known here is refused (RFC 7515 section 4.1.11).
+func TestJWTWithExtensions(t *testing.T) {
+	p, at := newProvider(t), newClock()
+	g := openID(t, access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": p.URL, "aud": "mome", "sub": "alice", "scope": "read", "exp": at.at.Add(time.Hour).Unix()})
+	token.Header["kid"], token.Header["crit"], token.Header["bound-to"] = "ec", []string{"bound-to"}, "another node"
+	text, err := token.SignedString(p.keys["ec"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if peer, err := g.Identify(request("/", "Bearer "+text)); dicomweb.KindOf(err) != dicomweb.Unauthorized || !strings.Contains(err.Error(), "extensions") {
+		t.Errorf("peer %+v, error %v; want a refusal", peer, err)
+	}
+}
+
 func TestJWTIsNotChanged(t *testing.T) {
 	p, at := newProvider(t), newClock()
 	g := openID(t, access.OpenIDConfig{Issuer: p.URL, Audience: "mome", Now: at.now})

@@ -1,12 +1,15 @@
 package web_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"mome/dicomweb/archive"
+	"mome/dicomweb/ups"
 	"mome/server/jobs"
 	"mome/server/web"
 )
@@ -111,18 +114,34 @@ func TestConformanceStatement(t *testing.T) {
 
 // TestAnswersCanBeHad asks each resource for each media type that it is said to answer with.
 func TestAnswersCanBeHad(t *testing.T) {
-	n := start(t, web.Config{Jobs: append(someJobs(), jobs.Status{Study: study, State: jobs.Done, Changed: noon})})
+	a, err := archive.Open(t.Context(), archive.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	worklist, err := ups.Open(t.Context(), ups.Config{Database: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worklist.Close(context.Background())
+	n := start(t, web.Config{Archive: a, Worklist: worklist, Jobs: append(someJobs(), jobs.Status{Study: study, State: jobs.Done, Changed: noon})})
+	n.archive = a
 	n.store(picture(t))
 	if err := n.archive.Attach(t.Context(), study, "a.png", []byte("png")); err != nil {
 		t.Fatal(err)
 	}
 	asking := `{"00081199":{"vr":"SQ","Value":[{"00081150":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.4"]},"00081155":{"vr":"UI","Value":["1.2"]}}]}}`
 	n.do("POST", "/commitment-requests/2.25.1", strings.NewReader(asking), "Content-Type: application/dicom+json")
-	fill := strings.NewReplacer("{study}", study, "{series}", series, "{instance}", series+".1", "{frames}", "1", "{path...}", "7FE00010", "{picture}", "a.png", "{transaction}", "2.25.1")
+	const workitem = `{"00741000":{"vr":"CS","Value":["SCHEDULED"]},"00741200":{"vr":"CS","Value":["HIGH"]},"00741204":{"vr":"LO","Value":["read"]},` +
+		`"00404005":{"vr":"DT","Value":["2026"]},"00404041":{"vr":"CS","Value":["READY"]}}`
+	if got := n.do("POST", "/workitems?2.25.1", strings.NewReader(workitem), "Content-Type: application/dicom+json"); got.StatusCode != 201 {
+		t.Fatalf("create a workitem: %s %s", got.Status, got.body)
+	}
+	fill := strings.NewReplacer("{study}", study, "{series}", series, "{instance}", series+".1", "{frames}", "1", "{path...}", "7FE00010", "{picture}", "a.png", "{transaction}", "2.25.1", "{workitem}", "2.25.1")
 	asked := 0
 	for _, r := range web.Routes() {
 		path := fill.Replace(r.Path)
-		if r.Method != "GET" || strings.Contains(path, "{") || strings.HasPrefix(path, "/viewer") || strings.HasSuffix(path, "/workitems") || strings.HasSuffix(path, "findings.json") {
+		if r.Method != "GET" || strings.Contains(path, "{") || strings.HasPrefix(path, "/viewer") || strings.HasSuffix(path, "findings.json") {
 			continue // where nothing is there to be had: tested where it is
 		}
 		if path == "/wado" {

@@ -134,10 +134,6 @@ func (s *services) fromAnotherSite(r *http.Request) bool {
 
 // auditKind returns what the use of a route is in the audit trail; ok is false where it is nothing about patients.
 func auditKind(r Route) (kind access.Kind, ok bool) {
-	action := map[string]access.Action{"POST": access.Create, "PUT": access.Update, "DELETE": access.Removal}[r.Method]
-	if action == "" {
-		action = access.Reading
-	}
 	section := func(prefixes ...string) bool {
 		for _, p := range prefixes {
 			if r.Section == p || strings.HasPrefix(r.Section, p+".") {
@@ -145,6 +141,13 @@ func auditKind(r Route) (kind access.Kind, ok bool) {
 			}
 		}
 		return false
+	}
+	action := map[string]access.Action{"POST": access.Create, "PUT": access.Update, "DELETE": access.Removal}[r.Method]
+	switch {
+	case section("11.10", "11.11", "11.12", "13"), action == "": // watching and asking changes nothing, by whatever method
+		action = access.Reading
+	case section("11.6", "11.8"):
+		action = access.Update
 	}
 	switch {
 	case r.Method == http.MethodDelete && strings.HasSuffix(r.Path, "{study}"):

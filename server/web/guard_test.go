@@ -282,6 +282,38 @@ func TestAuditTrail(t *testing.T) {
 	}
 }
 
+// TestAuditOfWorkitems: what is done to a workitem is told as PS3.15 section A.5.3 has it. Who watches, or asks whether
+// instances are kept, creates and deletes nothing.
+func TestAuditOfWorkitems(t *testing.T) {
+	var trail bytes.Buffer
+	audit, err := access.NewAudit(access.AuditConfig{Writer: &trail, Source: "node"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := controlled(t, web.Config{Audit: audit})
+	for _, c := range []struct{ method, path, scope, id, action string }{
+		{"POST", "/workitems?9.6", "write", "110111", "C"},
+		{"GET", "/workitems/9.6", "read", "110111", "R"},
+		{"POST", "/workitems/9.6", "write", "110111", "U"},
+		{"PUT", "/workitems/9.6/state", "write", "110111", "U"},
+		{"POST", "/workitems/9.6/cancelrequest", "write", "110111", "U"},
+		{"GET", "/workitems", "read", "110111", "R"},
+		{"POST", "/workitems/9.6/subscribers/W", "write", "110111", "R"},
+		{"POST", "/workitems/9.6/subscribers/W/suspend", "write", "110111", "R"},
+		{"DELETE", "/workitems/9.6/subscribers/W", "write", "110111", "R"},
+		{"GET", "/subscribers/W", "read", "110111", "R"},
+		{"POST", "/commitment-requests/9.5", "write", "110103", "R"},
+		{"GET", "/commitment-requests/9.5", "write", "110103", "R"},
+	} {
+		trail.Reset()
+		n.do(c.method, c.path, nil, "Authorization: Bearer "+tokenOf(c.scope))
+		var l auditLine
+		if err := json.Unmarshal(trail.Bytes(), &l); err != nil || l.Event.ID.Value != c.id || l.Event.Action != c.action {
+			t.Errorf("%s %s: %v %s, want event %s, action %s", c.method, c.path, err, trail.String(), c.id, c.action)
+		}
+	}
+}
+
 // TestBehindAProxy reaches the node through a proxy that speaks for it, as TLS proxies do.
 func TestBehindAProxy(t *testing.T) {
 	var trail bytes.Buffer

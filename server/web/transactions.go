@@ -20,6 +20,7 @@ func partsOf(media string) string {
 func transactions() map[string]Coverage {
 	data := []string{mediatype.DICOMJSON, mediatype.JSON}
 	model := []string{mediatype.DICOMJSON, mediatype.DICOMXML}
+	one := []string{mediatype.DICOMJSON, mediatype.JSON, mediatype.DICOMXML} // data set
 	return map[string]Coverage{
 		"8.10.4": {Tests: []string{"dicomweb/ups.TestEventsOfOneWorkitem", "dicomweb/ups.TestChannelRefusals"}},
 		"9": {
@@ -62,25 +63,31 @@ func transactions() map[string]Coverage {
 				"dicomweb/stow.TestMetadataWithPixels", "dicomweb/stow.TestMetadataRefused", "dicomweb/stow.TestDescriptionComesFromTheStream", "dicomweb/stow.TestSinglePartOfMetadata", "dicomweb/stow.TestAnswerAsXML", "dicomweb/stow.TestDuplicates", "dicomweb/stow.TestLimitsAreNamed"},
 		},
 		"10.6": {Answers: append(data, partsOf(mediatype.DICOMXML)), Parameters: searchParameters(), Tests: []string{"server/web.TestSearch", "server/web.TestSearchNamesWhereToRetrieve", "server/web.TestPagingEnds", "dicomweb/qido.TestAnswer", "dicomweb/qido.TestAnswerAsXML", "dicomweb/qido.TestSearchOfResults", "dicomweb/qido.TestTooBroad"}},
-		"11.4": {Takes: model, Tests: []string{"dicomweb/ups.TestCreate", "dicomweb/ups.TestBodies"}},
-		"11.5": {Answers: model, Tests: []string{"dicomweb/ups.TestRetrieveTellsNoTransactionUID"}},
-		"11.6": {Takes: model, Tests: []string{"dicomweb/ups.TestUpdate"}},
-		"11.7": {Takes: model, Tests: []string{"dicomweb/ups.TestTransitions"}},
-		"11.8": {Takes: model, Tests: []string{"dicomweb/ups.TestRequestCancel"},
+		"11.4": {Takes: one, Tests: []string{"dicomweb/ups.TestCreate", "dicomweb/ups.TestBodies"},
+			Parameters: []Parameter{{"workitem", "query", "11.4", "UID of the workitem, also by itself: ?1.2.3", "dicomweb/ups.TestCreate"}}},
+		"11.5": {Answers: append(one, partsOf(mediatype.DICOMXML)), Tests: []string{"dicomweb/ups.TestRetrieveTellsNoTransactionUID", "dicomweb/ups.TestXML"}},
+		"11.6": {Takes: one, Tests: []string{"dicomweb/ups.TestUpdate"},
+			Parameters: []Parameter{{"transaction-uid", "query", "11.6", "that of the claim, also by itself: ?1.2.3", "dicomweb/ups.TestUpdate"}}},
+		"11.7": {Takes: one, Tests: []string{"dicomweb/ups.TestTransitions"}},
+		"11.8": {Takes: one, Tests: []string{"dicomweb/ups.TestRequestCancel"},
 			Parameters: []Parameter{{"requester", "query", "11.8", "AE title of who asks", "dicomweb/ups.TestRequestCancel"}}},
-		"11.9": {Answers: model, Tests: []string{"dicomweb/ups.TestSearch"}, Parameters: []Parameter{
+		"11.9": {Answers: append(data, partsOf(mediatype.DICOMXML)), Tests: []string{"dicomweb/ups.TestSearch", "dicomweb/ups.TestXML"}, Parameters: []Parameter{
 			{"{attribute}", "query", "8.3.4.1", "matching key", "dicomweb/ups.TestSearch"},
+			{"includefield", "query", "8.3.4.3", "further attributes, or all", "dicomweb/ups.TestSearch"},
 			{"limit", "query", "8.3.4.4", "at most so many results", "dicomweb/ups.TestSearch"},
 			{"offset", "query", "8.3.4.4", "results to skip", "dicomweb/ups.TestSearch"},
 		}},
-		"11.10": {Tests: []string{"dicomweb/ups.TestSubscriptions", "dicomweb/ups.TestFilteredSubscription"}},
+		"11.10": {Tests: []string{"dicomweb/ups.TestSubscriptions", "dicomweb/ups.TestFilteredSubscription"}, Parameters: []Parameter{
+			{"deletionlock", "query", "11.10", "true keeps final workitems until the lock is taken back", "dicomweb/ups.TestSubscriptions"},
+			{"filter", "query", "11.10", "matching keys of a filtered subscription, separated by commas", "dicomweb/ups.TestFilteredSubscription"},
+		}},
 		"11.11": {Tests: []string{"dicomweb/ups.TestSubscriptions"}},
 		"11.12": {Tests: []string{"dicomweb/ups.TestSubscriptions"}},
 		"13.4": {
-			Takes: model, Answers: model, Tests: []string{"dicomweb/commitment.TestVerdicts", "server/web.TestCommitmentOverHTTP"},
+			Takes: one, Answers: one, Tests: []string{"dicomweb/commitment.TestVerdicts", "server/web.TestCommitmentOverHTTP"},
 			Parameters: append(negotiation("dicomweb/commitment.TestMediaTypes"), Parameter{"Content-Type", "header", "8.7.3", "JSON or XML", "dicomweb/commitment.TestMediaTypes"}),
 		},
-		"13.5": {Answers: model, Tests: []string{"dicomweb/commitment.TestTransactions", "server/web.TestCommitmentOverHTTP"}, Parameters: negotiation("dicomweb/commitment.TestMediaTypes")},
+		"13.5": {Answers: one, Tests: []string{"dicomweb/commitment.TestTransactions", "server/web.TestCommitmentOverHTTP"}, Parameters: negotiation("dicomweb/commitment.TestMediaTypes")},
 	}
 }
 
