@@ -200,12 +200,9 @@ func (c *benchModelCommand) keep(set weights.Set, config nn.Config, in fusion.In
 	if err := os.MkdirAll(c.Keep, 0o755); err != nil {
 		return err
 	}
-	annotated, err := weights.New(set.All(), set.Metadata)
+	annotated, err := annotate(set, config)
 	if err != nil {
 		return err
-	}
-	for key, value := range config.Metadata() {
-		annotated.Metadata[key] = value
 	}
 	if err := writeFile(filepath.Join(c.Keep, "weights.th"), annotated.WriteTorch); err != nil {
 		return err
@@ -220,6 +217,18 @@ func (c *benchModelCommand) keep(set weights.Set, config nn.Config, in fusion.In
 		}
 	}
 	return put("logits", []int{1, len(logits)}, logits)
+}
+
+// annotate adds to weights what a model must know of its size.
+func annotate(set weights.Set, config nn.Config) (weights.Set, error) {
+	all, err := weights.New(set.All(), set.Metadata)
+	if err != nil {
+		return all, err
+	}
+	for key, value := range config.Metadata() {
+		all.Metadata[key] = value
+	}
+	return all, nil
 }
 
 func (r *benchResult) print() {

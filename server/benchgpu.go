@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -36,13 +35,13 @@ Example, all of it:
 }
 
 // Run checks and prints.
-func (c *benchGPUCommand) Run(ctx context.Context, log *slog.Logger) error {
+func (c *benchGPUCommand) Run(ctx context.Context) error {
 	d, err := cuda.Open(c.Device)
 	if err != nil {
 		return fmt.Errorf("--device %s: %w (server doctor says more)", c.Device, err)
 	}
 	t := newCheckTable(os.Stdout)
-	err = errors.Join(c.check(ctx, d, t, log), d.Close(), t.end())
+	err = errors.Join(c.check(ctx, d, t), d.Close(), t.end())
 	if err == nil && t.failed > 0 {
 		err = fmt.Errorf("%d of %d checks failed", t.failed, t.count)
 	}
@@ -50,7 +49,7 @@ func (c *benchGPUCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // check makes all checks that were asked for.
-func (c *benchGPUCommand) check(ctx context.Context, d gpu.Device, t *checkTable, log *slog.Logger) error {
+func (c *benchGPUCommand) check(ctx context.Context, d gpu.Device, t *checkTable) error {
 	free, total, err := d.Memory()
 	if err != nil {
 		return err
@@ -59,11 +58,17 @@ func (c *benchGPUCommand) check(ctx context.Context, d gpu.Device, t *checkTable
 	if err := checkKernels(ctx, d, t); err != nil || c.Kernels {
 		return err
 	}
-	b, err := newGPUBench(c.Size, d, log)
+	set, config, name, err := (&benchModelCommand{Config: c.Size}).network()
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	t.note("network", fmt.Sprintf("%s, %s parameters", name, thousands(set.Parameters())))
+	b := newGPUBench(c.Size, set, config, d)
+	return errors.Join(c.checkNetwork(ctx, b, t), b.machine.Release())
+}
+
+// checkNetwork makes those with the whole network.
+func (c *benchGPUCommand) checkNetwork(ctx context.Context, b *gpuBench, t *checkTable) error {
 	steps := []func(context.Context, *checkTable) error{b.compareForward, b.compareGradients, b.compareShortOfMemory}
 	if c.Oracle != "" {
 		steps = append(steps, func(ctx context.Context, t *checkTable) error { return b.compareOracle(ctx, t, c.Oracle) })

@@ -27,11 +27,10 @@ func (b *gpuBench) timeForward(ctx context.Context, t *checkTable, runs int) err
 		if err != nil {
 			return err
 		}
-		b.warned = nil
 		var whole, kernels []time.Duration
 		for i := range runs + 1 {
 			began := time.Now()
-			if err := errors.Join(net.run(ctx, b.in, 0), b.warned); err != nil {
+			if err := errors.Join(net.run(ctx, b.in, 0), b.complaint()); err != nil {
 				return err
 			}
 			ran := time.Now()
@@ -67,8 +66,11 @@ func (b *gpuBench) timeStudies(ctx context.Context, t *checkTable, runs int) err
 }
 
 func (b *gpuBench) studies(ctx context.Context, p op.Precision, lanes, runs int) (perSecond float64, err error) {
-	b.warned = nil
-	model, err := fusion.New(b.set, fusion.Options{Branches: branches, Precision: p, Machine: b.machine, Lanes: lanes})
+	set, err := annotate(b.set, b.config)
+	if err != nil {
+		return 0, err
+	}
+	model, err := fusion.New(set, fusion.Options{Branches: branches, Precision: p, Machine: b.machine, Lanes: lanes})
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +96,7 @@ func (b *gpuBench) studies(ctx context.Context, p op.Precision, lanes, runs int)
 	began := time.Now()
 	err = judge(runs)
 	perSecond = float64(lanes*runs) / time.Since(began).Seconds()
-	return perSecond, errors.Join(err, b.warned, model.Close())
+	return perSecond, errors.Join(err, b.complaint(), model.Close())
 }
 
 // timePyTorch runs the same network in PyTorch, and compares its logits too.
