@@ -85,9 +85,8 @@ __device__ __forceinline__ void store_statistics(float *log_sum, float *d, const
 		}
 }
 
-// attend computes 64·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is
-// null, statistics[2, heads, padded] (store_statistics). packed[3, heads, padded, width] holds queries, keys and values,
-// dy[heads, padded, width] the gradient.
+// attend computes 64·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is null, statistics[2, heads,
+// padded] (store_statistics). packed[3, heads, padded, width] holds queries, keys and values, dy[heads, padded, width] the gradient.
 template <class Mode, int width, int M>
 __device__ __forceinline__ void attend(float *y, float *statistics, const typename Mode::Number *packed, const typename Mode::Number *dy,
 									   long long tokens, long long padded, long long head_width, double scale) {
@@ -113,22 +112,23 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 		Number *stage = stages + from / keys % 2 * (2 * tile);
 		if (from + keys < (int)tokens) {
 			Number *next = stages + (from / keys + 1) % 2 * (2 * tile);
-			load_tile<Number, width, keys>(next, key + (from + keys) * width);
-			load_tile<Number, width, keys>(next + tile, value + (from + keys) * width);
+			load_tile<Number, width, keys>(next, key + (from + keys) * (long long)width);
+			load_tile<Number, width, keys>(next + tile, value + (from + keys) * (long long)width);
 			copy_async_commit();
 		}
 		if (!active) continue;
 		float s[M][keys / 8][4];
-		multiply_rows<Mode, width, 8>(s, shared, row, stage);
+		multiply_rows<Mode, width, 2 * Mode::unrolled>(s, shared, row, stage);
 		if (from + keys > (int)tokens) mask_columns(s, (int)tokens - from, -INFINITY);
 		rescale(s, o, top, sum, c);
 		multiply_columns<Mode, width>(o, s, stage + tile);
 	}
 	first += row;
 	if (!active) {
-		// The gradient reads statistics of whole tiles: rows of zeros have those of any finite number.
+		// The gradient reads statistics of whole tiles. Rows of zeros add nothing to it, whatever theirs are, if only finite.
 		if (!y)
-			for (int i = warp_lane(); i < 16 * M; i += 32) statistics[head * padded + first + i] = statistics[(heads + head) * padded + first + i] = 0;
+			for (int i = warp_lane(); i < 16 * M; i += 32)
+				statistics[head * padded + first + i] = statistics[(heads + head) * padded + first + i] = 0;
 		return;
 	}
 #pragma unroll
@@ -149,9 +149,9 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 }
 
 #define ATTENTION(name, Mode, width) \
-	extern "C" __global__ void __launch_bounds__(attention_threads, Mode::resident) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
-																	   const Mode::Number *dy, long long tokens, long long padded, \
-																	   long long head_width, double scale) { \
+	extern "C" __global__ void __launch_bounds__(attention_threads, Mode::resident) \
+		attention_##name(float *y, float *statistics, const Mode::Number *packed, const Mode::Number *dy, long long tokens, \
+						 long long padded, long long head_width, double scale) { \
 		attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \
 	} \
 	EXPORT(attention_##name)

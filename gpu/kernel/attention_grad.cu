@@ -11,8 +11,8 @@
 template <class Number, int width, int rows, bool of_keys>
 __device__ __forceinline__ void load_stage(Number *stage, float *columns, const Number *first, const Number *second, const float *statistics,
 										   long long count, int from) {
-	load_tile<Number, width, rows>(stage, first + from * width);
-	load_tile<Number, width, rows>(stage + rows * width, second + from * width);
+	load_tile<Number, width, rows>(stage, first + from * (long long)width);
+	load_tile<Number, width, rows>(stage + rows * width, second + from * (long long)width);
 	if (of_keys && threadIdx.x < rows / 2) {
 		int i = threadIdx.x % (rows / 4) * 4, which = threadIdx.x / (rows / 4);
 		copy_async16(columns + which * rows + i, statistics + which * count + from + i, true);
@@ -44,8 +44,8 @@ __device__ __forceinline__ void slopes(float (&dp)[M][N][4], const float (&p)[M]
 				dp[m][n][i] = p[m][n][i] * (dp[m][n][i] - (of_keys ? columns[8 * n + warp_lane() % 4 * 2 + i % 2] : d[m][i / 2]));
 }
 
-// differentiate writes dk and dv, or dq, of 64·M rows of head blockIdx.y to dqkv[tokens, 3, heads,
-// head_width]. packed[3, heads, padded, width] and dy[heads, padded, width] are packed, statistics is [2, heads, padded].
+// differentiate writes dk and dv, or dq, of 64·M rows of head blockIdx.y to dqkv[tokens, 3, heads, head_width].
+// packed[3, heads, padded, width] and dy[heads, padded, width] are packed, statistics is [2, heads, padded].
 template <class Mode, int width, int M, bool of_keys>
 __device__ __forceinline__ void differentiate(float *dqkv, const float *statistics, const typename Mode::Number *packed,
 											  const typename Mode::Number *dy, long long tokens, long long padded, long long head_width,
@@ -105,9 +105,9 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 }
 
 #define GRADIENT(family, name, Mode, width, of_keys) \
-	extern "C" __global__ void __launch_bounds__(attention_threads) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
-																	  const Mode::Number *dy, long long tokens, long long padded, \
-																	  long long head_width, double scale) { \
+	extern "C" __global__ void __launch_bounds__(attention_threads) \
+		family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, const Mode::Number *dy, long long tokens, \
+						long long padded, long long head_width, double scale) { \
 		differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \
 	} \
 	EXPORT(family##_##name)
