@@ -8,7 +8,9 @@
 
 #include "attention_factors.cuh"
 
-const int attention_threads = 128; // of a block
+namespace attention {
+
+const int block_threads = 128; // of a block
 
 // exp2_approx is 2^x to 2 units in the last place, 0 where that is not normal.
 __device__ __forceinline__ float exp2_approx(float x) {
@@ -35,8 +37,8 @@ __device__ __forceinline__ int thread_again() {
 
 // load_tile starts copying [rows, width] consecutive numbers to a tile, by all threads of the block.
 template <class Number, int width, int rows> __device__ __forceinline__ void load_tile(Number *tile, const Number *from) {
-	const int numbers = 16 / sizeof(Number), chunks = width / numbers, each = attention_threads / chunks;
-	static_assert(rows * chunks % attention_threads == 0, "every thread copies as many chunks");
+	const int numbers = 16 / sizeof(Number), chunks = width / numbers, each = block_threads / chunks;
+	static_assert(rows * chunks % block_threads == 0, "every thread copies as many chunks");
 	int thread = thread_again(), row = thread / chunks, chunk = thread % chunks;
 	from += thread * numbers;
 	if (each % 8 == 0) tile += place<Number, width>(row, chunk); // and the places of all its rows are apart by a constant
@@ -119,8 +121,16 @@ __device__ __forceinline__ void store_rows(float *to, long long stride, const fl
 		}
 }
 
+} // namespace attention
+
 // ATTENTION_KERNELS(define) defines a kernel for every way to multiply and every padded width.
 #define ATTENTION_KERNELS(define) \
-	define(float32_32, Exact, 32) define(float32_64, Exact, 64) define(float32_128, Exact, 128) \
-	define(tf32_32, TF32, 32) define(tf32_64, TF32, 64) define(tf32_128, TF32, 128) \
-	define(bfloat16_32, BF16, 32) define(bfloat16_64, BF16, 64) define(bfloat16_128, BF16, 128)
+	define(float32_32, attention::Exact, 32) \
+	define(float32_64, attention::Exact, 64) \
+	define(float32_128, attention::Exact, 128) \
+	define(tf32_32, attention::TF32, 32) \
+	define(tf32_64, attention::TF32, 64) \
+	define(tf32_128, attention::TF32, 128) \
+	define(bfloat16_32, attention::BF16, 32) \
+	define(bfloat16_64, attention::BF16, 64) \
+	define(bfloat16_128, attention::BF16, 128)

@@ -9,6 +9,8 @@
 
 #include "device.cuh"
 
+namespace attention { // since other files have other tiles
+
 __device__ __forceinline__ int warp_lane() { return threadIdx.x % 32; }
 
 // place is where a chunk of 16 bytes of a tile [rows, width] is. Chunks change places within a row so that the 8 lanes whose
@@ -229,3 +231,5 @@ struct BF16 {
 		*reinterpret_cast<uint2 *>(to) = make_uint2(pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3]));
 	}
 };
+
+} // namespace attention

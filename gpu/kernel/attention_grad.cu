@@ -6,6 +6,8 @@
 // either come as accumulators whose rows are its own, and go into the next product from registers.
 #include "attention.cuh"
 
+namespace attention {
+
 // load_stage starts copying a stage: tiles [rows, width] of two tensors, and for keys the statistics of these rows, which are
 // queries then.
 template <class Number, int width, int rows, bool of_keys>
@@ -51,7 +53,7 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 											  const typename Mode::Number *dy, long long tokens, long long padded, long long head_width,
 											  double scale) {
 	typedef typename Mode::Number Number;
-	const int columns = Mode::streamed(width), tile = columns * width, rows = attention_threads / 32 * 16 * M;
+	const int columns = Mode::streamed(width), tile = columns * width, rows = block_threads / 32 * 16 * M;
 	SHARED(Number, shared);
 	int row = threadIdx.x / 32 * 16 * M;
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows, each = heads * padded * width;
@@ -104,11 +106,13 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 	if (of_keys) store_rows<Mode, width>(to + heads * head_width, 3 * heads * head_width, dv, one, first + row, tokens, (int)head_width);
 }
 
+} // namespace attention
+
 #define GRADIENT(family, name, Mode, width, of_keys) \
-	extern "C" __global__ void __launch_bounds__(attention_threads) \
+	extern "C" __global__ void __launch_bounds__(attention::block_threads) \
 		family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, const Mode::Number *dy, long long tokens, \
 						long long padded, long long head_width, double scale) { \
-		differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \
+		attention::differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \
 	} \
 	EXPORT(family##_##name)
 #define GRADIENTS(name, Mode, width) \
