@@ -31,6 +31,8 @@ func attentions() []Case {
 	all = append(all, attention("large scores", large, largeScores(large), false)...)
 	large = kernel.AttentionShape{Tokens: 20, Heads: 2, Width: 256, Scale: 0.125}
 	all = append(all, attention("large scores of wide heads", large, largeScores(large), false)...)
+	low := kernel.AttentionShape{Tokens: 43, Heads: 2, Width: 1, Scale: 1}
+	all = append(all, attention("low scores", low, lowScores(low), false)...)
 	rising := kernel.AttentionShape{Tokens: 300, Heads: 1, Width: 1, Scale: 0.5}
 	return append(all, Case{Name: "attention of rising scores", Kernel: op.AttentionKernel{AttentionShape: rising}, Fill: risingScores(rising)})
 }
@@ -56,6 +58,20 @@ func largeScores(s kernel.AttentionShape) func(input, i int, random *rand.Rand) 
 			return 4 * x
 		}
 		return x
+	}
+}
+
+// lowScores makes scores from -99 to -96. Keys beyond the last, all zero, have greater ones, whose probabilities would overflow.
+func lowScores(s kernel.AttentionShape) func(input, i int, random *rand.Rand) float32 {
+	return func(input, i int, random *rand.Rand) float32 {
+		part := i / (s.Heads * s.Width) % 3
+		switch {
+		case input > 0 || part == 2:
+			return float32(random.NormFloat64())
+		case part == 0:
+			return 64
+		}
+		return -1.5 - float32(random.IntN(4))/64
 	}
 }
 

@@ -1,10 +1,12 @@
 // Twin of attention.go: softmax(scale q kᵀ) v by FlashAttention-2 (Dao, arXiv 2307.08691). Nothing of size tokens² is ever in
-// memory: a warp holds 16·M queries and their scores against 64 keys in registers, and rescales its sums whenever a greater
-// score comes. Keys and values stream through two stages of shared memory, by the whole block, one barrier for each 64 keys.
+// memory: a warp holds 16·M queries and their scores against a tile of keys in registers, and rescales its sums whenever a greater
+// score comes. Tiles of keys and values stream through two stages of shared memory, for the whole block, one barrier each.
 #include "attention.cuh"
 
-// attention_pack copies x[tokens, slices·width] to packed[slices, padded, 4·blockDim.x], zeros beyond tokens and width. A block
-// is a token and blockDim.y slices of it, a thread 4 numbers.
+namespace attention {
+
+// pack copies x[tokens, slices·width] to packed[slices, padded, 4·blockDim.x], zeros beyond tokens and width. A block is a token
+// and blockDim.y slices of it, a thread 4 numbers.
 template <class Mode>
 __device__ __forceinline__ void pack(typename Mode::Number *packed, const float *x, long long tokens, long long slices, long long width) {
 	long long token = blockIdx.x, slice = blockIdx.y * (long long)blockDim.y + threadIdx.y, padded = gridDim.x;
@@ -22,15 +24,6 @@ __device__ __forceinline__ void pack(typename Mode::Number *packed, const float 
 	}
 	Mode::pack(packed + ((slice * padded + token) * blockDim.x + threadIdx.x) * 4, v);
 }
-
-#define PACK(name, Mode) \
-	extern "C" __global__ void attention_pack_##name(Mode::Number *packed, const float *x, long long tokens, long long slices, long long width) { \
-		pack<Mode>(packed, x, tokens, slices, width); \
-	} \
-	EXPORT(attention_pack_##name)
-PACK(float32, Exact)
-PACK(tf32, TF32)
-PACK(bfloat16, BF16)
 
 // rescale turns scores s[rows, keys] into probabilities 2^(c s - top), where top[rows] is the greatest c s so far, and brings the
 // sums of earlier keys, o[rows, width] and sum[rows], to the same top.
@@ -85,14 +78,13 @@ __device__ __forceinline__ void store_statistics(float *log_sum, float *d, const
 		}
 }
 
-// attend computes 64·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is
-// null, statistics[2, heads, padded] (store_statistics). packed[3, heads, padded, width] holds queries, keys and values,
-// dy[heads, padded, width] the gradient.
+// attend computes 64·M queries of head blockIdx.y, and writes y[tokens, heads·head_width] or, where y is null, statistics[2, heads,
+// padded] (store_statistics). packed[3, heads, padded, width] holds queries, keys and values, dy[heads, padded, width] the gradient.
 template <class Mode, int width, int M>
 __device__ __forceinline__ void attend(float *y, float *statistics, const typename Mode::Number *packed, const typename Mode::Number *dy,
 									   long long tokens, long long padded, long long head_width, double scale) {
 	typedef typename Mode::Number Number;
-	const int keys = Mode::keys(width), tile = keys * width, rows = attention_threads / 32 * 16 * M;
+	const int keys = Mode::keys(width), tile = keys * width, rows = block_threads / 32 * 16 * M;
 	SHARED(Number, shared);
 	int row = threadIdx.x / 32 * 16 * M; // where this warp's begin
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows;
@@ -113,22 +105,23 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 		Number *stage = stages + from / keys % 2 * (2 * tile);
 		if (from + keys < (int)tokens) {
 			Number *next = stages + (from / keys + 1) % 2 * (2 * tile);
-			load_tile<Number, width, keys>(next, key + (from + keys) * width);
-			load_tile<Number, width, keys>(next + tile, value + (from + keys) * width);
+			load_tile<Number, width, keys>(next, key + (from + keys) * (long long)width);
+			load_tile<Number, width, keys>(next + tile, value + (from + keys) * (long long)width);
 			copy_async_commit();
 		}
 		if (!active) continue;
 		float s[M][keys / 8][4];
-		multiply_rows<Mode, width, 8>(s, shared, row, stage);
+		multiply_rows<Mode, width, 2 * Mode::unrolled>(s, shared, row, stage);
 		if (from + keys > (int)tokens) mask_columns(s, (int)tokens - from, -INFINITY);
 		rescale(s, o, top, sum, c);
 		multiply_columns<Mode, width>(o, s, stage + tile);
 	}
 	first += row;
 	if (!active) {
-		// The gradient reads statistics of whole tiles: rows of zeros have those of any finite number.
+		// The gradient reads statistics of whole tiles. Rows of zeros add nothing to it, whatever theirs are, if only finite.
 		if (!y)
-			for (int i = warp_lane(); i < 16 * M; i += 32) statistics[head * padded + first + i] = statistics[(heads + head) * padded + first + i] = 0;
+			for (int i = warp_lane(); i < 16 * M; i += 32)
+				statistics[head * padded + first + i] = statistics[(heads + head) * padded + first + i] = 0;
 		return;
 	}
 #pragma unroll
@@ -148,11 +141,22 @@ __device__ __forceinline__ void attend(float *y, float *statistics, const typena
 	store_rows<Mode, width>(y + head * head_width, heads * head_width, o, sum, first, tokens, (int)head_width);
 }
 
+} // namespace attention
+
+#define PACK(name, Mode) \
+	extern "C" __global__ void attention_pack_##name(Mode::Number *packed, const float *x, long long tokens, long long slices, long long width) { \
+		attention::pack<Mode>(packed, x, tokens, slices, width); \
+	} \
+	EXPORT(attention_pack_##name)
+PACK(float32, attention::Exact)
+PACK(tf32, attention::TF32)
+PACK(bfloat16, attention::BF16)
+
 #define ATTENTION(name, Mode, width) \
-	extern "C" __global__ void __launch_bounds__(attention_threads, Mode::resident) attention_##name(float *y, float *statistics, const Mode::Number *packed, \
-																	   const Mode::Number *dy, long long tokens, long long padded, \
-																	   long long head_width, double scale) { \
-		attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \
+	extern "C" __global__ void __launch_bounds__(attention::block_threads, Mode::resident) \
+		attention_##name(float *y, float *statistics, const Mode::Number *packed, const Mode::Number *dy, long long tokens, \
+						 long long padded, long long head_width, double scale) { \
+		attention::attend<Mode, width, Mode::fragments(width)>(y, statistics, packed, dy, tokens, padded, head_width, scale); \
 	} \
 	EXPORT(attention_##name)
 ATTENTION_KERNELS(ATTENTION)

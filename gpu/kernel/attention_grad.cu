@@ -6,13 +6,15 @@
 // either come as accumulators whose rows are its own, and go into the next product from registers.
 #include "attention.cuh"
 
+namespace attention {
+
 // load_stage starts copying a stage: tiles [rows, width] of two tensors, and for keys the statistics of these rows, which are
 // queries then.
 template <class Number, int width, int rows, bool of_keys>
 __device__ __forceinline__ void load_stage(Number *stage, float *columns, const Number *first, const Number *second, const float *statistics,
 										   long long count, int from) {
-	load_tile<Number, width, rows>(stage, first + from * width);
-	load_tile<Number, width, rows>(stage + rows * width, second + from * width);
+	load_tile<Number, width, rows>(stage, first + from * (long long)width);
+	load_tile<Number, width, rows>(stage + rows * width, second + from * (long long)width);
 	if (of_keys && threadIdx.x < rows / 2) {
 		int i = threadIdx.x % (rows / 4) * 4, which = threadIdx.x / (rows / 4);
 		copy_async16(columns + which * rows + i, statistics + which * count + from + i, true);
@@ -44,14 +46,14 @@ __device__ __forceinline__ void slopes(float (&dp)[M][N][4], const float (&p)[M]
 				dp[m][n][i] = p[m][n][i] * (dp[m][n][i] - (of_keys ? columns[8 * n + warp_lane() % 4 * 2 + i % 2] : d[m][i / 2]));
 }
 
-// differentiate writes dk and dv, or dq, of 64·M rows of head blockIdx.y to dqkv[tokens, 3, heads,
-// head_width]. packed[3, heads, padded, width] and dy[heads, padded, width] are packed, statistics is [2, heads, padded].
+// differentiate writes dk and dv, or dq, of 64·M rows of head blockIdx.y to dqkv[tokens, 3, heads, head_width].
+// packed[3, heads, padded, width] and dy[heads, padded, width] are packed, statistics is [2, heads, padded].
 template <class Mode, int width, int M, bool of_keys>
 __device__ __forceinline__ void differentiate(float *dqkv, const float *statistics, const typename Mode::Number *packed,
 											  const typename Mode::Number *dy, long long tokens, long long padded, long long head_width,
 											  double scale) {
 	typedef typename Mode::Number Number;
-	const int columns = Mode::streamed(width), tile = columns * width, rows = attention_threads / 32 * 16 * M;
+	const int columns = Mode::streamed(width), tile = columns * width, rows = block_threads / 32 * 16 * M;
 	SHARED(Number, shared);
 	int row = threadIdx.x / 32 * 16 * M;
 	long long heads = gridDim.y, head = blockIdx.y, first = blockIdx.x * (long long)rows, each = heads * padded * width;
@@ -104,11 +106,13 @@ __device__ __forceinline__ void differentiate(float *dqkv, const float *statisti
 	if (of_keys) store_rows<Mode, width>(to + heads * head_width, 3 * heads * head_width, dv, one, first + row, tokens, (int)head_width);
 }
 
+} // namespace attention
+
 #define GRADIENT(family, name, Mode, width, of_keys) \
-	extern "C" __global__ void __launch_bounds__(attention_threads) family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, \
-																	  const Mode::Number *dy, long long tokens, long long padded, \
-																	  long long head_width, double scale) { \
-		differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \
+	extern "C" __global__ void __launch_bounds__(attention::block_threads) \
+		family##_##name(float *dqkv, const float *statistics, const Mode::Number *packed, const Mode::Number *dy, long long tokens, \
+						long long padded, long long head_width, double scale) { \
+		attention::differentiate<Mode, width, Mode::fragments(width), of_keys>(dqkv, statistics, packed, dy, tokens, padded, head_width, scale); \
 	} \
 	EXPORT(family##_##name)
 #define GRADIENTS(name, Mode, width) \

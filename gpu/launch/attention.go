@@ -109,7 +109,7 @@ func headsOf(s kernel.AttentionShape, p op.Precision) heads {
 		h.width *= 2
 	}
 	if p != op.Float32 && h.width <= 64 {
-		h.rows = 128 // 64·M, Mode::fragments(width) of attention.cuh
+		h.rows = 128 // 64·M, Mode::fragments(width) of attention_factors.cuh
 	}
 	if p == op.BFloat16 {
 		h.bytes = 2
@@ -132,7 +132,7 @@ func (h heads) pack(packed, x Param, tensors int) Step {
 
 // attend is the step that writes the output of some queries, or their statistics.
 func (h heads) attend(y, statistics, packed, dy Param) Step {
-	keys := 64 // rows of a stage: Mode::keys(width) of attention.cuh
+	keys := 64 // rows of a stage: Mode::keys(width) of attention_factors.cuh
 	if h.precision == op.Float32 {
 		keys = 32
 	}
@@ -141,7 +141,7 @@ func (h heads) attend(y, statistics, packed, dy Param) Step {
 
 // differentiate is the step that writes the gradient of some keys and values or queries.
 func (h heads) differentiate(family string, dqkv, statistics, packed, dy Param) Step {
-	streamed := 32 // rows of a stage: Mode::streamed(width) of attention.cuh
+	streamed := 32 // rows of a stage: Mode::streamed(width) of attention_factors.cuh
 	if h.precision == op.Float32 && h.width == 128 {
 		streamed = 16
 	}
