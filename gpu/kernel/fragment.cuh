@@ -134,15 +134,17 @@ struct Exact {
 				uint32_t big[4], small[4];
 				split(big[0], small[0], low[0]), split(big[1], small[1], high[0]);
 				split(big[2], small[2], low[1]), split(big[3], small[3], high[1]);
+				float part[nt][4] = {};
 #pragma unroll
-				for (int j = 0; j < nt; j++) {
-					float part[4] = {0, 0, 0, 0};
-					mma_tf32(part, small, right.big[j] + k);
-					mma_tf32(part, big, right.small[j] + k);
-					mma_tf32(part, big, right.big[j] + k);
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], small, right.big[j] + k);
 #pragma unroll
-					for (int e = 0; e < 4; e++) sums[i][j][e] += part[e];
-				}
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], big, right.small[j] + k);
+#pragma unroll
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], big, right.big[j] + k);
+#pragma unroll
+				for (int j = 0; j < nt; j++)
+#pragma unroll
+					for (int e = 0; e < 4; e++) sums[i][j][e] += part[j][e];
 			}
 	}
 };
