@@ -109,7 +109,8 @@ struct Tf32 {
 
 // Exact keeps 21 bits of each factor as the sum of two tf32 numbers and leaves out the product of the small ones. mma cuts the
 // small one off after 10 bits, to either side of zero as the big one is rounded. Tensor cores cut sums off instead of
-// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside.
+// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside. An infinite
+// factor makes NaN.
 struct Exact {
 	static constexpr int unroll = 1; // or registers do not suffice
 	static __device__ __forceinline__ void split(uint32_t &big, uint32_t &small, float x) {
