@@ -27,17 +27,15 @@ func convolutions() []Case {
 	all = append(all, each(kernel.Conv3dShape{
 		Batch: 1, In: 6, Out: 64, Size: [3]int{30, 26, 20}, Kernel: cube(3), Stride: cube(2), Pad: cube(1),
 	}, true)...)
-	// Enough for large and for huge tiles, where the depth is small: forward, by the input, by the weight.
-	for _, size := range []int{20, 25} {
-		pair := kernel.Conv3dShape{Batch: 1, In: 3, Out: 250, Size: cube(size), Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}
-		all = append(all, each(pair, true)[0])
-		pair.In, pair.Out = 250, 3
-		all = append(all, each(pair, true)[1])
+	// Enough for each size of tiles at each precision, where the depth is small: forward, by the input, by the weight.
+	pair := func(in, out int, size [3]int) []Case {
+		return each(kernel.Conv3dShape{Batch: 1, In: in, Out: out, Size: size, Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}, true)
 	}
-	for _, out := range []int{1410, 2820} {
-		all = append(all, each(kernel.Conv3dShape{Batch: 1, In: 642, Out: out, Size: [3]int{2, 3, 2}, Kernel: [3]int{1, 1, 2}, Stride: cube(1), Pad: [3]int{0, 0, 1}}, true)[2])
+	for _, n := range []int{20, 25} {
+		all = append(all, pair(3, 250, cube(n))[0], pair(250, 3, cube(n))[1])
 	}
-	return all
+	few := [3]int{2, 3, 2}
+	return append(all, pair(2, 60, cube(21))[0], pair(4300, 50, few)[2], pair(642, 1410, few)[2], pair(642, 2820, few)[2])
 }
 
 // each are a convolution and its gradients.

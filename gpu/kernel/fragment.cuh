@@ -109,7 +109,8 @@ struct Tf32 {
 
 // Exact keeps 21 bits of each factor as the sum of two tf32 numbers and leaves out the product of the small ones. mma cuts the
 // small one off after 10 bits, to either side of zero as the big one is rounded. Tensor cores cut sums off instead of
-// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside.
+// rounding them, which a long sum would show as a bias; so every 8 k are summed on their own and added outside. An infinite
+// factor makes NaN.
 struct Exact {
 	static constexpr int unroll = 1; // or registers do not suffice
 	static __device__ __forceinline__ void split(uint32_t &big, uint32_t &small, float x) {
@@ -134,15 +135,17 @@ struct Exact {
 				uint32_t big[4], small[4];
 				split(big[0], small[0], low[0]), split(big[1], small[1], high[0]);
 				split(big[2], small[2], low[1]), split(big[3], small[3], high[1]);
+				float part[nt][4] = {};
 #pragma unroll
-				for (int j = 0; j < nt; j++) {
-					float part[4] = {0, 0, 0, 0};
-					mma_tf32(part, small, right.big[j] + k);
-					mma_tf32(part, big, right.small[j] + k);
-					mma_tf32(part, big, right.big[j] + k);
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], small, right.big[j] + k);
 #pragma unroll
-					for (int e = 0; e < 4; e++) sums[i][j][e] += part[e];
-				}
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], big, right.small[j] + k);
+#pragma unroll
+				for (int j = 0; j < nt; j++) mma_tf32(part[j], big, right.big[j] + k);
+#pragma unroll
+				for (int j = 0; j < nt; j++)
+#pragma unroll
+					for (int e = 0; e < 4; e++) sums[i][j][e] += part[j][e];
 			}
 	}
 };

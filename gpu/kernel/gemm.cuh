@@ -18,13 +18,13 @@ template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> str
 };
 typedef Tile<256, 128, 64, 64, 1> Huge;
 typedef Tile<128, 128, 64, 64, 2> Large;
-typedef Tile<128, 128, 64, 32, 2> LargeExact; // more warps, of fewer registers
+typedef Tile<128, 64, 32, 32, 2> LargeExact; // more warps, of fewer sums: fragments need more registers
 typedef Tile<64, 128, 32, 64, 2> Flat;
 typedef Tile<64, 64, 32, 32, 3> Small;
 
 // Chunks are 4 neighbours in memory, of which count exist. Aligned ones exist as a whole or not at all.
 
-// copy_each starts copying one whose neighbours are not aligned to shared memory, with zeros for what does not exist.
+// copy_each starts copying one that is not aligned into shared memory, with zeros for what does not exist.
 __device__ __forceinline__ void copy_each(float *to, const float *from, int count) {
 #pragma unroll
 	for (int i = 0; i < 4; i++) copy_async4(to + i, from + i, i < count);
@@ -154,7 +154,7 @@ template <class T> struct Sums {
 			float mean = 0, squares = 0;
 #pragma unroll
 			for (int j = 0; j < T::warp_cols / 4; j++) mean += of[i / 2][j / 8 * 4 + j % 4][i % 2 * 2 + j / 4 % 2]; // zero where none exist
-			mean = (mean + __shfl_xor_sync(all_lanes, mean, 1));
+			mean += __shfl_xor_sync(all_lanes, mean, 1);
 			mean = (mean + __shfl_xor_sync(all_lanes, mean, 2)) / count;
 #pragma unroll
 			for (int j = 0; j < T::warp_cols / 4; j++) {

@@ -16,20 +16,27 @@ const (
 	tileStages = 3
 )
 
-// tiles are those of matrices, volumeTiles those of convolutions. Huge ones read each factor fewer times from L2, which is no
-// limit where every multiplication is done three times.
-func tiles(p op.Precision) []tile { return append(largeTiles(p), tile{"small", 64, 64, 128, 32, 1.6}) }
+// tiles are those of matrices, volumeTiles those of convolutions.
+func tiles(p op.Precision) []tile {
+	if p == op.Float32 {
+		return []tile{largeExact, {"small", 64, 64, 128, 32, 1.2}}
+	}
+	return []tile{huge, large, {"small", 64, 64, 128, 32, 1.6}}
+}
 
 func volumeTiles(p op.Precision) []tile {
-	return append(largeTiles(p), tile{"flat", 64, 128, 128, 64, 1.25})
+	if p == op.Float32 {
+		return []tile{largeExact, {"flat", 64, 128, 128, 64, 1.1}}
+	}
+	return []tile{huge, large, {"flat", 64, 128, 128, 64, 1.25}}
 }
 
-func largeTiles(p op.Precision) []tile {
-	if p == op.Float32 {
-		return []tile{{"large", 128, 128, 256, 32, 1}}
-	}
-	return []tile{{"huge", 256, 128, 256, 64, 0.85}, {"large", 128, 128, 128, 64, 1}}
-}
+// Huge tiles read each factor fewer times from L2, which is no limit where every multiplication is done three times.
+var (
+	huge       = tile{"huge", 256, 128, 256, 64, 0.85}
+	large      = tile{"large", 128, 128, 128, 64, 1}
+	largeExact = tile{"large", 128, 64, 256, 32, 1}
+)
 
 // shared is the shared memory in bytes of a block that multiplies so deep: a ring of slices of the factors, where the tile lies
 // at the end.
