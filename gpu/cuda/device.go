@@ -115,19 +115,7 @@ func Open(name string) (gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := Devices()
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
-	}
-	var info Info
-	switch {
-	case n < 0:
-		info, err = Choose(all)
-	case n >= len(all):
-		err = fmt.Errorf("%w: the driver has %d devices", gpu.ErrNoDevice, len(all))
-	default:
-		info, err = all[n], all[n].Err
-	}
+	info, err := find(n)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -136,6 +124,29 @@ func Open(name string) (gpu.Device, error) {
 		return nil, fmt.Errorf("open %s: %w", info.Name, err)
 	}
 	return d, nil
+}
+
+// find looks at device n, or at all and chooses one where n is -1.
+func find(n int) (Info, error) {
+	if n < 0 {
+		all, err := Devices()
+		if err != nil {
+			return Info{}, err
+		}
+		return Choose(all)
+	}
+	if err := noDriver(); err != nil {
+		return Info{}, err
+	}
+	count, err := cu.NumDevices()
+	if err != nil {
+		return Info{}, explain("count devices", err)
+	}
+	if n >= count {
+		return Info{}, fmt.Errorf("%w: the driver has %d devices", gpu.ErrNoDevice, count)
+	}
+	info := describe(n)
+	return info, info.Err
 }
 
 func open(info Info) (*device, error) {

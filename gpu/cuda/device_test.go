@@ -4,6 +4,7 @@ package cuda_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(fakeFolder) != "" {
 		os.Exit(m.Run())
 	}
+	flag.Parse() // for testing.Short
 	os.Exit(underFakeDriver())
 }
 
@@ -39,7 +41,11 @@ func underFakeDriver() int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	if out, err := exec.Command("fakedriver/build", folder, "elementwise.cu").CombinedOutput(); err != nil {
+	build := []string{folder}
+	if testing.Short() {
+		build = append(build, "elementwise.cu")
+	}
+	if out, err := exec.Command("fakedriver/build", build...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "fakedriver/build: %v\n%s", err, out)
 		return 1
 	}
@@ -322,8 +328,8 @@ func TestNothingIsLeft(t *testing.T) {
 	if err := j.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
+	if err := errors.Join(d.Close(), j.Close(), q.Close(), d.Close()); err != nil {
+		t.Errorf("closed in the wrong order, and twice: %v", err)
 	}
 	if got := log(); !strings.HasSuffix(got, nothingLeft) {
 		t.Errorf("closed as\n%swant nothing left", got)
@@ -408,4 +414,23 @@ func TestGoroutines(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Every launch list passes through the driver: names, grids, shared memory and parameters arrive as the emulator got them.
+func TestEveryCase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	t.Setenv("FAKE_MEMORY", "16000000000")
+	d := open(t, "cuda:0")
+	for _, c := range check.Cases() {
+		if c.Slow {
+			continue
+		}
+		for _, p := range []op.Precision{op.Float32, op.TF32, op.BFloat16} {
+			if e, err := check.Compare(d, c, p); err != nil || e > check.Tolerance(p) {
+				t.Errorf("%s in %v: differs by %.2g of the largest value, want %g; %v", c.Name, p, e, check.Tolerance(p), err)
+			}
+		}
+	}
 }

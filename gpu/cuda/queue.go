@@ -135,6 +135,7 @@ func (q *queue) end() error {
 		for j := range q.jobs {
 			errs = append(errs, j.destroy())
 		}
+		clear(q.jobs)
 		for i := range q.stages {
 			s := &q.stages[i]
 			if s.done != (cu.Event{}) {
