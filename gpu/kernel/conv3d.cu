@@ -250,7 +250,7 @@ __device__ __forceinline__ void conv3d_grad_weight(float *dw, const float *x, co
 	}                                                                                                                                     \
 	EXPORT(conv3d_grad_weight_##size##_##precision)
 
-CONV3D(flat, Flat, float32, Exact)
+CONV3D(flat, FlatExact, float32, Exact)
 CONV3D(large, LargeExact, float32, Exact)
 CONV3D(flat, Flat, tf32, Tf32)
 CONV3D(large, Large, tf32, Tf32)
