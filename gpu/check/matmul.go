@@ -17,10 +17,10 @@ func products() []Case {
 		}
 	}
 	// Enough for large and for huge tiles.
-	for _, rows := range []int{1410, 2820} {
+	for _, s := range [][3]int{{1410, 1284, 36}, {2820, 1284, 12}} {
 		for _, trans := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
-			k := kernel.MatMulShape{M: rows, N: 1284, K: 36, TransA: trans[0], TransB: trans[1]}
-			all = append(all, Case{Name: fmt.Sprintf("matmul of %d rows %v", rows, trans), Kernel: op.MatMulKernel{MatMulShape: k}, Slow: true})
+			k := kernel.MatMulShape{M: s[0], N: s[1], K: s[2], TransA: trans[0], TransB: trans[1]}
+			all = append(all, Case{Name: fmt.Sprintf("matmul %v %v", s, trans), Kernel: op.MatMulKernel{MatMulShape: k}, Slow: true})
 		}
 	}
 	for _, s := range []kernel.LinearShape{{Rows: 43, In: 96, Out: 96}, {Rows: 1, In: 96, Out: 2}, {Rows: 7, In: 33, Out: 70}, {Rows: 5, In: 600, Out: 12}} {

@@ -1,10 +1,10 @@
 // Twins of conv3d.go and conv3d_grad.go as products whose factors are gathered from the volume while they are loaded: nothing
 // is unrolled in memory. Voxels are the columns, so that y: [batch, channel, voxel] is stored along its last axis.
 //
-// The depth of the forward product runs over taps of the window and, within a tap, over channels: where to read and whether
-// it is padding changes only from tap to tap. conv3d_weights puts the weights into that order first. The gradient by
-// the input sorts voxels by their remainder modulo the stride: voxels of one remainder are reached by the same taps, and
-// they alone are multiplied.
+// The depth runs over channels and, within one, over taps of the window: neighbours in it read the same lines of memory, which
+// are still in L1. Where each reads is in a table that is written first, so that a number costs four instructions. The gradient by the
+// input sorts voxels by their remainder modulo the stride: voxels of one remainder are reached by the same taps, and they alone
+// are multiplied.
 #include "conv3d.cuh"
 #include "gemm.cuh"
 
@@ -17,59 +17,68 @@
 			{(int)stride_h, (int)stride_w, (int)stride_d}, {(int)pad_h, (int)pad_w, (int)pad_d}                                           \
 	}
 
-// Ordered is where the weights of taps lie once they are put in order: a table of taps, one for every k of whole slices, and
-// rows of weights, whole chunks: [row][tap][channel]. Both have zeros at the end.
-struct Ordered {
-	int length, deep;
-	__device__ __forceinline__ Ordered(Three taps, int channels) {
-		length = (taps.volume() * channels + 3) / 4 * 4;
-		deep = (length + tile_depth - 1) / tile_depth * tile_depth;
+// Weights is where the factor of a product lies in the workspace: a table of what its depth reads, (channel, tap), with an entry for
+// every k of whole slices, and rows of weights, whole chunks: [row][channel][tap]. Both have zeros at the end.
+struct Weights {
+	int depth, length, deep;
+	__device__ __forceinline__ Weights(Three taps, int channels) {
+		depth = taps.volume() * channels;
+		length = (depth + 3) / 4 * 4;
+		deep = (depth + tile_depth - 1) / tile_depth * tile_depth;
 	}
 	__device__ __forceinline__ long long floats(int rows) const { return 2 * deep + (long long)rows * length; }
-	__device__ __forceinline__ const float *weights(const float *at) const { return at + 2 * deep; }
+	__device__ __forceinline__ const float *rows(const float *at) const { return at + 2 * deep; }
 
-	// write writes a row, and the first one the table: tap a of an axis is first + step a of the kernel.
-	__device__ __forceinline__ void write(float *at, int row, const float *w, long long channel_step, int channels, const Taps &t, Three first,
-										  Three step, Three kernel) const {
+	__device__ __forceinline__ void write_table(float *at, const Taps &t) const {
 		uint2 *table = reinterpret_cast<uint2 *>(at);
-		for (int i = threadIdx.x; row == 0 && i < deep; i += blockDim.x)
-			table[i] = i < t.taps.volume() * channels ? t.tap(i % channels, i / channels) : t.no_tap();
+		int window = t.taps.volume();
+		for (int i = threadIdx.x; i < deep; i += blockDim.x) table[i] = i < depth ? t.tap(i / window, i % window) : t.no_tap();
+	}
+	// write_row writes a row from w: [channel][kernel], whose channels are channel_step apart: tap a of an axis is first + step a of
+	// the kernel.
+	__device__ __forceinline__ void write_row(float *at, int row, const float *w, long long channel_step, Three taps, Three first, Three step,
+											  Three kernel) const {
+		int window = taps.volume();
 		for (int i = threadIdx.x; i < length; i += blockDim.x) {
-			Three a = t.taps.place(i / channels);
+			Three a = taps.place(i % window);
 			int tap = ((first.h + step.h * a.h) * kernel.w + first.w + step.w * a.w) * kernel.d + first.d + step.d * a.d;
-			at[2 * deep + (long long)row * length + i] = a.h < t.taps.h ? w[i % channels * channel_step + tap] : 0;
+			at[2 * deep + (long long)row * length + i] = i < depth ? w[i / window * channel_step + tap] : 0;
 		}
 	}
 };
 
-// conv3d_weights writes the ordered weights of rows out and channels in from w: [out, in, tap]; a block a row.
+// conv3d_weights writes the table and, where there is a block for each, the rows, out, from w: [out, in, tap], which serves as they do
+// where its rows are whole chunks.
 extern "C" __global__ void conv3d_weights(float *to, const float *w, CONVOLUTION_PARAMETERS) {
 	Convolution c = CONVOLUTION;
-	long long taps = c.kernel.volume();
-	Ordered(c.kernel, c.in).write(to, blockIdx.x, w + blockIdx.x * c.in * taps, taps, c.in, {c.size, c.kernel, 1}, {0, 0, 0}, {1, 1, 1}, c.kernel);
+	Weights weights(c.kernel, c.in);
+	if (blockIdx.x == 0) weights.write_table(to, {c.size, c.kernel, 1});
+	if ((int)gridDim.x == c.out)
+		weights.write_row(to, blockIdx.x, w + (long long)blockIdx.x * weights.depth, c.kernel.volume(), c.kernel, {0, 0, 0}, {1, 1, 1}, c.kernel);
 }
 EXPORT(conv3d_weights)
 
-// remainder_at is where the ordered weights of a remainder begin.
+// remainder_at is where the weights of a remainder begin.
 __device__ __forceinline__ long long remainder_at(const Convolution &c, int remainder) {
 	long long at = 0;
-	for (int r = 0; r < remainder; r++) at += Ordered(Remainders(c, c.stride.place(r)).taps(), c.out).floats(c.in);
+	for (int r = 0; r < remainder; r++) at += Weights(Remainders(c, c.stride.place(r)).taps(), c.out).floats(c.in);
 	return at;
 }
 
-// conv3d_grad_input_weights writes for each remainder the ordered weights of rows in and channels out; a block a row, remainders
-// along y.
+// conv3d_grad_input_weights writes for each remainder the weights of rows in and channels out; a block a row, remainders along y.
 extern "C" __global__ void conv3d_grad_input_weights(float *to, const float *w, CONVOLUTION_PARAMETERS) {
 	Convolution c = CONVOLUTION;
 	Three first = c.stride.place(blockIdx.y), taps = Remainders(c, first).taps();
 	if (!taps.volume()) return;
+	Weights weights(taps, c.out);
+	to += remainder_at(c, blockIdx.y);
+	if (blockIdx.x == 0) weights.write_table(to, {c.out_size(), taps, -1});
 	long long window = c.kernel.volume();
-	Ordered(taps, c.out).write(to + remainder_at(c, blockIdx.y), blockIdx.x, w + blockIdx.x * window, c.in * window, c.out,
-							   {c.out_size(), taps, -1}, first, c.stride, c.kernel);
+	weights.write_row(to, blockIdx.x, w + blockIdx.x * window, c.in * window, taps, first, c.stride, c.kernel);
 }
 EXPORT(conv3d_grad_input_weights)
 
-// Patches loads what windows read: a line is a window, k is a tap of a channel. A thread has one line of a slice, or a half of it.
+// Patches loads what windows read: a line is a window, k is a tap of a channel. A thread has one line of a slice, or a part of it.
 template <int lines, int threads> struct Patches {
 	typedef AlongLines Layout;
 	const Taps &taps;
@@ -95,27 +104,27 @@ template <int lines, int threads> struct Patches {
 	}
 };
 
-// conv3d computes tiles of y: [batch, out, voxel], along channels first, then voxels, then images, from ordered weights. Where moments
-// is not null it gets those of every T::warp_cols voxels of a channel: [batch, out, part of the voxels].
+// conv3d computes tiles of y: [batch, out, voxel], along channels first, then voxels, then images, from
+// weights whose rows are whole chunks. Where moments is not null it gets those of every T::warp_cols voxels of a channel: [batch, out, part of the voxels].
 template <class P, class T>
-__device__ __forceinline__ void conv3d(float *y, float2 *moments, const float *x, const float *weights, const Convolution &c) {
+__device__ __forceinline__ void conv3d(float *y, float2 *moments, const float *x, const float *table, const float *weights, const Convolution &c) {
 	SHARED(float, ring);
 	Three out_size = c.out_size();
 	int voxels = out_size.volume(), down = (c.out + T::rows - 1) / T::rows, across = (voxels + T::cols - 1) / T::cols;
 	int row0 = blockIdx.x % down * T::rows, col0 = blockIdx.x / down % across * T::cols;
 	long long image = blockIdx.x / down / across;
-	Ordered ordered(c.kernel, c.in);
+	int depth = Weights(c.kernel, c.in).length;
 
-	Matrix<AlongDepth, T::rows, T::threads> left(ordered.weights(weights), ordered.length, row0, c.out, ordered.length);
+	Matrix<AlongDepth, T::rows, T::threads> left(weights, depth, row0, c.out, depth);
 	typedef Patches<T::cols, T::threads> Right;
 	int col = col0 + Right::line();
 	Three at = out_size.place(col);
 	Three origin = {at.h * c.stride.h - c.pad.h, at.w * c.stride.w - c.pad.w, at.d * c.stride.d - c.pad.d};
 	Taps taps = {c.size, c.kernel, 1};
-	Right right = {taps, reinterpret_cast<const uint2 *>(weights), Window(taps, x + image * c.in * c.size.volume(), origin, col < voxels)};
+	Right right = {taps, reinterpret_cast<const uint2 *>(table), Window(taps, x + image * c.in * c.size.volume(), origin, col < voxels)};
 
 	Sums<T> sums;
-	sums.template multiply<P>(left, right, ordered.length, ring);
+	sums.template multiply<P>(left, right, depth, ring);
 	if (moments) {
 		int parts = (voxels + T::warp_cols - 1) / T::warp_cols, part = (col0 + Sums<T>::first_col()) / T::warp_cols;
 		sums.moments(voxels - col0, [&](int row, float2 m, bool mine) {
@@ -140,10 +149,10 @@ __device__ __forceinline__ void conv3d_grad_input(float *dx, const float *weight
 	int row0 = blockIdx.x % down * T::rows, col0 = blockIdx.x / down % across * T::cols;
 	long long image = blockIdx.x / down / across;
 	if (col0 >= voxels) return;
-	Ordered ordered(r.taps(), c.out);
+	Weights layout(r.taps(), c.out);
 	weights += remainder_at(c, blockIdx.y);
 
-	Matrix<AlongDepth, T::rows, T::threads> left(ordered.weights(weights), ordered.length, row0, c.in, ordered.length);
+	Matrix<AlongDepth, T::rows, T::threads> left(layout.rows(weights), layout.length, row0, c.in, layout.length);
 	typedef Patches<T::cols, T::threads> Right;
 	int col = col0 + Right::line();
 	Three at = count.place(col), out_size = c.out_size();
@@ -152,7 +161,7 @@ __device__ __forceinline__ void conv3d_grad_input(float *dx, const float *weight
 	Right right = {taps, reinterpret_cast<const uint2 *>(weights), Window(taps, dy + image * c.out * out_size.volume(), origin, col < voxels)};
 
 	Sums<T> sums;
-	sums.template multiply<P>(left, right, ordered.length, ring);
+	sums.template multiply<P>(left, right, layout.length, ring);
 	sums.each(ring, [&](int row, int col, float4 v) {
 		if (row0 + row >= c.in) return;
 		float *to = dx + (image * c.in + row0 + row) * c.size.volume();
@@ -224,8 +233,9 @@ __device__ __forceinline__ void conv3d_grad_weight(float *dw, const float *x, co
 
 #define CONV3D(size, T, precision, P)                                                                                                     \
 	extern "C" __global__ void __launch_bounds__(T::threads, T::blocks)                                                                   \
-		conv3d_##size##_##precision(float *y, float2 *moments, const float *x, const float *weights, CONVOLUTION_PARAMETERS) {            \
-		conv3d<P, T>(y, moments, x, weights, CONVOLUTION);                                                                                \
+		conv3d_##size##_##precision(float *y, float2 *moments, const float *x, const float *table, const float *weights,               \
+												CONVOLUTION_PARAMETERS) {                                                                                \
+		conv3d<P, T>(y, moments, x, table, weights, CONVOLUTION);                                                                         \
 	}                                                                                                                                     \
 	EXPORT(conv3d_##size##_##precision)                                                                                                   \
 	extern "C" __global__ void __launch_bounds__(T::threads, T::blocks)                                                                   \
@@ -240,7 +250,7 @@ __device__ __forceinline__ void conv3d_grad_weight(float *dw, const float *x, co
 	}                                                                                                                                     \
 	EXPORT(conv3d_grad_weight_##size##_##precision)
 
-CONV3D(flat, Flat, float32, Exact)
+CONV3D(flat, FlatExact, float32, Exact)
 CONV3D(large, LargeExact, float32, Exact)
 CONV3D(flat, Flat, tf32, Tf32)
 CONV3D(large, Large, tf32, Tf32)

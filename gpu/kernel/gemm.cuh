@@ -19,7 +19,8 @@ template <int rows_, int cols_, int warp_rows_, int warp_cols_, int blocks_> str
 typedef Tile<256, 128, 64, 64, 1> Huge;
 typedef Tile<128, 128, 64, 64, 2> Large;
 typedef Tile<128, 64, 32, 32, 2> LargeExact; // more warps, of fewer sums: fragments need more registers
-typedef Tile<64, 128, 32, 64, 2> Flat;
+typedef Tile<64, 128, 32, 64, 3> Flat;
+typedef Tile<64, 128, 32, 64, 2> FlatExact;
 typedef Tile<64, 64, 32, 32, 3> Small;
 
 // Chunks are 4 neighbours in memory, of which count exist. Aligned ones exist as a whole or not at all.

@@ -45,13 +45,12 @@ func (s convolution) params(first ...Param) []Param {
 	return first
 }
 
-// ordered is the workspace for weights in the order in which they are multiplied, so deep: a table, and rows of whole chunks of four.
-func ordered(rows, depth int) int {
-	length := blocks(depth, 4) * 4
-	return 2*blocks(length, tileDepth)*tileDepth + rows*length
+// weights is the workspace for a table of a depth and for so many rows of weights, whole chunks of four.
+func weights(rows, depth int) int {
+	return 2*blocks(depth, tileDepth)*tileDepth + rows*blocks(depth, 4)*4
 }
 
-// forward puts the weights in order and multiplies.
+// forward writes the table and multiplies. Rows of weights that are no whole chunks are copied.
 func (s convolution) forward(p op.Precision) List {
 	l, _ := s.withMoments(p, Int(0))
 	return l
@@ -61,18 +60,22 @@ func (s convolution) forward(p op.Precision) List {
 func (s convolution) withMoments(p op.Precision, moments Param) (l List, every int) {
 	depth, voxels := s.In*size(s.Kernel), size(s.outSize())
 	t, _ := split(p, volumeTiles(p), s.Batch, s.Out, voxels, depth, 1)
-	return List{Workspace: ordered(s.Out, depth), Steps: []Step{
-		{Kernel: "conv3d_weights", Grid: [3]int{s.Out, 1, 1}, Block: [3]int{threads, 1, 1}, Params: s.params(Space(0), In(1, 0))},
+	copied, at := s.Out, Space(weights(0, depth))
+	if depth%4 == 0 {
+		copied, at = 1, In(1, 0)
+	}
+	return List{Workspace: weights(s.Out, depth), Steps: []Step{
+		{Kernel: "conv3d_weights", Grid: [3]int{copied, 1, 1}, Block: [3]int{threads, 1, 1}, Params: s.params(Space(0), In(1, 0))},
 		{
 			Kernel: "conv3d_" + t.name + "_" + p.String(), Grid: [3]int{s.Batch * t.count(s.Out, voxels), 1, 1},
-			Block: [3]int{t.threads, 1, 1}, Shared: t.shared(depth), Params: s.params(Out(0), moments, In(0, 0), Space(0)),
+			Block: [3]int{t.threads, 1, 1}, Shared: t.shared(depth), Params: s.params(Out(0), moments, In(0, 0), Space(0), at),
 		},
 	}}, t.warpCols
 }
 
 // normalised is forward followed by the norm of each channel of each image and ReLU.
 func (s convolution) normalised(p op.Precision, eps float64) List {
-	at, rows, voxels := ordered(s.Out, s.In*size(s.Kernel)), s.Batch*s.Out, size(s.outSize())
+	at, rows, voxels := weights(s.Out, s.In*size(s.Kernel)), s.Batch*s.Out, size(s.outSize())
 	l, every := s.withMoments(p, Space(at))
 	joined := at + 2*rows*blocks(voxels, every)
 	l.Workspace = joined + 2*rows
@@ -86,18 +89,18 @@ func (s convolution) normalised(p op.Precision, eps float64) List {
 	return l
 }
 
-// gradInput puts the weights in order and multiplies, for each remainder modulo the stride.
+// gradInput puts the weights in order of remainders modulo the stride and multiplies, for each of them.
 func (s convolution) gradInput(p op.Precision) List {
-	remainders, voxels, taps, weights := size(s.Stride), 1, 1, 0
+	remainders, voxels, taps, space := size(s.Stride), 1, 1, 0
 	for a := range 3 {
 		voxels *= blocks(s.Size[a], s.Stride[a])
 		taps *= blocks(s.Kernel[a], s.Stride[a]) // of remainder 0, which has most
 	}
 	for r := range remainders {
-		weights += ordered(s.In, s.Out*s.tapsOf(r))
+		space += weights(s.In, s.Out*s.tapsOf(r))
 	}
 	t, _ := split(p, volumeTiles(p), s.Batch*remainders, s.In, voxels, s.Out*taps, 1)
-	return List{Workspace: weights, Steps: []Step{
+	return List{Workspace: space, Steps: []Step{
 		{
 			Kernel: "conv3d_grad_input_weights", Grid: [3]int{s.In, remainders, 1}, Block: [3]int{threads, 1, 1},
 			Params: s.params(Space(0), In(0, 0)),
