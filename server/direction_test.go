@@ -43,7 +43,7 @@ var owners = map[string]string{
 	"github.com/grailbio/go-dicom": "dicomweb/dicom",
 	"github.com/labstack/echo":     "server/web",
 	"github.com/golang-jwt/jwt":    "server/access",
-	"gorgonia.org/cu":              "gpu",
+	"gorgonia.org/cu":              "gpu/cuda",
 }
 
 func TestImportDirection(t *testing.T) {
