@@ -65,8 +65,8 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t d[4], const void *row
 				 : "memory");
 }
 
-// copy_async16 and copy_async4 start copying 16 or 4 aligned bytes to shared memory; zeros instead where valid is false (from must
-// be a valid address all the same). They are there after copy_async_commit, copy_async_wait<groups still allowed> and a
+// copy_async16 and copy_async4 start copying 16 or 4 aligned bytes to shared memory; zeros instead where valid is false (from
+// must be aligned all the same). They are there after copy_async_commit, copy_async_wait<groups still allowed> and a
 // barrier.
 __device__ __forceinline__ void copy_async16(void *to, const void *from, bool valid) {
 	uint32_t at = static_cast<uint32_t>(__cvta_generic_to_shared(to));

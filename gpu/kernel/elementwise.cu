@@ -1,11 +1,6 @@
 // Twins of elementwise.go, gelu.go and of ScaleKernel: one thread for four numbers, which memory alone limits.
+#include "gelu.cuh"
 #include "reduce.cuh"
-
-// Beyond far_out Φ(-|x|) and |x| φ(x) count for nothing; at infinity they would be 0·∞.
-const float far_out = 13.0f;
-
-// distribution is Φ(x).
-static __device__ __forceinline__ float distribution(float x) { return 0.5f * (1.0f + erff(x * 0.70710678118654752f)); }
 
 // density is φ(x).
 static __device__ __forceinline__ float density(float x) { return 0.39894228040143268f * expf(-0.5f * x * x); }
@@ -14,7 +9,7 @@ static __device__ __forceinline__ float density(float x) { return 0.398942280401
 extern "C" __global__ void __launch_bounds__(256) gelu(float *y, const float *x, long long n) {
 	four(n, [&](long long i, auto pack) {
 		pack.load(x + i);
-		for (float &v : pack.v) v = (v < -far_out ? -far_out : v) * distribution(v);
+		for (float &v : pack.v) v = gelu_of(v);
 		pack.store(y + i);
 	});
 }
