@@ -3,8 +3,10 @@
 // process and not the test.
 //
 // A block's threads are fibers that run until a barrier, one after the other, from the first or (order 1) from the last on: a
-// missing barrier shows as a difference between the two. Fresh memory, shared memory too, holds NaN. Asynchronous copies
-// arrive when they are waited for, not before.
+// missing barrier shows as a difference between the two. What a warp does together keeps its lanes in step, but no other warp.
+// Fresh memory, shared memory too, holds NaN. Asynchronous copies arrive as late as they may, when they are waited for (order 0),
+// which shows reads that do not wait for them, or as early, at once (order 1), which shows buffers that are filled again while
+// others still read them.
 #include "emulator.h"
 
 #include <cstdio>
@@ -177,10 +179,15 @@ void together(void *mine, int size, void (*work)(unsigned char *, long long), lo
 	}
 }
 
+static void arrive(const Copy &c) {
+	if (c.valid) std::memcpy(c.to, c.from, c.size);
+	else std::memset(c.to, 0, c.size);
+}
 void copy_async(void *to, const void *from, int size, bool valid) {
 	check_aligned(to, size);
 	check_aligned(from, size);
 	current->open.push_back({to, from, size, valid});
+	if (reverse_order) arrive(current->open.back());
 }
 void commit() {
 	current->groups.push_back(std::move(current->open));
@@ -188,10 +195,8 @@ void commit() {
 }
 void wait(int groups) {
 	while ((int)current->groups.size() > groups) {
-		for (const Copy &c : current->groups.front()) {
-			if (c.valid) std::memcpy(c.to, c.from, c.size);
-			else std::memset(c.to, 0, c.size);
-		}
+		if (!reverse_order)
+			for (const Copy &c : current->groups.front()) arrive(c);
 		current->groups.erase(current->groups.begin());
 	}
 }
@@ -264,6 +269,22 @@ void load_matrices(unsigned char *all, long long trans) {
 	}
 }
 
+// run_warp runs the threads of a warp until all of them wait for the block or are done, and says whether any ran.
+static bool run_warp(size_t warp) {
+	int members = warps[warp].members;
+	for (bool ran = false;; ran = true) {
+		bool some = false;
+		for (int i = 0; i < members; i++) {
+			Fiber &f = fibers[32 * warp + (reverse_order ? members - 1 - i : i)];
+			while (!f.done && f.waits == 0) {
+				some = true;
+				enter(&f);
+			}
+		}
+		if (!some) return ran;
+	}
+}
+
 // run_block runs all threads of the block blockIdx.
 static void run_block(int shared_bytes) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -293,13 +314,7 @@ static void run_block(int shared_bytes) {
 	}
 	for (;;) {
 		bool ran = false, all_done = true, all_wait = true;
-		for (size_t i = 0; i < count; i++) {
-			Fiber &f = fibers[reverse_order ? count - 1 - i : i];
-			while (!f.done && f.waits == 0) {
-				ran = true;
-				enter(&f);
-			}
-		}
+		for (size_t i = 0; i < warps.size(); i++) ran |= run_warp(reverse_order ? warps.size() - 1 - i : i);
 		for (Fiber &f : fibers) {
 			if (!f.done) all_done = false;
 			if (!f.done && f.waits != 1) all_wait = false;
