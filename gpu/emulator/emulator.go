@@ -36,7 +36,7 @@ var ErrNoCompiler = errors.New("g++ not installed")
 type Options struct {
 	// Sanitize ends the emulator at the first access out of bounds and at undefined behaviour.
 	Sanitize bool
-	// Reverse runs the threads of a block from the last to the first, and lets asynchronous copies arrive at once.
+	// Reverse runs blocks, and the threads of a block, from the last to the first, and lets asynchronous copies arrive at once.
 	Reverse bool
 	// Memory is the most bytes that can be allocated; 0 is no limit.
 	Memory int64

@@ -2,11 +2,11 @@
 // reads commands from standard input and answers on standard output, so that a kernel that writes where it must not ends this
 // process and not the test.
 //
-// A block's threads are fibers that run until a barrier, one after the other, from the first or (order 1) from the last on: a
-// missing barrier shows as a difference between the two. What a warp does together keeps its lanes in step, but no other warp.
-// Fresh memory, shared memory too, holds NaN. Asynchronous copies arrive as late as they may, when they are waited for (order 0),
-// which shows reads that do not wait for them, or as early, at once (order 1), which shows buffers that are filled again while
-// others still read them.
+// A block's threads are fibers that run until a barrier, one after the other, from the first or (order 1) from the last on, as do
+// the blocks of a grid: a missing barrier shows as a difference between the two, and so does a block that reads what another
+// overwrites. What a warp does together keeps its lanes in step, but no other warp. Fresh memory, shared memory too, holds NaN.
+// Asynchronous copies arrive as late as they may, when they are waited for (order 0), which shows reads that do not wait for them,
+// or as early, at once (order 1), which shows buffers that are filled again while others still read them.
 #include "emulator.h"
 
 #include <cstdio>
@@ -352,9 +352,12 @@ static std::string launch(const std::string &which, const int *grid, const int *
 	parameters = p.data();
 	gridDim = {(unsigned)grid[0], (unsigned)grid[1], (unsigned)grid[2]};
 	blockDim = {(unsigned)block[0], (unsigned)block[1], (unsigned)block[2]};
-	for (blockIdx.z = 0; blockIdx.z < gridDim.z; blockIdx.z++)
-		for (blockIdx.y = 0; blockIdx.y < gridDim.y; blockIdx.y++)
-			for (blockIdx.x = 0; blockIdx.x < gridDim.x; blockIdx.x++) run_block(shared_bytes);
+	long long blocks = (long long)grid[0] * grid[1] * grid[2];
+	for (long long i = 0; i < blocks; i++) {
+		long long at = reverse_order ? blocks - 1 - i : i;
+		blockIdx = {(unsigned)(at % grid[0]), (unsigned)(at / grid[0] % grid[1]), (unsigned)(at / grid[0] / grid[1])};
+		run_block(shared_bytes);
+	}
 	return "";
 }
 
