@@ -27,6 +27,8 @@ func products() []Case {
 		all = append(all, Case{Name: fmt.Sprintf("linear %v", s), Kernel: op.LinearKernel{LinearShape: s}})
 	}
 	all = append(all, Case{Name: "linear of the adapter", Kernel: op.LinearKernel{LinearShape: kernel.LinearShape{Rows: 256, In: 768, Out: 192}}, Slow: true})
+	// The published model's way: huge tiles, so deep that the ring of slices comes round.
+	all = append(all, Case{Name: "linear in huge tiles", Kernel: op.LinearKernel{LinearShape: kernel.LinearShape{Rows: 1270, In: 132, Out: 1788}}, Slow: true})
 	for _, s := range []kernel.GroupedShape{
 		{Groups: 8, Slots: 1, In: 24, Out: 24}, {Groups: 3, Slots: 5, In: 7, Out: 9}, {Groups: 1, Slots: 70, In: 40, Out: 68},
 		{Groups: 2, Slots: 3, In: 100, Out: 132},
