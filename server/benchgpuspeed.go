@@ -13,6 +13,7 @@ import (
 
 	"mome/fusion"
 	"mome/gpu/op"
+	"mome/gpu/vm"
 )
 
 // teraflops are what an H200 multiplies at most in a second, dense, by NVIDIA's data sheet: 989 in bfloat16 and 494 in TF32. In
@@ -20,47 +21,46 @@ import (
 var teraflops = map[op.Precision]float64{op.Float32: 494.0 / 3, op.TF32: 494, op.BFloat16: 989}
 
 // timeForward measures a forward pass, with the volumes copied to the device and the logits back, and without.
-func (b *gpuBench) timeForward(ctx context.Context, t *checkTable, runs int) error {
-	for _, p := range precisions {
-		l := b.machine.Lane(p)
-		net, err := newNetwork(b.set, b.config, everything, l, wants{})
-		if err != nil {
-			return err
-		}
-		var whole, kernels []time.Duration
-		for i := range runs + 1 {
-			began := time.Now()
-			if err := errors.Join(net.run(ctx, b.in, 0), b.complaint()); err != nil {
-				return err
-			}
-			ran := time.Now()
-			if err := net.program.Replay(1); err != nil {
-				return err
-			}
-			if i > 0 {
-				whole, kernels = append(whole, ran.Sub(began)), append(kernels, time.Since(ran))
-			}
-		}
-		_, gflop := net.gflop()
-		t.note(fmt.Sprintf("time of %s, %s", b.size, p), fmt.Sprintf("%.2f ms, with copies %.2f ms; %d launches, %.1f GFLOP: %.0f TFLOP/s; an H200 at its peak %.2f ms",
-			ms(median(kernels)), ms(median(whole)), net.program.Launches(), gflop, gflop/1000/median(kernels).Seconds(), gflop/teraflops[p]))
-		if err := l.Close(); err != nil {
-			return err
-		}
+func (b *gpuBench) timeForward(ctx context.Context, t *checkTable, p op.Precision, runs int) error {
+	l := b.machine.Lane(p)
+	whole, kernels, net, err := b.forwards(ctx, l, runs)
+	if err := errors.Join(err, b.complaint(), l.Close()); err != nil {
+		return err
 	}
+	_, gflop := net.gflop()
+	t.note(fmt.Sprintf("time of %s, %s", b.size, p), fmt.Sprintf("%.2f ms, with copies %.2f ms; %d launches, %.1f GFLOP: %.0f TFLOP/s; an H200 at its peak %.2f ms",
+		ms(median(kernels)), ms(median(whole)), net.program.Launches(), gflop, gflop/1000/median(kernels).Seconds(), gflop/teraflops[p]))
 	return nil
 }
 
-// timeStudies measures how many examinations a second the whole network judges when several come at once.
-func (b *gpuBench) timeStudies(ctx context.Context, t *checkTable, runs int) error {
-	for _, p := range precisions {
-		for _, lanes := range []int{1, 2, 4} {
-			rate, err := b.studies(ctx, p, lanes, runs)
-			if err != nil {
-				return err
-			}
-			t.note(fmt.Sprintf("%d studies at once, %s", lanes, p), fmt.Sprintf("%.1f a second, from volumes in the host's memory to logits", rate))
+func (b *gpuBench) forwards(ctx context.Context, l *vm.Lane, runs int) (whole, kernels []time.Duration, net *network, err error) {
+	if net, err = newNetwork(b.set, b.config, everything, l, wants{}); err != nil {
+		return nil, nil, nil, err
+	}
+	for i := range runs + 1 {
+		began := time.Now()
+		if err := net.run(ctx, b.in, 0); err != nil {
+			return nil, nil, nil, err
 		}
+		ran := time.Now()
+		if err := net.program.Replay(1); err != nil {
+			return nil, nil, nil, err
+		}
+		if i > 0 {
+			whole, kernels = append(whole, ran.Sub(began)), append(kernels, time.Since(ran))
+		}
+	}
+	return whole, kernels, net, nil
+}
+
+// timeStudies measures how many examinations a second the whole network judges when several come at once.
+func (b *gpuBench) timeStudies(ctx context.Context, t *checkTable, p op.Precision, runs int) error {
+	for _, lanes := range []int{1, 2, 4} {
+		rate, err := b.studies(ctx, p, lanes, runs)
+		if err != nil {
+			return err
+		}
+		t.note(fmt.Sprintf("%d studies at once, %s", lanes, p), fmt.Sprintf("%.1f a second, from volumes in the host's memory to logits", rate))
 	}
 	return nil
 }
@@ -90,8 +90,8 @@ func (b *gpuBench) studies(ctx context.Context, p op.Precision, lanes, runs int)
 		wait.Wait()
 		return errors.Join(failures...)
 	}
-	if err := judge(2); err != nil { // builds the graphs
-		return 0, err
+	if err := errors.Join(judge(min(2*lanes, runs+1)), b.complaint()); err != nil { // every lane meets every stage and builds its graph
+		return 0, errors.Join(err, model.Close())
 	}
 	began := time.Now()
 	err = judge(runs)
