@@ -123,7 +123,11 @@ func TestBenchGPUGoesOn(t *testing.T) {
 	for !slices.Contains(check.Precisions(cases[last].Kernel), op.BFloat16) {
 		last--
 	}
-	from, lose := 2*len(cases)+last-1, 1 // the last two in bfloat16
+	first := last // of the same kind
+	for kindOf(cases[first-1].Kernel) == kindOf(cases[last].Kernel) {
+		first--
+	}
+	from, lose := 2*len(cases)+first-1, 1 // in bfloat16: one of the kind before, and the last that has it
 	parts, err := c.checkKernels(t.Context(), failing{d, cuda.ErrLost, &lose}, table, from)
 	if !errors.As(err, &lost) || lost.next != from+1 || parts != 3*len(cases) || table.failed != 1 || table.count != 1 {
 		t.Errorf("%d parts, %v, %d of %d checks failed, want a loss in the part before %d", parts, err, table.failed, table.count, from+1)

@@ -35,7 +35,7 @@ func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *che
 	cases := check.Cases()
 	for _, p := range precisions {
 		var right kinds
-		for _, k := range cases {
+		for i, k := range cases {
 			parts++
 			if parts <= from || err != nil || !slices.Contains(check.Precisions(k.Kernel), p) {
 				continue
@@ -43,7 +43,7 @@ func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *che
 			if err = ctx.Err(); err != nil {
 				continue
 			}
-			name, next := fmt.Sprintf("%s, %s", kindOf(k.Kernel), p), parts
+			name, next := fmt.Sprintf("%s, %s", kindOf(k.Kernel), p), parts+sameKind(cases[i+1:], k)
 			stop := func() bool { return true }
 			if c.anew != nil {
 				stop = time.AfterFunc(patience, func() {
@@ -63,7 +63,7 @@ func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *che
 			}
 			t.verdict(name, false, fmt.Sprintf("%s: %v", k.Name, problem))
 			if errors.Is(problem, cuda.ErrLost) {
-				err = lostError{parts, problem}
+				err = lostError{next, problem}
 			}
 		}
 		for _, name := range right.order {
@@ -71,6 +71,15 @@ func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *che
 		}
 	}
 	return parts, err
+}
+
+// sameKind is how many cases come first that are of the kind of one that lost the device, and would lose it again.
+func sameKind(cases []check.Case, as check.Case) int {
+	n := 0
+	for n < len(cases) && kindOf(cases[n].Kernel) == kindOf(as.Kernel) {
+		n++
+	}
+	return n
 }
 
 // kinds are the cases that were right, by the name of their kind and precision.
