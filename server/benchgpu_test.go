@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,5 +144,28 @@ func TestGoingOn(t *testing.T) {
 	got := goingOn([]string{"bench", "gpu", "--go-on=1,2,3,4", "--kernels"}, progress{5, 6, 7, 8})
 	if want := []string{"bench", "gpu", "--kernels", "--go-on=5,6,7,8"}; !slices.Equal(got, want) {
 		t.Errorf("goes on with %q, want %q", got, want)
+	}
+}
+
+// What PyTorch printed counts as soon as it is there, and its failure says what is needed.
+func TestTimePyTorch(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	b := newGPUBench("tiny", tinySet(t), tinyConfig(), emulated(t, 0))
+	for _, c := range []struct{ python, line, err string }{
+		{`test -s "$2/weights.th" -a "$6" = emulator && echo loading && echo '{"torch":"2.9","way":"graph tf32","ms":1.5,"difference":0.01}'`,
+			"PyTorch 2.9, graph tf32", ""},
+		{`exit 3`, "", "forward.py beside the script"},
+		{`true`, "", "nothing was measured"},
+	} {
+		if err := os.WriteFile(filepath.Join(bin, "python3"), []byte("#!/bin/sh\n"+c.python+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		table := newCheckTable(&out)
+		err := b.timePyTorch(t.Context(), table, "cuda.py", 1)
+		if got := fmt.Sprint(err); (err == nil) != (c.err == "") || !strings.Contains(got, c.err) || !strings.Contains(out.String(), c.line) {
+			t.Errorf("%s: %v, want %q; printed %q, want %q", c.python, err, c.err, out.String(), c.line)
+		}
 	}
 }
