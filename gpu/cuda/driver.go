@@ -72,6 +72,11 @@ func allocatePinned(bytes int) (unsafe.Pointer, error) {
 
 func freePinned(at unsafe.Pointer) error { return result(C.cuMemFreeHost(at)) }
 
+// blockShared is the most shared memory in bytes that a block may be allowed.
+func blockShared(d cu.Device) (int, error) {
+	return d.Attribute(cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN))
+}
+
 // allowShared lets a function use dynamic shared memory above freeShared.
 func allowShared(f cu.Function, bytes int) error {
 	return result(C.cuFuncSetAttribute(functionHandle(f), C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(bytes)))
