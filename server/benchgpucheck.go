@@ -344,7 +344,8 @@ func sanitize(ctx context.Context, t *checkTable, device string) error {
 		return err
 	}
 	for _, tool := range []string{"memcheck", "racecheck", "initcheck", "synccheck"} {
-		out, err := exec.CommandContext(ctx, path, "--tool", tool, "--error-exitcode", "9", self, "bench", "gpu", "--kernels", "--device", device).CombinedOutput()
+		args := goingOn([]string{"--tool", tool, "--error-exitcode", "9", self, "bench", "gpu", "--kernels", "--device", device}, progress{losses: mostLosses})
+		out, err := exec.CommandContext(ctx, path, args...).CombinedOutput() // at its own pace, and in one process
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		t.verdict("compute-sanitizer "+tool, err == nil, lines[len(lines)-1])
 	}
