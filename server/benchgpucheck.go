@@ -32,7 +32,7 @@ const patience = 30 * time.Second
 // checkKernels compares every operation, a line for each kind and precision, and one for each case that is wrong. It begins at a part and
 // returns how many there are.
 func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *checkTable, from int) (parts int, err error) {
-	cases := check.Cases()
+	cases := kernelCases()
 	for _, p := range precisions {
 		var right kinds
 		for i, k := range cases {
@@ -71,6 +71,13 @@ func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *che
 		}
 	}
 	return parts, err
+}
+
+// kernelCases are the cases of all kernels, those of a kind one after the other.
+func kernelCases() []check.Case {
+	all := check.Cases()
+	slices.SortStableFunc(all, func(a, b check.Case) int { return strings.Compare(kindOf(a.Kernel), kindOf(b.Kernel)) })
+	return all
 }
 
 // sameKind is how many cases come first that are of the kind of one that lost the device, and would lose it again.
