@@ -353,6 +353,10 @@ func TestFailuresLeaveNothing(t *testing.T) {
 			t.Errorf("%s: opened with %v, want %v", c.fail, err, c.want)
 		}
 	}
+	t.Setenv("FAKE_FAIL", "cuDevicePrimaryCtxRetain=46") // another process has the device for itself; cu has no name for it
+	if _, err := cuda.Open("cuda:0"); err == nil || !strings.Contains(err.Error(), "told to fail") {
+		t.Errorf("opened with %v, want the driver's words", err)
+	}
 	t.Setenv("FAKE_FAIL", "")
 	d := open(t, "cuda:0")
 	for _, c := range []struct {
