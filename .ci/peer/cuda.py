@@ -116,7 +116,7 @@ def main():
         return
     for name, kind, tf32 in reversed(KINDS):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-        torch._dynamo.reset()
+        torch.compiler.reset()
         options = {"mode": "max-autotune-no-cudagraphs"} if args.autotune else {}
         run = torch.compile(forward(kind, fastest.get(name, torch.contiguous_format)), dynamic=False, **options)
         if time(f"compiled {name}", lambda: run) < float("inf"):
