@@ -201,15 +201,19 @@ func (t *checkTable) check(name string, got, most float64, about string) {
 	t.verdict(name, got <= most, fmt.Sprintf("%.2g, at most %.2g %s", got, most, about))
 }
 
-// verdict is a line of what must be true.
+// verdict is a line of what must be true. Of errors that were joined the first says most: a lost device has one for all it held.
 func (t *checkTable) verdict(name string, ok bool, about string) {
+	about, rest, _ := strings.Cut(strings.TrimSpace(about), "\n")
+	if rest != "" {
+		about += fmt.Sprintf(" (and %d more)", 1+strings.Count(rest, "\n"))
+	}
 	t.count++
 	word := "ok"
 	if !ok {
 		t.failed++
 		word = "FAILED"
 	}
-	fmt.Fprintf(t.w, "%s\t%s\t%s\n", name, word, strings.TrimSpace(about))
+	fmt.Fprintf(t.w, "%s\t%s\t%s\n", name, word, about)
 	t.w.Flush()
 }
 

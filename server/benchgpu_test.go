@@ -140,6 +140,14 @@ func TestBenchGPUGoesOn(t *testing.T) {
 	}
 }
 
+func TestVerdictIsALine(t *testing.T) {
+	var out strings.Builder
+	newCheckTable(&out).verdict("forward", false, errors.Join(errors.New("lost"), errors.New("free"), errors.New("free")).Error())
+	if got := strings.Join(strings.Fields(out.String()), " "); got != "forward FAILED lost (and 2 more)" || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
 func TestGoingOn(t *testing.T) {
 	got := goingOn([]string{"bench", "gpu", "--go-on=1,2,3,4", "--kernels"}, progress{5, 6, 7, 8})
 	if want := []string{"bench", "gpu", "--kernels", "--go-on=5,6,7,8"}; !slices.Equal(got, want) {

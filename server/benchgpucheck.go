@@ -181,7 +181,7 @@ func (b *gpuBench) onDevice(ctx context.Context, p op.Precision, want wants) (*c
 	if err == nil && !c.net.program.OnDevice() {
 		err = errNotOnDevice
 	}
-	return c, errors.Join(err, b.complaint(), l.Close())
+	return c, errors.Join(b.complaint(), err, l.Close())
 }
 
 // loose is how far logits and intermediate values may be apart. What rounding does grows from layer to layer: of bfloat16 that is
@@ -308,7 +308,7 @@ func (b *gpuBench) compareOracle(ctx context.Context, t *checkTable, p op.Precis
 			got = append(got, v...)
 		}
 	}
-	if err := errors.Join(err, b.complaint(), l.Close()); err != nil {
+	if err := errors.Join(b.complaint(), err, l.Close()); err != nil {
 		return err
 	}
 	t.check(fmt.Sprintf("oracle, %s", p), apart(got, want), loose[p], "of the logits of "+dir)

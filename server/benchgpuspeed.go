@@ -26,7 +26,7 @@ var teraflops = map[op.Precision]float64{op.Float32: 494.0 / 3, op.TF32: 494, op
 func (b *gpuBench) timeForward(ctx context.Context, t *checkTable, p op.Precision, runs int) error {
 	l := b.machine.Lane(p)
 	whole, kernels, net, err := b.forwards(ctx, l, runs)
-	if err := errors.Join(err, b.complaint(), l.Close()); err != nil {
+	if err := errors.Join(b.complaint(), err, l.Close()); err != nil {
 		return err
 	}
 	_, gflop := net.gflop()
