@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fusion"
+	"mome/gpu/vm"
 )
 
 type benchCommand struct {
@@ -106,6 +108,10 @@ func (c *benchModelCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	onDevice := lane.String() != new(vm.Lane).String()
+	if c.Profile && onDevice {
+		return errors.New("--profile times operations on the CPU: leave out --device")
+	}
 	in := randomInput(config)
 	r := benchResult{
 		Weights: name, Device: lane.String(), Precision: lane.Precision().String(), Backward: c.Backward, Parameters: set.Parameters(),
@@ -123,6 +129,9 @@ func (c *benchModelCommand) Run(ctx context.Context, log *slog.Logger) error {
 	r.ArenaMB = 4e-6 * float64(net.program.ArenaFloats())
 	for i := range c.Runs + 1 {
 		t, err := timed(func() error { return net.run(ctx, in, 0) })
+		if err == nil && onDevice && !net.program.OnDevice() {
+			err = errNotOnDevice // the log says why
+		}
 		if err != nil {
 			return err
 		}

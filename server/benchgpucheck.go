@@ -11,12 +11,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mome/experts/nn"
 	"mome/experts/weights"
 	"mome/fusion"
 	"mome/gpu"
 	"mome/gpu/check"
+	"mome/gpu/cuda"
 	"mome/gpu/op"
 	"mome/gpu/vm"
 )
@@ -24,35 +26,85 @@ import (
 // precisions are all that a device computes at.
 var precisions = []op.Precision{op.Float32, op.TF32, op.BFloat16}
 
-// checkKernels compares every operation, a line for each kind and precision.
-func checkKernels(ctx context.Context, d gpu.Device, t *checkTable) error {
+// patience is how long a case of a kernel may take, which takes milliseconds: one that takes longer does not end.
+const patience = 30 * time.Second
+
+// checkKernels compares every operation, a line for each kind and precision, and one for each case that is wrong. It begins at a part and
+// returns how many there are.
+func (c *benchGPUCommand) checkKernels(ctx context.Context, d gpu.Device, t *checkTable, from int) (parts int, err error) {
+	cases := kernelCases()
 	for _, p := range precisions {
-		worst, order := map[string]float64{}, []string{}
-		for _, c := range check.Cases() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if !slices.Contains(check.Precisions(c.Kernel), p) {
+		var right kinds
+		for i, k := range cases {
+			parts++
+			if parts <= from || err != nil || !slices.Contains(check.Precisions(k.Kernel), p) {
 				continue
 			}
-			kind := kindOf(c.Kernel)
-			if _, ok := worst[kind]; !ok {
-				order = append(order, kind)
+			if err = ctx.Err(); err != nil {
+				continue
 			}
-			e, err := check.Compare(d, c, p)
-			if err != nil {
-				t.verdict(fmt.Sprintf("%s, %s", kind, p), false, fmt.Sprintf("%s: %v", c.Name, err))
-				e = math.Inf(1)
+			name, next := fmt.Sprintf("%s, %s", kindOf(k.Kernel), p), parts+sameKind(cases[i+1:], k)
+			stop := func() bool { return true }
+			if c.anew != nil {
+				stop = time.AfterFunc(patience, func() {
+					t.verdict(name, false, fmt.Sprintf("%s: not done after %v", k.Name, patience))
+					t.verdict("go on without it", false, fmt.Sprint(c.anew(next)))
+					os.Exit(1)
+				}).Stop
 			}
-			worst[kind] = max(worst[kind], e)
+			e, problem := check.Compare(d, k, p)
+			stop()
+			if problem == nil && !(e <= check.Tolerance(p)) {
+				problem = fmt.Errorf("%.2g, at most %.2g of the largest value", e, check.Tolerance(p))
+			}
+			if problem == nil {
+				right.add(name, e)
+				continue
+			}
+			t.verdict(name, false, fmt.Sprintf("%s: %v", k.Name, problem))
+			if errors.Is(problem, cuda.ErrLost) {
+				err = lostError{next, problem}
+			}
 		}
-		for _, kind := range order {
-			if !math.IsInf(worst[kind], 1) { // has a line already
-				t.check(fmt.Sprintf("%s, %s", kind, p), worst[kind], check.Tolerance(p), "of the largest value")
-			}
+		for _, name := range right.order {
+			t.check(name, right.worst[name], check.Tolerance(p), fmt.Sprintf("of the largest value, %d cases", right.count[name]))
 		}
 	}
-	return nil
+	return parts, err
+}
+
+// kernelCases are the cases of all kernels, those of a kind one after the other.
+func kernelCases() []check.Case {
+	all := check.Cases()
+	slices.SortStableFunc(all, func(a, b check.Case) int { return strings.Compare(kindOf(a.Kernel), kindOf(b.Kernel)) })
+	return all
+}
+
+// sameKind is how many cases come first that are of the kind of one that lost the device, and would lose it again.
+func sameKind(cases []check.Case, as check.Case) int {
+	n := 0
+	for n < len(cases) && kindOf(cases[n].Kernel) == kindOf(as.Kernel) {
+		n++
+	}
+	return n
+}
+
+// kinds are the cases that were right, by the name of their kind and precision.
+type kinds struct {
+	order []string
+	worst map[string]float64
+	count map[string]int
+}
+
+func (k *kinds) add(name string, difference float64) {
+	if k.worst == nil {
+		k.worst, k.count = map[string]float64{}, map[string]int{}
+	}
+	if k.count[name] == 0 {
+		k.order = append(k.order, name)
+	}
+	k.worst[name] = max(k.worst[name], difference)
+	k.count[name]++
 }
 
 // gpuBench is a network of random weights with one case, and what the CPU says of it.
@@ -63,7 +115,7 @@ type gpuBench struct {
 	config  nn.Config
 	in      fusion.Input
 	machine *vm.Machine
-	want    *collector
+	want    *collector // of reference
 
 	mu     sync.Mutex
 	warned error
@@ -71,12 +123,29 @@ type gpuBench struct {
 
 func newGPUBench(size string, set weights.Set, config nn.Config, d gpu.Device) *gpuBench {
 	b := &gpuBench{size: size, device: d, set: set, config: config, in: randomInput(config)}
-	b.machine = vm.On(d, func(err error) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.warned = errors.Join(b.warned, err)
-	})
+	b.machine = vm.On(d, b.warn)
 	return b
+}
+
+func (b *gpuBench) warn(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.warned = errors.Join(b.warned, err)
+}
+
+// renew makes another machine, because one on which something failed leaves everything after that to the CPU.
+func (b *gpuBench) renew() error {
+	err := b.machine.Release()
+	b.machine = vm.On(b.device, b.warn)
+	return errors.Join(err, b.complaint())
+}
+
+// reference is what the CPU computes in full precision.
+func (b *gpuBench) reference(ctx context.Context) (_ *collector, err error) {
+	if b.want == nil {
+		b.want, err = b.compute(ctx, new(vm.Lane), wants{marks: true})
+	}
+	return b.want, err
 }
 
 // complaint is what the machine said since the last one, when it left work to the CPU.
@@ -89,6 +158,8 @@ func (b *gpuBench) complaint() error {
 }
 
 var everything = [3]bool{true, true, true}
+
+var errNotOnDevice = errors.New("the CPU computed this, not the device")
 
 // compute runs the network once on a lane.
 func (b *gpuBench) compute(ctx context.Context, l *vm.Lane, want wants) (*collector, error) {
@@ -107,31 +178,33 @@ func (b *gpuBench) compute(ctx context.Context, l *vm.Lane, want wants) (*collec
 func (b *gpuBench) onDevice(ctx context.Context, p op.Precision, want wants) (*collector, error) {
 	l := b.machine.Lane(p)
 	c, err := b.compute(ctx, l, want)
-	return c, errors.Join(err, b.complaint(), l.Close())
+	if err == nil && !c.net.program.OnDevice() {
+		err = errNotOnDevice
+	}
+	return c, errors.Join(b.complaint(), err, l.Close())
 }
 
-// compareForward compares logits and intermediate values at every precision.
-func (b *gpuBench) compareForward(ctx context.Context, t *checkTable) (err error) {
-	if b.want, err = b.compute(ctx, new(vm.Lane), wants{marks: true}); err != nil {
+// loose is how far logits and intermediate values may be apart. What rounding does grows from layer to layer: of bfloat16 that is
+// 4 % of the logits after twelve.
+var loose = map[op.Precision]float64{op.Float32: 1e-4, op.TF32: 1e-2, op.BFloat16: 5e-2}
+
+// compareForward compares logits and intermediate values.
+func (b *gpuBench) compareForward(ctx context.Context, t *checkTable, p op.Precision) error {
+	want, err := b.reference(ctx)
+	if err != nil {
 		return err
 	}
-	for _, p := range precisions {
-		name := fmt.Sprintf("forward of %s, %s", b.size, p)
-		got, err := b.onDevice(ctx, p, wants{marks: true})
-		if err != nil {
-			t.verdict(name, false, err.Error())
-			continue
-		}
-		worst, where := 0.0, ""
-		for i, m := range got.marks {
-			if e := apart(m.data, b.want.marks[i].data); e >= worst {
-				worst, where = e, m.name
-			}
-		}
-		// What rounding does grows from layer to layer: of bfloat16 that is 4 % of the logits after twelve.
-		most := map[op.Precision]float64{op.Float32: 1e-4, op.TF32: 1e-2, op.BFloat16: 5e-2}[p]
-		t.check(name, apart(got.logits.data, b.want.logits.data), most, fmt.Sprintf("of the logits; %.2g of %s", worst, where))
+	got, err := b.onDevice(ctx, p, wants{marks: true})
+	if err != nil {
+		return err
 	}
+	worst, where := 0.0, ""
+	for i, m := range got.marks {
+		if e := apart(m.data, want.marks[i].data); e >= worst {
+			worst, where = e, m.name
+		}
+	}
+	t.check(fmt.Sprintf("forward of %s, %s", b.size, p), apart(got.logits.data, want.logits.data), loose[p], fmt.Sprintf("of the logits; %.2g of %s", worst, where))
 	return nil
 }
 
@@ -144,8 +217,7 @@ func (b *gpuBench) compareGradients(ctx context.Context, t *checkTable) error {
 	}
 	got, err := b.onDevice(ctx, op.Float32, wants{gradients: true})
 	if err != nil {
-		t.verdict(name, false, err.Error())
-		return nil
+		return err
 	}
 	largest := 0.0
 	for _, g := range want.gradients {
@@ -165,6 +237,10 @@ func (b *gpuBench) compareGradients(ctx context.Context, t *checkTable) error {
 
 // compareShortOfMemory takes nearly all memory away: the CPU must answer, and say why.
 func (b *gpuBench) compareShortOfMemory(ctx context.Context, t *checkTable) error {
+	want, err := b.reference(ctx)
+	if err != nil {
+		return err
+	}
 	if err := b.machine.Release(); err != nil {
 		return err
 	}
@@ -190,17 +266,18 @@ func (b *gpuBench) compareShortOfMemory(ctx context.Context, t *checkTable) erro
 	}
 	err = errors.Join(err, l.Close())
 	if err != nil {
-		t.verdict("out of memory", false, err.Error())
-		return nil
+		return err
 	}
-	t.verdict("out of memory", errors.Is(warned, gpu.ErrOutOfMemory) && slices.Equal(got.logits.data, b.want.logits.data), "the CPU answers, with a warning")
+	t.verdict("out of memory", errors.Is(warned, gpu.ErrOutOfMemory) && slices.Equal(got.logits.data, want.logits.data), "the CPU answers, with a warning")
 	_, err = b.onDevice(ctx, op.Float32, wants{})
-	t.verdict("after out of memory", err == nil, "the device answers again")
-	return nil
+	if err == nil {
+		t.verdict("after out of memory", true, "the device answers again")
+	}
+	return err
 }
 
 // compareOracle compares the logits with those of another implementation.
-func (b *gpuBench) compareOracle(ctx context.Context, t *checkTable, dir string) error {
+func (b *gpuBench) compareOracle(ctx context.Context, t *checkTable, p op.Precision, dir string) error {
 	set, name, err := openSet(filepath.Join(dir, "model.th"))
 	if err != nil {
 		return err
@@ -218,24 +295,23 @@ func (b *gpuBench) compareOracle(ctx context.Context, t *checkTable, dir string)
 	if err != nil {
 		return err
 	}
-	for _, p := range precisions {
-		l := b.machine.Lane(p)
-		net, err := newNetwork(set, config, everything, l, wants{})
-		var got []float32
-		for i := 0; i < len(cases) && err == nil; i++ {
-			if err = net.run(ctx, cases[i], 0); err == nil {
-				var v []float32
-				v, err = net.value(net.logits)
-				got = append(got, v...)
-			}
+	l := b.machine.Lane(p)
+	net, err := newNetwork(set, config, everything, l, wants{})
+	var got []float32
+	for i := 0; i < len(cases) && err == nil; i++ {
+		if err = net.run(ctx, cases[i], 0); err == nil && !net.program.OnDevice() {
+			err = errNotOnDevice
 		}
-		if err = errors.Join(err, b.complaint(), l.Close()); err != nil {
-			t.verdict(fmt.Sprintf("oracle, %s", p), false, err.Error())
-			continue
+		if err == nil {
+			var v []float32
+			v, err = net.value(net.logits)
+			got = append(got, v...)
 		}
-		most := map[op.Precision]float64{op.Float32: 1e-4, op.TF32: 1e-2, op.BFloat16: 5e-2}[p]
-		t.check(fmt.Sprintf("oracle, %s", p), apart(got, want), most, "of the logits of "+dir)
 	}
+	if err := errors.Join(b.complaint(), err, l.Close()); err != nil {
+		return err
+	}
+	t.check(fmt.Sprintf("oracle, %s", p), apart(got, want), loose[p], "of the logits of "+dir)
 	return nil
 }
 
@@ -275,7 +351,8 @@ func sanitize(ctx context.Context, t *checkTable, device string) error {
 		return err
 	}
 	for _, tool := range []string{"memcheck", "racecheck", "initcheck", "synccheck"} {
-		out, err := exec.CommandContext(ctx, path, "--tool", tool, "--error-exitcode", "9", self, "bench", "gpu", "--kernels", "--device", device).CombinedOutput()
+		args := goingOn([]string{"--tool", tool, "--error-exitcode", "9", self, "bench", "gpu", "--kernels", "--device", device}, progress{losses: mostLosses})
+		out, err := exec.CommandContext(ctx, path, args...).CombinedOutput() // at its own pace, and in one process
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		t.verdict("compute-sanitizer "+tool, err == nil, lines[len(lines)-1])
 	}

@@ -45,12 +45,12 @@ func (f deviceFlag) machine(log *slog.Logger) (*vm.Machine, error) {
 		name = "cuda"
 	}
 	d, err := cuda.Open(name)
-	if errors.Is(err, gpu.ErrNoDevice) && name == "cuda" {
+	if errors.Is(err, gpu.ErrNoDevice) && strings.EqualFold(f.Device, "auto") {
 		log.Info("networks run on the CPU", "reason", err)
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--device %s: %w", f.Device, err)
+		return nil, fmt.Errorf("--device %s: %w (server doctor says more)", f.Device, err)
 	}
 	log.Info("networks run on a device", "device", d.String())
 	return vm.On(d, func(err error) { log.Warn("device", "error", err) }), nil

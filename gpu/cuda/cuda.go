@@ -20,7 +20,7 @@ import (
 //go:generate go run generate.go
 
 // ErrLost is wrapped where a device cannot be used any more, after a kernel's access out of bounds or a fault of the hardware.
-// The device must be closed; another Open may succeed.
+// The driver answers every call of the process with the error from then on, on another Open too: only a new process can use the device.
 var ErrLost = errors.New("device lost")
 
 // Info is what the driver says of a device.
@@ -28,6 +28,7 @@ type Info struct {
 	Name         string // "cuda:0", which Open takes
 	Model        string // "NVIDIA H200"
 	Major, Minor int    // compute capability
+	Shared       int    // shared memory in bytes that a block may have
 	Free, Total  int64  // memory in bytes
 	Err          error  // why it cannot be used; nil where it can
 }
@@ -35,10 +36,17 @@ type Info struct {
 // minMajor is the least compute capability that the kernels run on: tensor cores for bfloat16 and asynchronous copies.
 const minMajor = 8
 
-// Capable says whether the kernels are made for the device's compute capability.
+// minShared is the shared memory in bytes that package launch may ask for, which 8.0, 9.0 and 10.0 have. Those of 8.6, 8.9 and 12.0
+// give a block 99 KiB.
+const minShared = 163 << 10
+
+// Capable says whether the kernels are made for the device.
 func (i Info) Capable() error {
 	if i.Major < minMajor {
 		return fmt.Errorf("%w: %s has compute capability %d.%d, kernels need %d.0", gpu.ErrNoDevice, i.Model, i.Major, i.Minor, minMajor)
+	}
+	if i.Shared < minShared {
+		return fmt.Errorf("%w: %s gives a block %d KiB of shared memory, kernels need %d", gpu.ErrNoDevice, i.Model, i.Shared>>10, minShared>>10)
 	}
 	return nil
 }

@@ -58,6 +58,9 @@ func describe(i int) Info {
 		if info.Major, info.Minor, err = d.ComputeCapability(); err != nil {
 			return explain("ask for the compute capability", err)
 		}
+		if info.Shared, err = blockShared(d); err != nil {
+			return explain("ask for the shared memory", err)
+		}
 		if err := info.Capable(); err != nil {
 			return err
 		}

@@ -128,14 +128,14 @@ func geluOf(out, in gpu.Address, n int) gpu.Launch {
 }
 
 func TestDevices(t *testing.T) {
-	t.Setenv("FAKE_DEVICES", "3")
-	t.Setenv("FAKE_MEMORY", "1000000,3000000,2000000")
-	t.Setenv("FAKE_CAPABILITY", "9.0,7.5,8.6")
+	t.Setenv("FAKE_DEVICES", "4")
+	t.Setenv("FAKE_MEMORY", "1000000,3000000,2000000,4000000")
+	t.Setenv("FAKE_CAPABILITY", "9.0,7.5,8.0,8.9")
 	all, err := cuda.Devices()
-	if err != nil || len(all) != 3 {
-		t.Fatalf("%v, %v, want 3 devices", all, err)
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%v, %v, want 4 devices", all, err)
 	}
-	if got, want := all[2], (cuda.Info{Name: "cuda:2", Model: "Fake 2", Major: 8, Minor: 6, Free: 2000000, Total: 2000000}); got != want {
+	if got, want := all[2], (cuda.Info{Name: "cuda:2", Model: "Fake 2", Major: 8, Minor: 0, Shared: 163 << 10, Free: 2000000, Total: 2000000}); got != want {
 		t.Errorf("device 2 is %+v, want %+v", got, want)
 	}
 	if err := all[1].Err; !errors.Is(err, gpu.ErrNoDevice) {
@@ -147,7 +147,7 @@ func TestDevices(t *testing.T) {
 	if d := open(t, "cuda"); d.String() != "cuda:2 Fake 2" {
 		t.Errorf("opened %s, want cuda:2, which has the most memory of those that can be used", d)
 	}
-	for name, want := range map[string]string{"cuda:1": "7.5", "cuda:3": "has 3 devices"} {
+	for name, want := range map[string]string{"cuda:1": "7.5", "cuda:3": "99 KiB", "cuda:4": "has 4 devices"} {
 		if _, err := cuda.Open(name); !errors.Is(err, gpu.ErrNoDevice) || !strings.Contains(err.Error(), want) {
 			t.Errorf("open %s: %v, want ErrNoDevice with %q", name, err, want)
 		}
@@ -352,6 +352,10 @@ func TestFailuresLeaveNothing(t *testing.T) {
 		if _, err := cuda.Open("cuda:0"); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: opened with %v, want %v", c.fail, err, c.want)
 		}
+	}
+	t.Setenv("FAKE_FAIL", "cuDevicePrimaryCtxRetain=46") // another process has the device for itself; cu has no name for it
+	if _, err := cuda.Open("cuda:0"); err == nil || !strings.Contains(err.Error(), "told to fail") {
+		t.Errorf("opened with %v, want the driver's words", err)
 	}
 	t.Setenv("FAKE_FAIL", "")
 	d := open(t, "cuda:0")

@@ -24,7 +24,11 @@ __attribute__((constructor)) static void find_driver(void) {
 	}
 	*(void **)&driver_init = dlsym(driver, "cuInit");
 	*(void **)&driver_count = dlsym(driver, "cuDeviceGetCount");
-	if (!driver_init || !driver_count) snprintf(problem, sizeof problem, "libcuda.so.1 is no CUDA driver: %s", dlerror());
+	if (!driver_init || !driver_count) {
+		snprintf(problem, sizeof problem, "libcuda.so.1 is no CUDA driver: %s", dlerror());
+	} else if (!dlsym(driver, "cuGraphInstantiateWithFlags")) { // the latest call; without it the process would end there
+		snprintf(problem, sizeof problem, "the driver is too old: CUDA 11.4 or later is needed");
+	}
 }
 
 HIDDEN CUresult CUDAAPI cuInit(unsigned int flags) {

@@ -60,7 +60,21 @@ func explain(tried string, err error) error {
 			return fmt.Errorf("%s: %w (%w)", tried, ErrLost, err)
 		}
 	}
-	return fmt.Errorf("%s: %w", tried, err)
+	return fmt.Errorf("%s: %w", tried, named(err))
+}
+
+// named adds the driver's words to an error that is younger than cu and only a number there, such as 46 of a device that another
+// process has for itself.
+func named(err error) error {
+	var code int
+	if n, _ := fmt.Sscanf(err.Error(), "UnknownErrorCode:%d", &code); n != 1 {
+		return err
+	}
+	var words *C.char
+	if C.cuGetErrorString(C.CUresult(code), &words) != C.CUDA_SUCCESS || words == nil {
+		return err
+	}
+	return fmt.Errorf("%w, %s", err, C.GoString(words))
 }
 
 // allocatePinned returns memory of the host that the device reads and writes by itself.
@@ -71,6 +85,11 @@ func allocatePinned(bytes int) (unsafe.Pointer, error) {
 }
 
 func freePinned(at unsafe.Pointer) error { return result(C.cuMemFreeHost(at)) }
+
+// blockShared is the most shared memory in bytes that a block may be allowed.
+func blockShared(d cu.Device) (int, error) {
+	return d.Attribute(cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN))
+}
 
 // allowShared lets a function use dynamic shared memory above freeShared.
 func allowShared(f cu.Function, bytes int) error {

@@ -24,9 +24,16 @@ func TestWithoutADevice(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(noLibrary, "libcuda.so.1"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	old := t.TempDir() // knows two calls
+	build := exec.Command("gcc", "-shared", "-fPIC", "-o", filepath.Join(old, "libcuda.so.1"), "-x", "c", "-")
+	build.Stdin = strings.NewReader("int cuInit(unsigned f) { return 0; } int cuDeviceGetCount(int *n) { return *n = 1, 0; }")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	fake := os.Getenv(fakeFolder)
 	for _, c := range []struct{ name, libraries, setting, want string }{
 		{"no driver", noLibrary, "", "no driver found"},
+		{"old driver", old, "", "too old: CUDA 11.4"},
 		{"driver that does not start", fake, "FAKE_FAIL=cuInit=804", "the driver does not start: error 804"},
 		{"driver without devices", fake, "FAKE_DEVICES=0", "the driver has no devices"},
 	} {

@@ -212,9 +212,11 @@ func (p *Program) Replay(times int) error {
 			return err
 		}
 	}
-	var last [1]float32
-	return p.lane.queue.Download(last[:], p.lane.memory)
+	return wait(p.lane.queue, p.lane.memory)
 }
+
+// OnDevice says whether the last Run was on the lane's device: the CPU takes over where that can't compute.
+func (p *Program) OnDevice() bool { return p.ran == onDevice }
 
 // Launches is the number of kernels that a Run on the device launches.
 func (p *Program) Launches() (n int) {

@@ -329,3 +329,51 @@ func share(t *testing.T, p, other *Program) {
 		}
 	}
 }
+
+// late is a queue that has its uploads under way until something is asked for that comes after them.
+type late struct {
+	gpu.Queue
+	under *[]func() error
+}
+
+func (q late) Upload(to gpu.Address, from []float32) error {
+	copied := slices.Clone(from)
+	*q.under = append(*q.under, func() error { return q.Queue.Upload(to, copied) })
+	return nil
+}
+
+func (q late) Download(to []float32, from gpu.Address) error {
+	for _, upload := range *q.under {
+		if err := upload(); err != nil {
+			return err
+		}
+	}
+	*q.under = nil
+	return q.Queue.Download(to, from)
+}
+
+// What one lane brought to the device is there when another is told where, whose queue does not wait for the first one's.
+func TestFixedIsThereForAllQueues(t *testing.T) {
+	m, d, _ := emulated(t, 0)
+	of := func() gpu.Queue {
+		q, err := d.NewQueue()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	want := []float32{1, 2, 3}
+	first := late{of(), new([]func() error)}
+	if _, err := m.keep(first, want[:1], want[1:]); err != nil {
+		t.Fatal(err)
+	}
+	second := of()
+	at, err := m.keep(second, want[:1], want[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float32, len(want))
+	if err := second.Download(got, at); err != nil || !slices.Equal(got, want) {
+		t.Errorf("another queue reads %v, %v, want %v", got, err, want)
+	}
+}

@@ -126,8 +126,18 @@ func (m *Machine) keep(q gpu.Queue, pieces ...[]float32) (gpu.Address, error) {
 		}
 		offset += len(p)
 	}
+	// An upload may be under way still when it returns, and other lanes' queues, which do not wait for this one, read these data.
+	if err := wait(q, start); err != nil {
+		return 0, errors.Join(err, m.device.Free(start))
+	}
 	m.fixed[id] = resident{pieces, start}
 	return start, nil
+}
+
+// wait returns when a queue has done all that it was given. Memory is any that holds a float.
+func wait(q gpu.Queue, memory gpu.Address) error {
+	var last [1]float32
+	return q.Download(last[:], memory)
 }
 
 // String is where the lane's programs run.

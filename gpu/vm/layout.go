@@ -80,7 +80,7 @@ func (a *arrangement) layout() layout {
 				place(root)
 			}
 		} else if l.offset[root] >= 0 { // a piece of it was there before
-		} else if l.overwrites(a.values, s, last[first] == i) {
+		} else if l.overwrites(a.values, s, last[first] == i && !a.reads(s.in[1:], first)) {
 			l.offset[s.out] = l.offset[first]
 			live[slices.Index(live, first)] = s.out
 		} else {
@@ -102,11 +102,19 @@ func (a *arrangement) layout() layout {
 	return l
 }
 
-// overwrites says whether a step may take over the room of its first input, given whether it is the last to read it.
-func (l layout) overwrites(values []value, s step, lastUse bool) bool {
+// reads says whether any of the values is a root or a piece of it.
+func (a *arrangement) reads(values []int, root int) bool {
+	return slices.ContainsFunc(values, func(v int) bool {
+		r, _ := a.root(v)
+		return r == root
+	})
+}
+
+// overwrites says whether a step may take over the room of its first input, given whether nothing else reads that any more.
+func (l layout) overwrites(values []value, s step, free bool) bool {
 	first := s.in[0]
 	_, able := s.kernel.(op.InPlace)
-	return able && lastUse && l.offset[first] >= 0 && !slices.Contains(s.in[1:], first) && values[first].floats() == values[s.out].floats()
+	return able && free && l.offset[first] >= 0 && values[first].floats() == values[s.out].floats()
 }
 
 // gap finds the lowest room of the given size between the live values, and its position among them.

@@ -145,6 +145,21 @@ func simulate(t *testing.T, name string, a *arrangement, l layout) {
 	}
 }
 
+// A step that reads a value and a piece of it must not write over either.
+func TestLayoutKeepsPieces(t *testing.T) {
+	of := func(kind kind, shape ...int) value { return value{kind: kind, shape: shape} }
+	a := &arrangement{
+		values: []value{of(input, 1, 32), of(result, 1), of(result, 1, 32)},
+		steps:  []step{{kernel: op.ScaleKernel{Rows: 1, Cols: 32}, in: []int{0, 1}, out: 2}},
+		wanted: []bool{false, false, true},
+		loaded: func(int) bool { return true },
+		part:   []part{{whole: -1}, {whole: 0, offset: 16}, {whole: -1}},
+	}
+	if l := a.layout(); l.offset[2] < 32 {
+		t.Errorf("what scales 32 numbers by the one at 16 writes to %d", l.offset[2])
+	}
+}
+
 // What is joined must be what one kernel computes, and nothing else.
 func TestFuse(t *testing.T) {
 	outputs, _ := transformer(t, 4, 32)

@@ -199,6 +199,10 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice
 	std::string capability = setting("FAKE_CAPABILITY", device, "9.0");
 	if (attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) return *value = atoi(capability.c_str()), CUDA_SUCCESS;
 	if (attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR) return *value = atoi(capability.c_str() + 2), CUDA_SUCCESS;
+	if (attribute == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) { // CUDA programming guide, technical specifications
+		bool small = capability == "8.6" || capability == "8.9" || capability == "12.0";
+		return *value = (small ? 99 : capability[0] == '8' ? 163 : 227) << 10, CUDA_SUCCESS;
+	}
 	return CUDA_ERROR_INVALID_VALUE;
 }
 
