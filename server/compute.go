@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,15 +39,22 @@ func (f computeFlags) precision() (op.Precision, error) {
 // machine opens the device, nil for the CPU. What the CPU has to compute in its place is logged as a warning.
 func (f deviceFlag) machine(log *slog.Logger) (*vm.Machine, error) {
 	name := strings.ToLower(f.Device)
-	switch name {
-	case "", "cpu":
+	auto := name == "auto"
+	switch {
+	case name == "" || name == "cpu":
 		return nil, nil
-	case "auto":
+	case auto:
 		name = "cuda"
+	case !strings.HasPrefix(name, "cuda"):
+		return nil, fmt.Errorf("--device %s: want cpu, auto, cuda or cuda: and a number", f.Device)
 	}
 	d, err := cuda.Open(name)
-	if errors.Is(err, gpu.ErrNoDevice) && strings.EqualFold(f.Device, "auto") {
-		log.Info("networks run on the CPU", "reason", err)
+	if err != nil && auto {
+		level := slog.LevelWarn // there is a device, and it does not work
+		if errors.Is(err, gpu.ErrNoDevice) {
+			level = slog.LevelInfo
+		}
+		log.Log(context.Background(), level, "networks run on the CPU", "reason", err)
 		return nil, nil
 	}
 	if err != nil {

@@ -20,4 +20,7 @@ func TestWithoutADevice(t *testing.T) {
 			t.Errorf("--device %q: %v, %v, want the CPU or why there is no device", name, m, err)
 		}
 	}
+	if _, err := (deviceFlag{"gpu0"}).machine(slog.New(slog.DiscardHandler)); err == nil || errors.Is(err, gpu.ErrNoDevice) {
+		t.Errorf("--device gpu0: %v, want what there is to choose from", err)
+	}
 }
