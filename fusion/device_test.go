@@ -2,7 +2,6 @@ package fusion
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,19 +18,7 @@ import (
 // emulated is a machine that runs the kernels of a GPU thread by thread on the CPU. That the CPU had to step in fails the test.
 func emulated(t testing.TB) *vm.Machine {
 	t.Helper()
-	d, err := emulator.Open(emulator.Options{})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return vm.On(d, func(err error) { t.Error(err) })
+	return vm.On(emulator.Start(t, emulator.Options{}), func(err error) { t.Error(err) })
 }
 
 // Networks of sizes that divide nothing, with any modalities, must answer on a device as the formulas say.

@@ -17,24 +17,6 @@ import (
 	"mome/gpu/op"
 )
 
-// emulated is a device of so much memory that runs kernels on the CPU.
-func emulated(t *testing.T, memory int64) gpu.Device {
-	t.Helper()
-	d, err := emulator.Open(emulator.Options{Memory: memory})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return d
-}
-
 // wrong is a device that forgets what it should compute in one launch of many.
 type wrong struct{ gpu.Device }
 
@@ -51,7 +33,7 @@ func (q wrongQueue) Prepare(launches []gpu.Launch) (gpu.Job, error) {
 
 // All checks of a network that compares well must pass on the emulator, and those of one that does not must fail.
 func TestBenchGPU(t *testing.T) {
-	d := emulated(t, 1<<28)
+	d := emulator.Start(t, emulator.Options{Memory: 1 << 28})
 	c := &benchGPUCommand{Runs: 1}
 	for name, device := range map[string]gpu.Device{"right": d, "wrong": wrong{d}} {
 		var out strings.Builder
@@ -101,7 +83,7 @@ func (q failingQueue) Prepare(launches []gpu.Launch) (gpu.Job, error) {
 // What fails once is told of and tried no further, and nothing after it comes from the CPU in silence; a device that is lost is left
 // to the next process, which goes on behind it.
 func TestBenchGPUGoesOn(t *testing.T) {
-	d := emulated(t, 1<<28)
+	d := emulator.Start(t, emulator.Options{Memory: 1 << 28})
 	c := &benchGPUCommand{Runs: 1}
 	run := func(with error, times, from int) (out string, failed int, err error) {
 		var text strings.Builder
@@ -159,7 +141,7 @@ func TestGoingOn(t *testing.T) {
 func TestTimePyTorch(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	b := newGPUBench("tiny", tinySet(t), tinyConfig(), emulated(t, 0))
+	b := newGPUBench("tiny", tinySet(t), tinyConfig(), emulator.Start(t, emulator.Options{}))
 	for _, c := range []struct{ python, line, err string }{
 		{`test -s "$2/weights.th" -a "$6" = emulator && echo loading && echo '{"torch":"2.9","way":"graph tf32","ms":1.5,"difference":0.01}'`,
 			"PyTorch 2.9, graph tf32", ""},

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -14,15 +13,7 @@ import (
 // Steps on a device must change the weights as those on the CPU do, but for rounding: also with lanes side by side, drop-path and
 // samples without a modality.
 func TestStepsOnDevice(t *testing.T) {
-	d, err := emulator.Open(emulator.Options{})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	machine := vm.On(d, func(err error) { t.Error(err) })
+	machine := vm.On(emulator.Start(t, emulator.Options{}), func(err error) { t.Error(err) })
 	c := small(2)
 	samples := noise(c, Margin{}, 3)
 	var losses [2][]float64

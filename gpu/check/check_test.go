@@ -1,7 +1,6 @@
 package check_test
 
 import (
-	"errors"
 	"os"
 	"runtime"
 	"testing"
@@ -16,15 +15,7 @@ import (
 func emulators(t *testing.T) chan *emulator.Device {
 	all := make(chan *emulator.Device, runtime.GOMAXPROCS(0))
 	for range cap(all) {
-		d, err := emulator.Open(emulator.Options{Sanitize: os.Getenv("SANITIZE") != ""})
-		if errors.Is(err, emulator.ErrNoCompiler) {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { d.Close() })
-		all <- d
+		all <- emulator.Start(t, emulator.Options{Sanitize: os.Getenv("SANITIZE") != ""})
 	}
 	return all
 }
@@ -61,15 +52,7 @@ func TestKernelsOnTheEmulator(t *testing.T) {
 
 // Launch lists and kernels must agree on names and numbers of parameters; a kernel that no list uses is dead.
 func TestListsAndKernelsAgree(t *testing.T) {
-	d, err := emulator.Open(emulator.Options{})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	kernels, err := d.Kernels()
+	kernels, err := emulator.Start(t, emulator.Options{}).Kernels()
 	if err != nil {
 		t.Fatal(err)
 	}

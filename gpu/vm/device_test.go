@@ -74,20 +74,8 @@ func (q countedQueue) Prepare(launches []gpu.Launch) (gpu.Job, error) {
 // emulated is a machine that runs kernels on the CPU; warnings are collected.
 func emulated(t *testing.T, memory int64) (*Machine, *counted, *[]error) {
 	t.Helper()
-	e, err := emulator.Open(emulator.Options{Memory: memory})
-	if errors.Is(err, emulator.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &counted{Device: e, allocated: map[gpu.Address]bool{}}
+	d := &counted{Device: emulator.Start(t, emulator.Options{Memory: memory}), allocated: map[gpu.Address]bool{}}
 	warnings := new([]error)
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	var mu sync.Mutex
 	return On(d, func(err error) {
 		mu.Lock()

@@ -147,36 +147,31 @@ void barrier() {
 	leave(false);
 }
 
+// meet waits until all lanes of the warp have come; the last one does the work.
+template <class F> static void meet(Warp &w, F work) {
+	if (++w.arrived < w.members) {
+		current->waits = 2;
+		leave(false);
+		return;
+	}
+	work();
+	w.arrived = 0;
+	for (int i = 0; i < w.members; i++) {
+		Fiber &f = fibers[current->number / 32 * 32 + i];
+		if (f.waits == 2) f.waits = 0;
+	}
+}
+
 void together(void *mine, int size, void (*work)(unsigned char *, long long), long long argument) {
 	Warp &w = warps[current->number / 32];
-	int lane = current->number % 32;
-	std::memcpy(w.slots + 64 * lane, mine, size);
-	w.arrived++;
-	if (w.arrived == w.members) {
+	unsigned char *slot = w.slots + 64 * (current->number % 32);
+	std::memcpy(slot, mine, size);
+	meet(w, [&] {
 		if (w.members < 32) fail("a warp of fewer than 32 threads works together");
 		work(w.slots, argument);
-		w.arrived = 0;
-		for (int i = 0; i < w.members; i++) {
-			Fiber &f = fibers[current->number / 32 * 32 + i];
-			if (f.waits == 2) f.waits = 0;
-		}
-	} else {
-		current->waits = 2;
-		leave(false);
-	}
-	std::memcpy(mine, w.slots + 64 * lane, size);
-	// Nobody may fill the slots for the next meeting before all have taken theirs away.
-	w.arrived++;
-	if (w.arrived == w.members) {
-		w.arrived = 0;
-		for (int i = 0; i < w.members; i++) {
-			Fiber &f = fibers[current->number / 32 * 32 + i];
-			if (f.waits == 2) f.waits = 0;
-		}
-	} else {
-		current->waits = 2;
-		leave(false);
-	}
+	});
+	std::memcpy(mine, slot, size);
+	meet(w, [] {}); // nobody may fill the slots again before all have taken theirs away
 }
 
 static void arrive(const Copy &c) {
